@@ -1,0 +1,1 @@
+//! The readable forms: these are the specification of every kernel.

@@ -1,0 +1,17 @@
+//! Fewerbits: see, quantize and shrink neural-network weights.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`tensor`] | element types, shapes, checked counts |
+//! | [`error`] | the error type: a stable code and its facts |
+//! | [`kernels`] | loops over numbers: a scalar reference each, and the same in SIMD128 |
+//! | [`formats`] | file headers: which bytes hold which tensor; no I/O, no numbers |
+
+pub mod error;
+pub mod formats;
+pub mod kernels;
+pub mod nn;
+pub mod tensor;
+
+pub use error::{Code, Error, Result};
+pub use tensor::{DType, Shape};
