@@ -8,9 +8,12 @@
 //! | [`formats`] | file headers: which bytes hold which tensor; no I/O, no numbers |
 
 pub mod error;
+pub mod evaluate;
 pub mod formats;
 pub mod kernels;
 pub mod nn;
+pub mod plan;
+pub mod quant;
 pub mod stats;
 pub mod tensor;
 
