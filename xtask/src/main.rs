@@ -5,8 +5,10 @@
 //! | [`setup`] | what must stand before anything is built: wasm target, Node, npm packages |
 //! | [`wasm`] | crate → wasm → JavaScript glue → optimized module |
 //! | [`site`] | the page: served while it is worked on, or built to `dist/` |
+//! | [`npm_package`] | the package in `pkg/` |
 //! | [`process`], [`stamp`], [`paths`] | running programs, skipping what is done, where things lie |
 
+mod npm_package;
 mod paths;
 mod process;
 mod setup;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let done = match args.first().map(String::as_str) {
         Some("serve") => site::serve(&args[1..]),
         Some("wasm") => setup::all().and_then(|()| wasm::build()),
+        Some("build") => build(),
         Some("wasm-test-runner") => wasm::run_tests(&args[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
@@ -43,4 +46,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Everything that is delivered.
+fn build() -> anyhow::Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    site::build()?;
+    npm_package::build()
 }

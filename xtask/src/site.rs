@@ -1,6 +1,7 @@
 //! The page: served while it is worked on, or built to `dist/`.
 
 use crate::paths::{at, files_below};
+use crate::process::{command, run};
 use crate::setup::{self, node_tool};
 use crate::wasm;
 use anyhow::{Result, bail};
@@ -39,4 +40,14 @@ fn newest_source() -> Option<SystemTime> {
     let mut files = files_below(&at("src"));
     files.push(at("Cargo.toml"));
     files.iter().filter_map(|file| file.metadata().ok()?.modified().ok()).max()
+}
+
+/// The static site in `dist/`, with its sizes. The wasm must have been built.
+pub fn build() -> Result<()> {
+    if !at("www/index.html").is_file() {
+        bail!("there is no page to build: www/index.html is missing");
+    }
+    println!("• building the site to dist/");
+    run(node_tool("vite/bin/vite.js").arg("build"), "vite build")?;
+    run(command("node").args(["xtask/js/sizes.mjs", "dist"]), "measuring dist/")
 }
