@@ -6,14 +6,21 @@
 //! | [`wasm`] | crate → wasm → JavaScript glue → optimized module |
 //! | [`site`] | the page: served while it is worked on, or built to `dist/` |
 //! | [`npm_package`] | the package in `pkg/` |
+//! | [`test`], [`summary`] | every test there is, and what they came to |
+//! | [`browsers`], [`python`], [`debian`] | what tests need from outside, found or installed |
 //! | [`process`], [`stamp`], [`paths`] | running programs, skipping what is done, where things lie |
 
+mod browsers;
+mod debian;
 mod npm_package;
 mod paths;
 mod process;
+mod python;
 mod setup;
 mod site;
 mod stamp;
+mod summary;
+mod test;
 mod wasm;
 
 use std::env;
@@ -32,6 +39,7 @@ fn main() -> ExitCode {
         Some("serve") => site::serve(&args[1..]),
         Some("wasm") => setup::all().and_then(|()| wasm::build()),
         Some("build") => build(),
+        Some("test") => test::all(&args[1..]),
         Some("wasm-test-runner") => wasm::run_tests(&args[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

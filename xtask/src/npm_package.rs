@@ -4,7 +4,6 @@ use crate::paths::{at, files_below, shown};
 use crate::process::{capture, command, run};
 use crate::setup::node_tool;
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -27,8 +26,7 @@ pub fn build() -> Result<()> {
             copy(&at(name), &pkg.join(name))?;
         }
     }
-    let manifest = serde_json::to_string_pretty(&manifest(lib.join("cli.js").is_file())?)?;
-    fs::write(pkg.join("package.json"), manifest + "\n")?;
+    fs::write(pkg.join("package.json"), manifest(lib.join("cli.js").is_file())?)?;
     verify(&pkg)
 }
 
@@ -38,34 +36,35 @@ fn is_delivered(file: &Path) -> bool {
     !name.starts_with('.') && !name.ends_with(".test.js")
 }
 
-fn manifest(has_cli: bool) -> Result<Value> {
+/// `package.json`, as text: the order of the conditions in `exports` matters, `types` first.
+fn manifest(has_cli: bool) -> Result<String> {
     let cargo = fs::read_to_string(at("Cargo.toml"))?;
     let field = |name: &str| {
         let line = cargo.lines().find(|line| line.starts_with(&format!("{name} = \"")));
-        line.and_then(|line| line.split('"').nth(1)).map(str::to_owned).with_context(|| format!("{name} in Cargo.toml"))
+        line.and_then(|line| line.split('"').nth(1)).with_context(|| format!("{name} in Cargo.toml"))
     };
-    let page: Value = serde_json::from_slice(&fs::read(at("www/package.json"))?)?;
-    let mut manifest = json!({
-        "name": "fewerbits",
-        "version": field("version")?,
-        "description": "See, quantize and shrink neural-network weights, in the browser and in Node: Rust compiled to WebAssembly with SIMD128",
-        "license": field("license")?,
-        "type": "module",
-        "engines": page["engines"],
-        "sideEffects": false,
-        "exports": {
-            ".": { "types": "./lib/index.d.ts", "default": "./lib/index.js" },
-            "./fewerbits_bg.wasm": "./lib/wasm/fewerbits_bg.wasm",
-            "./package.json": "./package.json",
-        },
-        "types": "./lib/index.d.ts",
-        "files": ["lib", "LICENSE-MIT", "LICENSE-APACHE"],
-        "keywords": ["quantization", "neural-network", "weights", "wasm", "simd", "safetensors"],
-    });
-    if has_cli {
-        manifest["bin"] = json!({ "fewerbits": "./lib/cli.js" });
-    }
-    Ok(manifest)
+    let (version, license) = (field("version")?, field("license")?);
+    let bin = if has_cli { "\n  \"bin\": { \"fewerbits\": \"./lib/cli.js\" }," } else { "" };
+    Ok(format!(
+        r#"{{
+  "name": "fewerbits",
+  "version": "{version}",
+  "description": "See, quantize and shrink neural-network weights, in the browser and in Node",
+  "license": "{license}",
+  "type": "module",
+  "engines": {{ "node": ">=20.19" }},
+  "sideEffects": false,
+  "types": "./lib/index.d.ts",{bin}
+  "exports": {{
+    ".": {{ "types": "./lib/index.d.ts", "default": "./lib/index.js" }},
+    "./fewerbits_bg.wasm": "./lib/wasm/fewerbits_bg.wasm",
+    "./package.json": "./package.json"
+  }},
+  "files": ["lib", "LICENSE-MIT", "LICENSE-APACHE"],
+  "keywords": ["quantization", "neural-network", "weights", "wasm", "simd", "safetensors"]
+}}
+"#
+    ))
 }
 
 /// The package, found by its own name as a user's import finds it, comes up in Node.
@@ -103,9 +102,10 @@ mod tests {
 
     #[test]
     fn the_manifest_takes_its_version_from_the_crate_and_offers_the_command_only_where_it_is() {
-        let with = manifest(true).unwrap();
+        let parse = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        let with = parse(manifest(true).unwrap());
         assert_eq!(with["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(with["bin"]["fewerbits"], "./lib/cli.js");
-        assert_eq!(manifest(false).unwrap().get("bin"), None);
+        assert_eq!(parse(manifest(false).unwrap()).get("bin"), None);
     }
 }

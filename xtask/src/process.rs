@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn watch_collects_both_streams_and_the_status() {
-        let seen = watch(command("sh").args(["-c", "echo out; echo err >&2; exit 3"]), Duration::from_secs(30)).unwrap();
+        let seen =
+            watch(command("sh").args(["-c", "echo out; echo err >&2; exit 3"]), Duration::from_secs(30)).unwrap();
         assert!(!seen.success());
         assert_eq!(seen.status.unwrap().code(), Some(3));
         assert!(seen.text.contains("out\n") && seen.text.contains("err\n"), "{:?}", seen.text);

@@ -25,7 +25,9 @@ pub fn wasm_target() -> Result<()> {
         return Ok(());
     }
     if on_path("rustup").is_none() {
-        bail!("Rust has no {WASM_TARGET} target here and there is no rustup to add it: install rustup (https://rustup.rs)");
+        bail!(
+            "Rust has no {WASM_TARGET} target here and there is no rustup to add it: install rustup (https://rustup.rs)"
+        );
     }
     println!("• adding Rust's {WASM_TARGET} target");
     run(command("rustup").args(["target", "add", WASM_TARGET]), "rustup target add")

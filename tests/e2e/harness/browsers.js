@@ -1,22 +1,19 @@
 /**
  * The three engines behind one face: Chromium, Firefox and WebKitGTK (its MiniBrowser), each through its own WebDriver.
- * Drivers and browsers are the ones installed (or named by CHROMEDRIVER, CHROMIUM, GECKODRIVER, FIREFOX,
- * WEBKITDRIVER, MINIBROWSER); nothing is downloaded.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { find, firstProgram } from './find.js';
 
 // npm packages live in www/: a file outside it asks from there.
 const require = createRequire(new URL('../../../www/package.json', import.meta.url));
 const selenium = require('selenium-webdriver');
 
 export const { Builder, By, Key, until, Capabilities, Origin } = selenium;
-export const BROWSERS = /** @type {const} */ (['chromium', 'firefox', 'webkit']);
 
 /** The text of axe-core, to be run in a page with `driver.executeScript`. */
 export const axeSource = () => require('axe-core').source;
@@ -29,71 +26,6 @@ export const axeSource = () => require('axe-core').source;
  * @property {() => Promise<string[]>} violations what its Content-Security-Policy refused since it was loaded
  * @property {() => Promise<void>} close
  */
-
-/** Where a browser and its driver are. @returns {{driver: string, binary: string} | null} */
-export function find(name) {
-  const tools = fileURLToPath(new URL('../../../target/tools/bin/', import.meta.url));
-  const known = {
-    chromium: {
-      driver: [process.env.CHROMEDRIVER, 'chromedriver', under(process.env.CHROMEWEBDRIVER, 'chromedriver')],
-      binary: [process.env.CHROMIUM, 'chromium', 'chromium-browser', 'google-chrome', ...MAC.chromium],
-    },
-    firefox: {
-      driver: [process.env.GECKODRIVER, 'geckodriver', join(tools, 'geckodriver'), under(process.env.GECKOWEBDRIVER, 'geckodriver')],
-      binary: [process.env.FIREFOX, 'firefox-esr', 'firefox', ...MAC.firefox],
-    },
-    webkit: {
-      driver: [process.env.WEBKITDRIVER, 'WebKitWebDriver'],
-      binary: [process.env.MINIBROWSER, ...miniBrowsers()],
-    },
-  }[name];
-  if (!known) throw new Error(`no browser called ${name}; known: ${BROWSERS.join(', ')}`);
-  const driver = firstProgram(known.driver);
-  const binary = firstProgram(known.binary);
-  return driver && binary ? { driver, binary } : null;
-}
-
-const MAC = {
-  chromium: ['/Applications/Chromium.app/Contents/MacOS/Chromium', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
-  firefox: ['/Applications/Firefox.app/Contents/MacOS/firefox'],
-};
-
-const under = (dir, name) => (dir ? join(dir, name) : undefined);
-
-/** Debian keeps it at /usr/lib/<triple>/webkit2gtk-4.1/MiniBrowser. The newest comes first. */
-function miniBrowsers() {
-  const found = [];
-  for (const lib of ['/usr/lib', '/usr/libexec', '/usr/lib64']) {
-    const dirs = existsSync(lib) ? readdirSync(lib).map((entry) => join(lib, entry)) : [];
-    for (const dir of [lib, ...dirs]) {
-      let entries;
-      try {
-        entries = readdirSync(dir);
-      } catch {
-        continue;
-      }
-      for (const entry of entries) if (/^webkit(2gtk|gtk)-\d/.test(entry)) found.push(join(dir, entry, 'MiniBrowser'));
-    }
-  }
-  return found.sort().reverse();
-}
-
-/** The first of the names that is a program: a path, or looked for on PATH. */
-function firstProgram(names) {
-  for (const name of names) {
-    if (!name) continue;
-    const places = name.includes('/') ? [name] : (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, name));
-    for (const place of places) {
-      try {
-        accessSync(place, constants.X_OK);
-        return place;
-      } catch {
-        // not here
-      }
-    }
-  }
-  return null;
-}
 
 /**
  * Starts a browser with an empty profile. Close it in `finally` or in an `after` hook.

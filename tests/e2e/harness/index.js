@@ -17,11 +17,13 @@
 import { existsSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BROWSERS, find, launch } from './browsers.js';
+import { launch } from './browsers.js';
+import { BROWSERS, find } from './find.js';
 import { serve } from './server.js';
 
-export { BROWSERS, By, Key, Origin, axeSource, find, launch, until } from './browsers.js';
-export { serve } from './server.js';
+export { By, Key, Origin, axeSource, launch, until } from './browsers.js';
+export { BROWSERS, find } from './find.js';
+export { framed, serve } from './server.js';
 
 /** The built site. */
 export const DIST = fileURLToPath(new URL('../../../dist', import.meta.url));

@@ -38,6 +38,18 @@ const PROBE = `(() => {
   console.error = (...values) => { seen.errors.push(values.map(say).join(' ')); error.apply(console, values); };
 })();`;
 const PROBE_NAME = '__probe__.js';
+const FRAME_NAME = '__frame__.html';
+
+/**
+ * The address of a page that shows `page` (relative to the served directory) in a frame of that size. Firefox and WebKit
+ * have no windows of 360 pixels; go there and `driver.switchTo().frame(0)`.
+ * @param {Server} site
+ * @param {number} width
+ * @param {number} height
+ * @param {string} [page] such as '#/explore'
+ */
+export const framed = (site, width, height, page = '') =>
+  `${site.url}${FRAME_NAME}?${new URLSearchParams({ width: String(width), height: String(height), page: `./${page}` })}`;
 
 /**
  * @typedef {object} ServeOptions
@@ -93,7 +105,8 @@ export async function serve(dir, subPath = '/', options = {}) {
 
 /** Answers one request. */
 async function answer(dir, base, options, request, response, requests) {
-  const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
+  const address = new URL(request.url ?? '/', 'http://x');
+  const path = decodeURIComponent(address.pathname);
   const entry = { method: request.method ?? 'GET', path, range: request.headers.range, status: 0 };
   requests.push(entry);
   const end = (status, text) => {
@@ -103,6 +116,7 @@ async function answer(dir, base, options, request, response, requests) {
   if (options.delay) await sleep(options.delay);
   if (!path.startsWith(base)) return end(404, 'outside the sub-path');
   if (path === base + PROBE_NAME) return send(response, entry, Buffer.from(PROBE), TYPES['.js']);
+  if (path === base + FRAME_NAME) return send(response, entry, Buffer.from(frame(address.searchParams)), TYPES['.html']);
 
   let file = normalize(join(dir, path.slice(base.length)));
   if (file !== normalize(dir) && !file.startsWith(normalize(dir + sep))) return end(404, 'outside the directory');
@@ -178,6 +192,12 @@ async function stream(file, first, last, options, response) {
     }
   }
   response.end();
+}
+
+function frame(wanted) {
+  const quoted = (name) => (wanted.get(name) ?? '').replace(/[&"<>]/g, (c) => `&#${c.charCodeAt(0)};`);
+  return `<!doctype html><meta charset="utf-8"><title>framed</title><body style="margin:0"><iframe title="page"
+    style="border:0;width:${quoted('width')}px;height:${quoted('height')}px" src="${quoted('page')}"></iframe>`;
 }
 
 function send(response, entry, bytes, type) {
