@@ -11,6 +11,7 @@ pub mod error;
 pub mod formats;
 pub mod kernels;
 pub mod nn;
+pub mod stats;
 pub mod tensor;
 
 pub use error::{Code, Error, Result};
