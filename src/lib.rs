@@ -3,10 +3,12 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`tensor`] | element types, shapes, checked counts |
+//! | [`decode`] | stored elements of every type to `f32` |
 //! | [`error`] | the error type: a stable code and its facts |
 //! | [`kernels`] | loops over numbers: a scalar reference each, and the same in SIMD128 |
 //! | [`formats`] | file headers: which bytes hold which tensor; no I/O, no numbers |
 
+pub mod decode;
 pub mod error;
 pub mod evaluate;
 pub mod formats;
