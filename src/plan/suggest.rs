@@ -46,8 +46,8 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
     let mut options = Options::new();
     let mut reasons = Vec::new();
     let mut reason = |code, text: String, facts: &[f64]| reasons.push(Reason { code, text, facts: facts.to_vec() });
-    let finite = summary.count - summary.nan - summary.infinite;
-    if finite == 0 || summary.min == summary.max {
+    let finite = summary.count.saturating_sub(summary.nan).saturating_sub(summary.infinite);
+    if finite == 0 || summary.std.is_nan() || summary.std <= 0.0 || summary.min == summary.max {
         reason(
             "constant",
             "All weights are the same, so one level holds them and any width will do.".to_owned(),
