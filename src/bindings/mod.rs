@@ -4,5 +4,3 @@
 mod calls;
 mod convert;
 mod weights;
-
-pub(crate) use convert::to_js;
