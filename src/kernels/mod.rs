@@ -14,6 +14,7 @@ pub mod simd128;
 mod affine;
 mod binning;
 pub mod bits;
+pub mod nn;
 mod sums;
 
 pub use affine::{ERROR_BLOCK, Grid, Rounding, encode, grid_error, reconstruct, reconstruct_each, steps, steps_each};

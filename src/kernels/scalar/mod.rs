@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod binning;
+pub mod nn;
 pub mod sums;
 
 use super::LANES;

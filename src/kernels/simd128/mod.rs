@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod binning;
+pub mod nn;
 pub mod sums;
 
 use core::arch::wasm32::{f64x2_extract_lane, v128, v128_load, v128_store};

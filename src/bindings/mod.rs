@@ -1,0 +1,8 @@
+//! The wasm-bindgen face: convert, call, convert back. Loops over weights live elsewhere; `www/lib` gives this its final shape in
+//! JavaScript and documents it there.
+
+mod calls;
+mod convert;
+mod weights;
+
+pub(crate) use convert::to_js;

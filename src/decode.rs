@@ -1,0 +1,240 @@
+//! Stored elements of every [`DType`] to `f32`, and Fortran order to row-major. The inverse direction is not here.
+//!
+//! Definitions: IEEE 754 for f16, f32 and f64; bfloat16 as the upper half of f32; OCP 8-bit Floating Point (2023) for
+//! E4M3 and E5M2; OCP Microscaling Formats v1.0 for E8M0, E3M2, E2M3 and E2M1; `ml_dtypes` for the FNUZ kinds, and as
+//! oracle for all of them (`tests/data/decode.py`). Every one of them but f64 and the wide integers is exact in f32;
+//! those round to nearest even, and f64 past the range of f32 becomes infinite.
+//!
+//! The loops are plain, and shaped so that LLVM vectorizes the wide types: no branch, no call, fixed-size reads.
+
+use crate::error::{Code, Error, Result};
+use crate::tensor::{DType, Shape};
+
+/// Why elements of this type cannot be decoded to `f32`, or `None` when they can.
+#[must_use]
+pub fn unreadable(dtype: DType) -> Option<&'static str> {
+    match dtype {
+        DType::C64 => Some("complex numbers have no place on one axis of values"),
+        _ => None,
+    }
+}
+
+/// The least number of elements that ends on a byte: decode in multiples of it.
+#[must_use]
+pub fn whole_elements(dtype: DType) -> u64 {
+    match dtype.bits() {
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    }
+}
+
+/// Decodes `bytes` into `out`, element by element in storage order. NaN stays NaN, −0 stays −0.
+///
+/// `big_endian` says the order of the bytes within an element; types of one byte and less have none.
+///
+/// # Errors
+/// `shape_mismatch` unless `bytes` holds exactly `out.len()` elements; `unsupported` for [`unreadable`] types.
+pub fn decode(dtype: DType, big_endian: bool, bytes: &[u8], out: &mut [f32]) -> Result<()> {
+    if let Some(why) = unreadable(dtype) {
+        return Err(Error::new(Code::Unsupported, why).with_found(dtype.name()));
+    }
+    let needed = dtype.byte_len(out.len() as u64);
+    if needed != Some(bytes.len() as u64) {
+        return Err(Error::new(Code::ShapeMismatch, "the bytes are not the elements asked for")
+            .with_expected(format_args!("{} elements of {} bits", out.len(), dtype.bits()))
+            .with_found(format_args!("{} bytes", bytes.len())));
+    }
+    if big_endian {
+        wide::<true>(dtype, bytes, out)
+    } else {
+        wide::<false>(dtype, bytes, out)
+    }
+    Ok(())
+}
+
+/// Types of two bytes and more; the rest have no byte order and go on to [`narrow`].
+fn wide<const BIG: bool>(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+    match dtype {
+        DType::F16 => each::<2, BIG>(bytes, out, |b| f16(u16::from_le_bytes(b))),
+        DType::Bf16 => each::<2, BIG>(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+        DType::F32 => each::<4, BIG>(bytes, out, f32::from_le_bytes),
+        DType::F64 => each::<8, BIG>(bytes, out, |b| f64::from_le_bytes(b) as f32),
+        DType::U16 => each::<2, BIG>(bytes, out, |b| f32::from(u16::from_le_bytes(b))),
+        DType::I16 => each::<2, BIG>(bytes, out, |b| f32::from(i16::from_le_bytes(b))),
+        DType::U32 => each::<4, BIG>(bytes, out, |b| u32::from_le_bytes(b) as f32),
+        DType::I32 => each::<4, BIG>(bytes, out, |b| i32::from_le_bytes(b) as f32),
+        DType::U64 => each::<8, BIG>(bytes, out, |b| u64::from_le_bytes(b) as f32),
+        DType::I64 => each::<8, BIG>(bytes, out, |b| i64::from_le_bytes(b) as f32),
+        _ => narrow(dtype, bytes, out),
+    }
+}
+
+fn narrow(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+    let table = match dtype {
+        DType::Bool => return each::<1, false>(bytes, out, |[b]| f32::from(u8::from(b != 0))),
+        DType::U8 => return each::<1, false>(bytes, out, |[b]| f32::from(b)),
+        DType::I8 => return each::<1, false>(bytes, out, |b| f32::from(i8::from_le_bytes(b))),
+        DType::F4 => return pairs_of_4_bits(bytes, out),
+        DType::F6E2M3 => return quads_of_6_bits(&E2M3, bytes, out),
+        DType::F6E3M2 => return quads_of_6_bits(&E3M2, bytes, out),
+        DType::F8E4M3 => &E4M3,
+        DType::F8E5M2 => &E5M2,
+        DType::F8E4M3Fnuz => &E4M3_FNUZ,
+        DType::F8E5M2Fnuz => &E5M2_FNUZ,
+        DType::F8E8M0 => &E8M0,
+        other => unreachable!("{other:?} is wide or was refused"),
+    };
+    each::<1, false>(bytes, out, |[b]| table[usize::from(b)]);
+}
+
+/// One element from every `N` bytes, which reach `f` in little-endian order.
+#[inline(always)]
+fn each<const N: usize, const BIG: bool>(bytes: &[u8], out: &mut [f32], f: impl Fn([u8; N]) -> f32) {
+    for (out, bytes) in out.iter_mut().zip(bytes.chunks_exact(N)) {
+        let mut element: [u8; N] = bytes.try_into().expect("chunks of N");
+        if BIG {
+            element.reverse();
+        }
+        *out = f(element);
+    }
+}
+
+/// Half to single without a branch and without arithmetic on subnormals (slow on some processors).
+#[inline(always)]
+fn f16(h: u16) -> f32 {
+    const EXPONENT: u32 = 112 << 23; // the bias moves from 15 to 127
+    let sign = u32::from(h & 0x8000) << 16;
+    let magnitude = u32::from(h & 0x7fff) << 13;
+    // Normal: move the bias. Infinite and NaN: move it twice, to the largest exponent.
+    let normal = magnitude + EXPONENT + if magnitude >= 0x0f80_0000 { EXPONENT } else { 0 };
+    // Subnormal: 2^-14 · (1 + m) − 2^-14, exact because both have the exponent of 2^-14.
+    let subnormal = f32::from_bits(magnitude + (113 << 23)) - f32::from_bits(113 << 23);
+    let bits = if magnitude < 0x0080_0000 { subnormal.to_bits() } else { normal };
+    f32::from_bits(bits | sign)
+}
+
+fn pairs_of_4_bits(bytes: &[u8], out: &mut [f32]) {
+    for (pair, &b) in out.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = E2M1[usize::from(b & 15)];
+        pair[1] = E2M1[usize::from(b >> 4)];
+    }
+}
+
+/// Four elements in three bytes: a stream of bits, least significant first.
+fn quads_of_6_bits(table: &[f32; 64], bytes: &[u8], out: &mut [f32]) {
+    for (quad, b) in out.chunks_exact_mut(4).zip(bytes.chunks_exact(3)) {
+        let bits = u32::from_le_bytes([b[0], b[1], b[2], 0]);
+        for (i, value) in quad.iter_mut().enumerate() {
+            *value = table[(bits >> (6 * i)) as usize & 63];
+        }
+    }
+}
+
+/// What the all-ones exponent, or the code of −0, means in a small float.
+#[derive(Clone, Copy)]
+enum Special {
+    /// Every code is a number.
+    None,
+    /// All ones below the sign is NaN; there are no infinities.
+    OneNan,
+    /// As in IEEE 754: infinity, and NaN above it.
+    Ieee,
+    /// The code of −0 is the only NaN; there are no infinities.
+    NegativeZero,
+}
+
+static E2M1: [f32; 16] = table(2, 1, 1, Special::None);
+static E2M3: [f32; 64] = table(2, 3, 1, Special::None);
+static E3M2: [f32; 64] = table(3, 2, 3, Special::None);
+static E4M3: [f32; 256] = table(4, 3, 7, Special::OneNan);
+static E5M2: [f32; 256] = table(5, 2, 15, Special::Ieee);
+static E4M3_FNUZ: [f32; 256] = table(4, 3, 8, Special::NegativeZero);
+static E5M2_FNUZ: [f32; 256] = table(5, 2, 16, Special::NegativeZero);
+static E8M0: [f32; 256] = {
+    let mut out = [f32::NAN; 256];
+    let mut code = 0;
+    while code < 255 {
+        out[code] = power_of_two(code as i32 - 127);
+        code += 1;
+    }
+    out
+};
+
+/// The values of all codes of a float with `exponent` and `mantissa` bits below its sign.
+const fn table<const N: usize>(exponent: u32, mantissa: u32, bias: i32, special: Special) -> [f32; N] {
+    assert!(N == 1 << (1 + exponent + mantissa));
+    let mut out = [0.0; N];
+    let mut code = 0;
+    while code < N {
+        let below_sign = code & (N / 2 - 1);
+        let e = (below_sign >> mantissa) as i32;
+        let m = (below_sign & ((1 << mantissa) - 1)) as f32 * power_of_two(-(mantissa as i32));
+        let top = e == (1 << exponent) - 1;
+        let magnitude = match special {
+            Special::OneNan if below_sign == N / 2 - 1 => f32::NAN,
+            Special::NegativeZero if code == N / 2 => f32::NAN,
+            Special::Ieee if top && m == 0.0 => f32::INFINITY,
+            Special::Ieee if top => f32::NAN,
+            _ if e == 0 => m * power_of_two(1 - bias),
+            _ => (1.0 + m) * power_of_two(e - bias),
+        };
+        out[code] = if code < N / 2 { magnitude } else { -magnitude };
+        code += 1;
+    }
+    out
+}
+
+/// `2^n` for `-127 ≤ n ≤ 127`.
+const fn power_of_two(n: i32) -> f32 {
+    f32::from_bits(if n == -127 { 1 << 22 } else { ((n + 127) as u32) << 23 })
+}
+
+/// Copies `values`, stored with the first axis of `shape` fastest, to `out` with the last axis fastest.
+///
+/// # Errors
+/// `shape_mismatch` unless both hold exactly the elements of `shape`.
+pub fn fortran_to_row_major(values: &[f32], shape: &Shape, out: &mut [f32]) -> Result<()> {
+    if values.len() as u64 != shape.count() || out.len() != values.len() {
+        return Err(Error::new(Code::ShapeMismatch, "the values are not the elements of the shape")
+            .with_expected(format_args!("{} elements for {:?}", shape.count(), shape.dims()))
+            .with_found(format_args!("{} and {}", values.len(), out.len())));
+    }
+    if values.is_empty() {
+        return Ok(());
+    }
+    // A product of dimensions is an index from here on, and fits because the slices exist.
+    let dims: Vec<usize> = shape.dims().iter().map(|&d| d as usize).collect();
+    let (&[rows, ref middle @ .., columns], true) = (dims.as_slice(), dims.len() > 1) else {
+        out.copy_from_slice(values);
+        return Ok(());
+    };
+    // For each place in the middle axes: a transpose of first against last axis.
+    let from_stride = values.len() / columns;
+    let to_stride = out.len() / rows;
+    for place in 0..middle.iter().product() {
+        // `place` counts the middle axes with the last one fastest; they are stored with the first one fastest.
+        let (mut rest, mut from, mut stride) = (place, 0, from_stride);
+        for &d in middle.iter().rev() {
+            stride /= d;
+            from += rest % d * stride;
+            rest /= d;
+        }
+        transpose(&values[from..], from_stride, &mut out[place * columns..], to_stride, rows, columns);
+    }
+    Ok(())
+}
+
+/// `to[i·to_stride + j] = from[i + j·from_stride]`, in squares that stay in cache.
+fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize, rows: usize, columns: usize) {
+    const SIDE: usize = 32;
+    for i0 in (0..rows).step_by(SIDE) {
+        for j0 in (0..columns).step_by(SIDE) {
+            for i in i0..rows.min(i0 + SIDE) {
+                for j in j0..columns.min(j0 + SIDE) {
+                    to[i * to_stride + j] = from[i + j * from_stride];
+                }
+            }
+        }
+    }
+}

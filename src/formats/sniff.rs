@@ -1,0 +1,100 @@
+//! What a file is, from its first bytes. Formats that cannot be read are named, so that the message helps.
+
+use super::{Header, Kind, MAX_HEADER_BYTES, npy, safetensors};
+use crate::error::{Code, Error, Result};
+
+/// Recognizes the file by `start`, its first bytes (all of them when the file is short), and says where its header
+/// ends.
+pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Header> {
+    if start.is_empty() {
+        return Err(unknown("the file is empty", start));
+    }
+    if start.starts_with(npy::MAGIC) {
+        return npy::header(start, file_len);
+    }
+    let length = start.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
+    // Before the foreign magics: a length of 35,615 bytes looks like gzip, one of 896 like a pickle.
+    if let Some(n) = length.filter(|&n| n <= MAX_HEADER_BYTES && begins_header(&start[8..])) {
+        return safetensors::header(n, file_len);
+    }
+    if let Some((kind, _)) = FOREIGN.iter().find(|(_, is)| is(start)) {
+        return Err(unknown(kind, start));
+    }
+    if start.trim_ascii_start().first() == Some(&b'{') {
+        return json(file_len);
+    }
+    match length {
+        None => Err(unknown("the file is too short for any known format", start)),
+        Some(n) if start.get(8) == Some(&b'{') && !is_text(&start[..8]) => safetensors::header(n, file_len),
+        Some(_) => Err(unknown("the file is of no known format", start)),
+    }
+}
+
+/// Whether this can be the start of a safetensors header, or of one that breaks the rule to begin with '{'.
+fn begins_header(text: &[u8]) -> bool {
+    text.is_empty() || text.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// An index is read whole.
+fn json(file_len: u64) -> Result<Header> {
+    if file_len > MAX_HEADER_BYTES {
+        return Err(Error::new(Code::UnknownFormat, "the file is JSON and too long for an index of shards")
+            .with_offset(0)
+            .with_expected(format_args!("at most {MAX_HEADER_BYTES} bytes"))
+            .with_found(format_args!("{file_len} bytes")));
+    }
+    Ok(Header { kind: Kind::Json, end: file_len })
+}
+
+fn unknown(message: &str, start: &[u8]) -> Error {
+    Error::new(Code::UnknownFormat, message)
+        .with_offset(0)
+        .with_expected("a safetensors or npy file, or a safetensors index")
+        .with_found(first_bytes(start))
+}
+
+/// The first bytes as people can compare them: quoted text where it is text, hexadecimal where it is not.
+fn first_bytes(start: &[u8]) -> String {
+    let start = &start[..start.len().min(16)];
+    match start {
+        [] => "no bytes".into(),
+        _ if is_text(start) => format!("{:?}", String::from_utf8_lossy(start)),
+        _ => start.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
+}
+
+type Test = fn(&[u8]) -> bool;
+
+/// What a file that cannot be read may be: the message, and how it is recognized.
+const FOREIGN: [(&str, Test); 11] = [
+    ("this is a Git LFS pointer, not the file it stands for (fetch it with `git lfs pull`)", |b| {
+        b.starts_with(b"version https://git-lfs.github.com/spec/")
+    }),
+    ("this is a web page, not a model: the address may lead to an error or a sign-in page", is_html),
+    ("this is a GGUF file, which cannot be read yet", |b| b.starts_with(b"GGUF")),
+    ("this is a zip archive (a PyTorch checkpoint or npz), which cannot be read yet", |b| {
+        b.starts_with(b"PK\x03\x04") || b.starts_with(b"PK\x05\x06")
+    }),
+    ("this is a Python pickle (an old PyTorch checkpoint), which is never executed", |b| {
+        matches!(b, [0x80, 2..=5, ..])
+    }),
+    ("this is an ONNX model, which cannot be read yet", |b| {
+        matches!(b, [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..])
+    }),
+    ("this is a gzip archive: unpack it first", |b| b.starts_with(&[0x1f, 0x8b])),
+    ("this is a zstd archive: unpack it first", |b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])),
+    ("this is an HDF5 file (Keras), which cannot be read", |b| b.starts_with(b"\x89HDF\r\n\x1a\n")),
+    ("this is a TensorFlow Lite model, which cannot be read", |b| b.get(4..8) == Some(b"TFL3")),
+    ("this is a PDF document, not a model", |b| b.starts_with(b"%PDF-")),
+];
+
+fn is_html(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    [&b"<!doctype"[..], b"<html", b"<?xml", b"<head", b"<!--"]
+        .iter()
+        .any(|tag| start.get(..tag.len()).is_some_and(|s| s.eq_ignore_ascii_case(tag)))
+}

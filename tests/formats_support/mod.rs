@@ -1,0 +1,88 @@
+//! Drives a `Reader` over bytes in memory, and writes small files with exactly the fault that a test wants.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use fewerbits::formats::{Listing, Reader, ShardIndex, Step};
+use fewerbits::{Error, Result};
+
+/// Runs the reader over `start`, the first bytes of a file that claims to be `len` bytes long.
+pub fn step_claimed(start: &[u8], len: u64) -> Result<Step> {
+    let mut reader = Reader::new(len);
+    let mut step = reader.step(&[])?;
+    while let Step::Need(range) = step {
+        let held = start.len() as u64;
+        assert!(range.start < range.end && range.end <= len, "the reader asks for {range:?} of {len} bytes");
+        let end = range.end.min(held);
+        let mut bytes = start[range.start.min(held) as usize..end as usize].to_vec();
+        // What the test does not give is zeros, as in a sparse file; the reader must not ask for much of it.
+        assert!(range.end - range.start <= 4 << 20);
+        bytes.resize((range.end - range.start) as usize, 0);
+        step = reader.step(&bytes)?;
+    }
+    Ok(step)
+}
+
+pub fn list(file: &[u8]) -> Result<Listing> {
+    match step_claimed(file, file.len() as u64)? {
+        Step::Done(listing) => Ok(listing),
+        other => panic!("expected a listing, got {other:?}"),
+    }
+}
+
+pub fn shards(file: &[u8]) -> Result<ShardIndex> {
+    match step_claimed(file, file.len() as u64)? {
+        Step::Shards(index) => Ok(index),
+        other => panic!("expected an index of shards, got {other:?}"),
+    }
+}
+
+/// A safetensors file of this header, unpadded, and this many bytes of data.
+pub fn safetensors(header: impl AsRef<[u8]>, data: usize) -> Vec<u8> {
+    let header = header.as_ref();
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header);
+    file.extend(std::iter::repeat_n(7, data));
+    file
+}
+
+/// An npy file of version 1.0 with this header text and this many bytes of data.
+pub fn npy(header: &str, data: usize) -> Vec<u8> {
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend_from_slice(header.as_bytes());
+    file.extend(std::iter::repeat_n(7, data));
+    file
+}
+
+/// The facts of an error, as tests write them down: code, tensor, offset, expected, found.
+pub type Facts<'a> = (&'a str, Option<&'a str>, Option<u64>, &'a str, &'a str);
+
+#[track_caller]
+pub fn assert_error(got: Result<impl std::fmt::Debug>, want: Facts<'_>) {
+    let e: Error = got.expect_err("this file must be refused");
+    let got = (
+        e.code.as_str(),
+        e.tensor.as_deref(),
+        e.offset,
+        e.expected.as_deref().unwrap_or(""),
+        e.found.as_deref().unwrap_or(""),
+    );
+    assert_eq!(got, want, "\n{e}");
+}
+
+/// A seeded generator for tests (splitmix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below `n`, which is not 0.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+}
