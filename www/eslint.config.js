@@ -37,12 +37,17 @@ export default [
   { files: ['**/*.js'], languageOptions: { globals: { ...globals.browser } } },
   {
     files: ['**/engine/worker*.js', '**/engine/answers.js'],
-    languageOptions: { globals: { ...Object.fromEntries(Object.keys(globals.browser).map((k) => [k, 'off'])), ...globals.worker } },
+    languageOptions: {
+      globals: { ...Object.fromEntries(Object.keys(globals.browser).map((k) => [k, 'off'])), ...globals.worker },
+    },
   },
   {
     files: ['**/lib/**/*.js'],
     languageOptions: {
-      globals: { ...Object.fromEntries(Object.keys(globals.browser).map((k) => [k, 'off'])), ...globals['shared-node-browser'] },
+      globals: {
+        ...Object.fromEntries(Object.keys(globals.browser).map((k) => [k, 'off'])),
+        ...globals['shared-node-browser'],
+      },
     },
   },
   { files: ['**/lib/cli.js'], rules: { 'no-console': 'off' } },

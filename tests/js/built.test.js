@@ -18,12 +18,16 @@ const filesBelow = (dir) =>
 test('a first visit downloads no more JavaScript and wasm than promised', () => {
   const { firstLoadJs, wasmBytes, js, wasm } = measure(DIST);
   assert.ok(js.length > 0 && wasm.length > 0, 'scripts and a module were found');
-  assert.ok(firstLoadJs <= LIMITS.firstLoadJs, `first-load JS: ${firstLoadJs} bytes gzipped, ${LIMITS.firstLoadJs} allowed`);
+  assert.ok(
+    firstLoadJs <= LIMITS.firstLoadJs,
+    `first-load JS: ${firstLoadJs} bytes gzipped, ${LIMITS.firstLoadJs} allowed`,
+  );
   assert.ok(wasmBytes <= LIMITS.wasm, `wasm: ${wasmBytes} bytes gzipped, ${LIMITS.wasm} allowed`);
 });
 
 test('the measure follows static imports and workers, not imports on demand', () => {
-  const text = 'import{a}from"./a.js";import"./b.js";export*from"./c.js";import("./lazy.js");new Worker(new URL(new URL(`w.js`,import.meta.url).href,``+import.meta.url));';
+  const text =
+    'import{a}from"./a.js";import"./b.js";export*from"./c.js";import("./lazy.js");new Worker(new URL(new URL(`w.js`,import.meta.url).href,``+import.meta.url));';
   assert.deepEqual([...needed(text)].sort(), ['./a.js', './b.js', './c.js', 'w.js']);
 });
 
@@ -51,17 +55,22 @@ test('no source map and no generated leftover is delivered', () => {
   }
 });
 
-test('the npm package names only files that it holds, and its types stand beside its modules', { skip: !existsSync(PKG) && 'no pkg/' }, () => {
-  const manifest = JSON.parse(readFileSync(join(PKG, 'package.json'), 'utf8'));
-  assert.equal(manifest.name, 'fewerbits');
-  assert.deepEqual(Object.keys(manifest.exports['.'])[0], 'types', 'the first condition that matches is taken');
-  const targets = [manifest.types, ...Object.values(manifest.bin ?? {})];
-  for (const target of Object.values(manifest.exports)) targets.push(...(typeof target === 'string' ? [target] : Object.values(target)));
-  for (const target of targets) assert.ok(existsSync(join(PKG, target)), `${target} is missing`);
-  for (const file of filesBelow(join(PKG, 'lib')).filter((name) => name.endsWith('.js'))) {
-    assert.ok(existsSync(file.replace(/\.js$/, '.d.ts')), `${file} has no types`);
-  }
-});
+test(
+  'the npm package names only files that it holds, and its types stand beside its modules',
+  { skip: !existsSync(PKG) && 'no pkg/' },
+  () => {
+    const manifest = JSON.parse(readFileSync(join(PKG, 'package.json'), 'utf8'));
+    assert.equal(manifest.name, 'fewerbits');
+    assert.deepEqual(Object.keys(manifest.exports['.'])[0], 'types', 'the first condition that matches is taken');
+    const targets = [manifest.types, ...Object.values(manifest.bin ?? {})];
+    for (const target of Object.values(manifest.exports))
+      targets.push(...(typeof target === 'string' ? [target] : Object.values(target)));
+    for (const target of targets) assert.ok(existsSync(join(PKG, target)), `${target} is missing`);
+    for (const file of filesBelow(join(PKG, 'lib')).filter((name) => name.endsWith('.js'))) {
+      assert.ok(existsSync(file.replace(/\.js$/, '.d.ts')), `${file} has no types`);
+    }
+  },
+);
 
 test('the lock file names no registry host', () => {
   const lock = readFileSync(join(ROOT, 'www/package-lock.json'), 'utf8');

@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("decode", &["kernels"]),
     ("nn", &["quant", "kernels"]),
     ("evaluate", &["quant", "stats", "kernels"]),
+    ("picture", &["quant"]),
     ("plan", &["formats", "quant", "stats"]),
     ("pipeline", &["plan", "formats", "quant", "stats", "evaluate", "decode"]),
     ("bindings", &["kernels", "stats", "quant", "formats", "decode", "nn", "evaluate", "plan", "pipeline"]),
