@@ -8,6 +8,8 @@
 //! | [`kernels`] | loops over numbers: a scalar reference each, and the same in SIMD128 |
 //! | [`formats`] | file headers: which bytes hold which tensor; no I/O, no numbers |
 
+#[cfg(target_arch = "wasm32")]
+mod bindings;
 pub mod decode;
 pub mod error;
 pub mod formats;
