@@ -2,19 +2,28 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | [`tensor`] | element types, shapes, checked counts |
-//! | [`decode`] | stored elements of every type to `f32` |
-//! | [`error`] | the error type: a stable code and its facts |
+//! | [`tensor`], [`error`] | element types, shapes, checked counts; the error type: a stable code and its facts |
 //! | [`kernels`] | loops over numbers: a scalar reference each, and the same in SIMD128 |
-//! | [`formats`] | file headers: which bytes hold which tensor; no I/O, no numbers |
+//! | [`formats`], [`decode`] | file headers: which bytes hold which tensor; stored elements of every type to `f32` |
+//! | [`stats`] | summaries, quantiles, histograms, error metrics |
+//! | [`quant`] | the schemes: weights to packed bytes and back |
+//! | [`evaluate`], [`picture`] | what a scheme does to a tensor, in numbers and as an image, without storing the result |
+//! | [`plan`] | which tensor gets which scheme, and why |
+//! | [`nn`] | the sample network, run with any weights |
+//! | `bindings` | the face for JavaScript, on wasm32 only |
 
 #[cfg(target_arch = "wasm32")]
 mod bindings;
 pub mod decode;
 pub mod error;
+pub mod evaluate;
 pub mod formats;
 pub mod kernels;
 pub mod nn;
+pub mod picture;
+pub mod plan;
+pub mod quant;
+pub mod stats;
 pub mod tensor;
 
 pub use error::{Code, Error, Result};

@@ -4,7 +4,7 @@ use js_sys::Float32Array;
 use serde::{Serialize, Serializer};
 use wasm_bindgen::prelude::*;
 
-use super::js_error;
+use super::to_js;
 use crate::decode::{decode, fortran_to_row_major, unreadable, whole_elements};
 use crate::error::{Code, Error};
 use crate::formats::{Listing, Reader, Step, dtype_named};
@@ -26,12 +26,12 @@ impl FormatReader {
     /// Takes the bytes asked for (none at first). The answer is JSON, because `JSON.parse` makes ten thousand
     /// objects faster than ten thousand crossings: `{need: [start, end]}`, `{listing}` or `{weightMap}`.
     pub fn step(&mut self, bytes: &[u8]) -> Result<String, JsValue> {
-        let answer = match self.0.step(bytes).map_err(js_error)? {
+        let answer = match self.0.step(bytes).map_err(to_js)? {
             Step::Need(range) => serde_json::to_string(&Answer::Need(range.start, range.end)),
             Step::Done(listing) => serde_json::to_string(&Answer::Listing(ListingJson::new(&listing))),
             Step::Shards(index) => serde_json::to_string(&Answer::WeightMap(&index.weight_map)),
         };
-        answer.map_err(|e| js_error(Error::new(Code::OutOfMemory, e.to_string())))
+        answer.map_err(|e| to_js(Error::new(Code::OutOfMemory, e.to_string())))
     }
 }
 
@@ -44,7 +44,7 @@ pub fn decode_into(dtype: &str, big_endian: bool, bytes: &[u8], out: &Float32Arr
         out.copy_from(&values);
         Ok(())
     };
-    run().map_err(js_error)
+    run().map_err(to_js)
 }
 
 /// The values of a tensor stored with its first axis fastest, reordered to row-major.
@@ -57,7 +57,7 @@ pub fn fortran_to_row_major_js(values: &[f32], shape: &[f64]) -> Result<Vec<f32>
         fortran_to_row_major(values, &shape, &mut out)?;
         Ok(out)
     };
-    run().map_err(js_error)
+    run().map_err(to_js)
 }
 
 fn element_type(name: &str) -> Result<DType, Error> {

@@ -1,25 +1,9 @@
-//! The wasm-bindgen face: convert, call, convert back.
+//! The wasm-bindgen face: convert, call, convert back. Loops over weights live elsewhere; `www/lib` gives this its final shape in
+//! JavaScript and documents it there.
 
-pub mod formats;
+mod calls;
+mod convert;
+mod formats;
+mod weights;
 
-use js_sys::Reflect;
-use wasm_bindgen::JsValue;
-
-use crate::error::Error;
-
-/// A JavaScript `Error` with the facts as properties.
-fn js_error(e: Error) -> JsValue {
-    let error = JsValue::from(js_sys::Error::new(&e.to_string()));
-    let set = |key: &str, value: JsValue| Reflect::set(&error, &key.into(), &value).unwrap_or_default();
-    set("code", e.code.as_str().into());
-    let facts = [("tensor", &e.tensor), ("expected", &e.expected), ("found", &e.found)];
-    for (key, value) in facts {
-        if let Some(value) = value {
-            set(key, value.into());
-        }
-    }
-    if let Some(offset) = e.offset {
-        set("offset", (offset as f64).into());
-    }
-    error
-}
+pub(crate) use convert::to_js;

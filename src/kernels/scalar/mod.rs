@@ -1,1 +1,15 @@
 //! The readable forms: these are the specification of every kernel.
+
+pub mod affine;
+pub mod binning;
+pub mod nn;
+pub mod sums;
+
+use super::LANES;
+
+/// Adds the lanes of a sum in the order that halving a vector gives: 4 apart, then 2, then 1.
+#[must_use]
+pub fn reduce(lanes: [f64; LANES]) -> f64 {
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}

@@ -1,0 +1,237 @@
+//! Between JavaScript values and the crate's types.
+
+use js_sys::{Array, Float32Array, Float64Array, Object, Reflect};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::error::{Code, Error, Result};
+use crate::quant::{Options, Scheme, Value};
+use crate::stats::{Histogram, Metrics, Summary};
+use crate::tensor::{Shape, try_vec};
+
+/// A JavaScript `Error` with the facts as properties.
+pub(crate) fn to_js(error: Error) -> JsValue {
+    let out = js_sys::Error::new(&error.to_string());
+    set(&out, "code", error.code.as_str());
+    for (name, fact) in [("tensor", error.tensor), ("expected", error.expected), ("found", error.found)] {
+        if let Some(fact) = fact {
+            set(&out, name, fact);
+        }
+    }
+    if let Some(offset) = error.offset {
+        set(&out, "offset", offset as f64);
+    }
+    out.into()
+}
+
+/// Sets a property of an object made here; that cannot fail.
+pub(super) fn set(target: &JsValue, name: &str, value: impl Into<JsValue>) {
+    let done = Reflect::set(target, &name.into(), &value.into());
+    debug_assert!(done.is_ok());
+}
+
+/// An object of these properties.
+pub(super) fn object<const N: usize>(properties: [(&str, JsValue); N]) -> JsValue {
+    let out: JsValue = Object::new().into();
+    for (name, value) in properties {
+        set(&out, name, value);
+    }
+    out
+}
+
+/// Plain data by way of serde: objects, not maps.
+pub(super) fn plain(value: &impl Serialize) -> Result<JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|e| Error::new(Code::InvalidArgument, e.to_string()))
+}
+
+/// Copies values in; memory that cannot be had is an error, not a trap.
+pub(super) fn floats(values: &Float32Array) -> Result<Vec<f32>> {
+    let mut out = try_vec(0.0_f32, values.length() as usize)?;
+    values.copy_to(&mut out);
+    Ok(out)
+}
+
+/// A shape from an array of whole numbers.
+pub(super) fn shape(dims: &JsValue) -> Result<Shape> {
+    let refuse = || {
+        Error::new(Code::InvalidArgument, "a shape is an array of whole numbers, none below 0")
+            .with_found(format!("{dims:?}"))
+    };
+    let array = Array::from(dims);
+    if !dims.is_object() {
+        return Err(refuse());
+    }
+    let dims = array
+        .iter()
+        .map(|d| {
+            d.as_f64().filter(|d| (0.0..=9_007_199_254_740_992.0).contains(d) && d.fract() == 0.0).map(|d| d as u64)
+        })
+        .collect::<Option<Vec<u64>>>()
+        .ok_or_else(refuse)?;
+    Shape::new(&dims)
+}
+
+/// A scheme from `{id, ...options}`.
+pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
+    if !value.is_object() || Array::is_array(value) {
+        return Err(Error::new(Code::InvalidArgument, "a scheme is an object with an id and its options")
+            .with_expected("for example {id: \"int8\", granularity: \"channel\"}")
+            .with_found(format!("{value:?}")));
+    }
+    let mut id = None;
+    let mut options = Options::new();
+    for pair in Object::entries(value.unchecked_ref()).iter() {
+        let pair = Array::from(&pair);
+        let (name, value) = (pair.get(0).as_string().unwrap_or_default(), pair.get(1));
+        if name == "id" {
+            id = value.as_string();
+            continue;
+        }
+        let known = match (value.as_bool(), value.as_f64(), value.as_string()) {
+            (Some(flag), ..) => Value::Flag(flag),
+            (_, Some(number), _) => Value::Number(number),
+            (.., Some(text)) => Value::Text(text),
+            _ if value.is_undefined() => continue,
+            _ => {
+                return Err(Error::new(Code::InvalidOption, format!("option {name:?} does not take this"))
+                    .with_expected("true or false, a number or a text")
+                    .with_found(format!("{value:?}")));
+            }
+        };
+        options.insert(name, known);
+    }
+    let id = id.ok_or_else(|| {
+        Error::new(Code::InvalidArgument, "the scheme has no id").with_expected("for example {id: \"int8\"}")
+    })?;
+    Scheme::new(&id, &options)
+}
+
+/// `{id, ...options}` with every option.
+pub(super) fn scheme_object(scheme: &Scheme) -> Result<JsValue> {
+    let out = plain(scheme.options())?;
+    set(&out, "id", scheme.id());
+    Ok(out)
+}
+
+/// Reads a property: absent and `undefined` are `None`.
+pub(super) fn property(options: &JsValue, name: &str) -> Option<JsValue> {
+    if !options.is_object() {
+        return None;
+    }
+    Reflect::get(options, &name.into()).ok().filter(|v| !v.is_undefined() && !v.is_null())
+}
+
+/// A whole number among options.
+pub(super) fn whole(options: &JsValue, name: &str, most: f64) -> Result<Option<usize>> {
+    let Some(value) = property(options, name) else {
+        return Ok(None);
+    };
+    value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..=most).contains(n)).map(|n| Some(n as usize)).ok_or_else(|| {
+        Error::new(Code::InvalidArgument, format!("{name} does not take this"))
+            .with_expected(format!("a whole number from 0 to {most}"))
+            .with_found(format!("{value:?}"))
+    })
+}
+
+/// A finite number among options.
+pub(super) fn number(options: &JsValue, name: &str) -> Result<Option<f64>> {
+    let Some(value) = property(options, name) else {
+        return Ok(None);
+    };
+    value.as_f64().filter(|n| n.is_finite()).map(Some).ok_or_else(|| {
+        Error::new(Code::InvalidArgument, format!("{name} does not take this"))
+            .with_expected("a finite number")
+            .with_found(format!("{value:?}"))
+    })
+}
+
+/// A range `[lo, hi]` among options.
+pub(super) fn range(options: &JsValue, name: &str) -> Result<Option<(f64, f64)>> {
+    let Some(value) = property(options, name) else {
+        return Ok(None);
+    };
+    let pair = Array::from(&value);
+    let (lo, hi) = (pair.get(0).as_f64(), pair.get(1).as_f64());
+    match (lo, hi, pair.length()) {
+        (Some(lo), Some(hi), 2) if lo.is_finite() && hi.is_finite() && lo <= hi => Ok(Some((lo, hi))),
+        _ => Err(Error::new(Code::InvalidArgument, format!("{name} does not take this"))
+            .with_expected("[low, high], both finite, low not above high")
+            .with_found(format!("{value:?}"))),
+    }
+}
+
+/// Refuses names that a call does not know.
+pub(super) fn only(options: &JsValue, known: &[&str]) -> Result<()> {
+    if !options.is_object() {
+        return Ok(());
+    }
+    for name in Object::keys(options.unchecked_ref::<Object>()).iter().filter_map(|name| name.as_string()) {
+        if !known.contains(&name.as_str()) {
+            return Err(Error::new(Code::UnknownOption, format!("there is no option {name:?}"))
+                .with_expected(format!("one of {}", known.join(", ")))
+                .with_found(format!("{name:?}")));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn histogram(h: &Histogram) -> JsValue {
+    let counts: Vec<f64> = h.counts.iter().map(|&n| n as f64).collect();
+    object([
+        ("lo", f64::from(h.lo).into()),
+        ("hi", f64::from(h.hi).into()),
+        ("counts", Float64Array::from(counts.as_slice()).into()),
+        ("below", (h.below as f64).into()),
+        ("above", (h.above as f64).into()),
+    ])
+}
+
+pub(super) fn metrics(m: &Metrics) -> JsValue {
+    object([
+        ("count", (m.count as f64).into()),
+        ("mse", m.mse.into()),
+        ("rmse", m.rmse.into()),
+        ("mae", m.mae.into()),
+        ("maxAbs", m.max_abs.into()),
+        ("maxAbsIndex", m.max_abs_index.map_or(JsValue::NULL, |i| (i as f64).into())),
+        ("sqnrDb", m.sqnr_db.into()),
+        ("cosine", m.cosine.into()),
+        ("zeroed", m.zeroed.into()),
+        ("zerosBefore", (m.zeros_before as f64).into()),
+        ("zerosAfter", (m.zeros_after as f64).into()),
+    ])
+}
+
+pub(super) fn summary(s: &Summary) -> JsValue {
+    let quantiles: Array =
+        s.quantiles.iter().map(|&(q, value)| object([("q", q.into()), ("value", value.into())])).collect();
+    let out = object([
+        ("count", (s.count as f64).into()),
+        ("min", f64::from(s.min).into()),
+        ("max", f64::from(s.max).into()),
+        ("absMax", f64::from(s.abs_max).into()),
+        ("mean", s.mean.into()),
+        ("std", s.std.into()),
+        ("skewness", s.skewness.into()),
+        ("kurtosis", s.kurtosis.into()),
+        ("zeros", (s.zeros as f64).into()),
+        ("nan", (s.nan as f64).into()),
+        ("infinite", (s.infinite as f64).into()),
+        ("quantiles", quantiles.into()),
+        ("quantilesExact", true.into()),
+    ]);
+    if let Some(h) = &s.histogram {
+        set(&out, "histogram", histogram(h));
+    }
+    if let Some(c) = &s.channels {
+        let channels = object([
+            ("axis", (c.axis as f64).into()),
+            ("min", Float32Array::from(c.min.as_slice()).into()),
+            ("max", Float32Array::from(c.max.as_slice()).into()),
+        ]);
+        set(&out, "channels", channels);
+    }
+    out
+}

@@ -1,0 +1,148 @@
+//! What a scheme does to a tensor, in one pass and without storing anything: metrics, both histograms, levels.
+
+use crate::error::{Code, Error, Result};
+use crate::kernels::extent;
+use crate::quant::{Prepared, RunInfo, Scheme};
+use crate::stats::{CHUNK, Comparison, Histogram, HistogramBuilder, Metrics};
+use crate::tensor::Shape;
+
+/// What [`evaluate`] shall look at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvaluateOptions {
+    /// Bins of the float and quantized histograms.
+    pub bins: usize,
+    /// Their common range; from the least to the greatest of weights and levels when absent.
+    pub range: Option<(f32, f32)>,
+    /// Bins of the error histogram, which spans ± the greatest error of a weight that is not clipped (half a step), or what
+    /// `error_range` says.
+    pub error_bins: usize,
+    /// Half-width of the error histogram; one step of the run at `at` when absent.
+    pub error_range: Option<f32>,
+    /// The element whose run and levels are shown.
+    pub at: usize,
+}
+
+impl Default for EvaluateOptions {
+    fn default() -> Self {
+        EvaluateOptions { bins: 256, range: None, error_bins: 128, error_range: None, at: 0 }
+    }
+}
+
+/// A scheme's effect on a tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Weights in the tensor.
+    pub count: u64,
+    /// Bytes of the packed tensor, scales and padding included.
+    pub byte_len: u64,
+    /// The same per weight, in bits; 0 for an empty tensor.
+    pub bits_per_weight: f64,
+    /// How far the result lies from the weights.
+    pub metrics: Metrics,
+    /// Distribution of the weights.
+    pub reference: Histogram,
+    /// Distribution of what they become, over the same bins.
+    pub quantized: Histogram,
+    /// Distribution of `weight − result`.
+    pub errors: Histogram,
+    /// Runs that share a scale.
+    pub runs: usize,
+    /// The run at `at`; `None` in an empty tensor.
+    pub run: Option<RunInfo>,
+    /// All values that the element at `at` could become, ascending.
+    pub levels: Vec<f32>,
+}
+
+/// Bits that each weight takes, everything counted.
+#[must_use]
+pub fn bits_per_weight(byte_len: u64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { byte_len as f64 * 8.0 / count as f64 }
+}
+
+/// Evaluates a scheme on a tensor.
+///
+/// # Errors
+/// As [`Scheme::prepare`].
+pub fn evaluate(values: &[f32], shape: &Shape, scheme: &Scheme, options: &EvaluateOptions) -> Result<Evaluation> {
+    let prepared = scheme.prepare(values, shape)?;
+    evaluate_prepared(values, shape, scheme, &prepared, options, None)
+}
+
+/// The same with what is known already: the fitted scheme, and the weights' histogram on the wanted axis.
+///
+/// # Errors
+/// `invalid_argument` for an element that there is not; as [`Scheme::byte_len`].
+pub fn evaluate_prepared(
+    values: &[f32],
+    shape: &Shape,
+    scheme: &Scheme,
+    prepared: &Prepared,
+    options: &EvaluateOptions,
+    known_reference: Option<&Histogram>,
+) -> Result<Evaluation> {
+    if options.at >= values.len().max(1) {
+        return Err(Error::new(Code::InvalidArgument, "there is no element of this index")
+            .with_expected(format!("below {}", values.len()))
+            .with_found(options.at));
+    }
+    let run = (!values.is_empty()).then(|| prepared.run_at(options.at));
+    let (lo, hi) = options.range.unwrap_or_else(|| whole_range(values, run.as_ref()));
+    let step = run.as_ref().map_or(1.0, |run| run.scale.abs());
+    let half_width = options.error_range.filter(|w| w.is_finite() && *w > 0.0).unwrap_or(step);
+
+    let known = known_reference.filter(|h| h.counts.len() == options.bins && (h.lo, h.hi) == (lo, hi));
+    let mut reference = known.is_none().then(|| HistogramBuilder::new(lo, hi, options.bins));
+    let mut quantized = HistogramBuilder::new(lo, hi, options.bins);
+    let mut errors = HistogramBuilder::new(-half_width, half_width, options.error_bins);
+    let mut comparison = Comparison::default();
+    let mut scratch = Vec::new();
+    let mut back = [0.0; CHUNK];
+    for (i, chunk) in values.chunks(CHUNK).enumerate() {
+        let back = &mut back[..chunk.len()];
+        prepared.reconstruct(values, i * CHUNK, back);
+        if let Some(reference) = &mut reference {
+            reference.add(chunk);
+        }
+        quantized.add(back);
+        let chunk = saturated(chunk, back, &mut scratch);
+        errors.add_errors(chunk, back);
+        comparison.add(chunk, back);
+    }
+    let byte_len = scheme.byte_len(shape)? as u64;
+    Ok(Evaluation {
+        count: values.len() as u64,
+        byte_len,
+        bits_per_weight: bits_per_weight(byte_len, values.len() as u64),
+        metrics: comparison.metrics(),
+        reference: reference.map_or_else(|| known.cloned().unwrap_or_else(|| unreachable!()), |r| r.finish()),
+        quantized: quantized.finish(),
+        errors: errors.finish(),
+        runs: prepared.runs(),
+        levels: if run.is_some() { prepared.levels_at(options.at) } else { Vec::new() },
+        run,
+    })
+}
+
+/// The range that holds the finite weights and the levels of a run.
+fn whole_range(values: &[f32], run: Option<&RunInfo>) -> (f32, f32) {
+    let (mut lo, mut hi) = (f32::INFINITY, f32::NEG_INFINITY);
+    let mut scratch = Vec::new();
+    for chunk in values.chunks(CHUNK) {
+        let e = extent(crate::stats::finite(chunk, &mut scratch));
+        (lo, hi) = (lo.min(e.min), hi.max(e.max));
+    }
+    if let Some(run) = run {
+        (lo, hi) = (lo.min(run.low), hi.max(run.high));
+    }
+    (lo.max(f32::MIN), hi.min(f32::MAX))
+}
+
+/// The weights with what is not finite replaced by what it became: it was saturated on purpose and is no error to measure.
+fn saturated<'a>(chunk: &'a [f32], back: &[f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+    if extent(chunk).is_finite() {
+        return chunk;
+    }
+    scratch.clear();
+    scratch.extend(chunk.iter().zip(back).map(|(&x, &y)| if x.is_finite() { x } else { y }));
+    scratch
+}

@@ -1,0 +1,115 @@
+//! Affine quantization of contiguous weights: entry points and the types they share.
+
+use super::dispatch;
+
+/// How a quotient that lies between two codes becomes one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// To the nearest, ties to even: ONNX `QuantizeLinear`, numpy `rint`.
+    TiesEven,
+    /// To the nearest, ties away from zero: C `round`.
+    TiesAway,
+    /// Up with a probability equal to the fraction, from a counter-based generator: the result depends on the seed and on the
+    /// element's index only, so neither chunking nor the instruction set changes it.
+    Stochastic {
+        /// Chooses the sequence.
+        seed: u32,
+    },
+}
+
+/// The integer grid of one run of weights: `value = scale · (code − zero_point)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Grid {
+    /// Distance of neighbouring levels. Not zero; negative where the signed extreme sits on the lowest code.
+    pub scale: f32,
+    /// The code that means 0.
+    pub zero_point: i8,
+    /// Lowest code.
+    pub q_min: i8,
+    /// Highest code.
+    pub q_max: i8,
+}
+
+impl Grid {
+    /// `q_min − zero_point` and `q_max − zero_point`: the range of steps from zero, exact in f32.
+    #[must_use]
+    pub fn step_range(&self) -> (f32, f32) {
+        let zero = f32::from(self.zero_point);
+        (f32::from(self.q_min) - zero, f32::from(self.q_max) - zero)
+    }
+}
+
+/// Codes of weights on one grid: `clamp(round(x / scale) + zero_point, q_min, q_max)`, true f32 division.
+///
+/// `index` is the position of `x[0]` in its tensor; only stochastic rounding looks at it. NaN becomes the zero point.
+///
+/// # Panics
+/// If `x` and `codes` differ in length.
+pub fn encode(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &mut [i8]) {
+    assert_eq!(x.len(), codes.len(), "one code per weight");
+    dispatch!(affine::encode(x, index, grid, rounding, codes));
+}
+
+/// Steps from zero, `code − zero_point`, as f32: what [`encode`] finds, before it is an integer.
+///
+/// # Panics
+/// If `x` and `out` differ in length.
+pub fn steps(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "one step count per weight");
+    dispatch!(affine::steps(x, index, grid, rounding, out));
+}
+
+/// The same as [`steps`] with a scale and zero point for each element.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn steps_each(
+    x: &[f32],
+    index: usize,
+    scales: &[f32],
+    zero_points: &[f32],
+    limits: (i8, i8),
+    rounding: Rounding,
+    out: &mut [f32],
+) {
+    assert!(x.len() == out.len() && x.len() == scales.len() && x.len() == zero_points.len(), "one of each per weight");
+    super::scalar::affine::steps_each(x, index, scales, zero_points, limits, rounding, out);
+}
+
+/// Quantize and dequantize in one go: `scale · steps`, rounded once in f32 as ONNX `DequantizeLinear` does.
+///
+/// # Panics
+/// If `x` and `out` differ in length.
+pub fn reconstruct(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "one value per weight");
+    dispatch!(affine::reconstruct(x, index, grid, rounding, out));
+}
+
+/// The same as [`reconstruct`] with a scale and zero point for each element.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn reconstruct_each(
+    x: &[f32],
+    index: usize,
+    scales: &[f32],
+    zero_points: &[f32],
+    limits: (i8, i8),
+    rounding: Rounding,
+    out: &mut [f32],
+) {
+    steps_each(x, index, scales, zero_points, limits, rounding, out);
+    for (value, scale) in out.iter_mut().zip(scales) {
+        *value *= scale;
+    }
+}
+
+/// `Σ (x − Q(x))²` on a grid, for choosing between grids: multiplies by `1/scale` and sums in f32 within blocks of
+/// [`ERROR_BLOCK`], so it is faster and coarser than [`super::compare`].
+#[must_use]
+pub fn grid_error(x: &[f32], grid: Grid) -> f64 {
+    dispatch!(affine::grid_error(x, grid))
+}
+
+/// Elements whose squared errors [`grid_error`] adds in f32 before it goes on in f64.
+pub const ERROR_BLOCK: usize = 256;

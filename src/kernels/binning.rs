@@ -1,0 +1,67 @@
+//! Counting values into equal bins.
+
+use super::dispatch;
+
+/// Equal bins over `[lo, hi]`: bin `i` holds `lo + i·w ≤ x < lo + (i+1)·w`, the last bin also `hi` itself.
+///
+/// The index is computed in f32, so a value within one rounding of an inner edge may be counted on either side of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Axis {
+    /// Left edge of the first bin.
+    pub lo: f32,
+    /// Right edge of the last bin; above `lo`.
+    pub hi: f32,
+    /// Number of bins, at least 1.
+    pub bins: usize,
+    /// `bins / (hi − lo)`; 0 where the index has to be computed in f64.
+    per_unit: f32,
+}
+
+impl Axis {
+    /// An axis over a finite, non-empty range. A range of no width is widened around its value, so that a constant has a bin.
+    #[must_use]
+    pub fn new(lo: f32, hi: f32, bins: usize) -> Axis {
+        let (mut lo, mut hi) = if lo <= hi { (lo, hi) } else { (0.0, 0.0) };
+        if lo == hi {
+            let half = (lo.abs() * 0.5).max(0.5);
+            (lo, hi) = ((lo - half).max(f32::MIN), (hi + half).min(f32::MAX));
+        }
+        let bins = bins.clamp(1, 1 << 22);
+        let per_unit = (bins as f64 / (f64::from(hi) - f64::from(lo))) as f32;
+        // f32 arithmetic needs hi − lo and the factor to be normal numbers; else `scalar::binning` works in f64.
+        let narrow = (hi - lo).is_finite() && per_unit.is_normal() && (hi - lo).is_normal();
+        Axis { lo, hi, bins, per_unit: if narrow { per_unit } else { 0.0 } }
+    }
+
+    /// Bins per unit of x, or `None` where f32 cannot tell the bins.
+    #[must_use]
+    pub fn per_unit(&self) -> Option<f32> {
+        (self.per_unit > 0.0).then_some(self.per_unit)
+    }
+
+    /// Length of the table that [`count_bins`] adds to: below, the bins, above, NaN.
+    #[must_use]
+    pub fn table_len(&self) -> usize {
+        self.bins + 3
+    }
+}
+
+/// Adds each value to its bin. `table[0]` counts values below `lo`, `table[1..=bins]` the bins, `table[bins + 1]` those above
+/// `hi`, `table[bins + 2]` NaN.
+///
+/// # Panics
+/// If the table is not [`Axis::table_len`] long.
+pub fn count_bins(x: &[f32], axis: &Axis, table: &mut [u32]) {
+    assert_eq!(table.len(), axis.table_len(), "table of this axis");
+    dispatch!(binning::count_bins(x, axis, table));
+}
+
+/// Counts the errors `x − y` (f32) like [`count_bins`].
+///
+/// # Panics
+/// If the lengths differ or the table is not [`Axis::table_len`] long.
+pub fn count_error_bins(x: &[f32], y: &[f32], axis: &Axis, table: &mut [u32]) {
+    assert_eq!(x.len(), y.len(), "compared runs have one length");
+    assert_eq!(table.len(), axis.table_len(), "table of this axis");
+    dispatch!(binning::count_error_bins(x, y, axis, table));
+}

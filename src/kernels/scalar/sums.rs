@@ -1,0 +1,83 @@
+//! Sums over weights, in lanes.
+
+use super::reduce;
+use crate::kernels::LANES;
+use crate::kernels::sums::{CompareSums, Extent, Moments};
+
+/// See [`crate::kernels::extent`].
+#[must_use]
+pub fn extent(x: &[f32]) -> Extent {
+    let mut e = Extent::EMPTY;
+    for &x in x {
+        let magnitude = x.abs();
+        e = e.merge(Extent { min: x, max: x, abs_max: magnitude });
+    }
+    canonical(e)
+}
+
+/// Turns −0 into 0, so that the order in which zeros of both signs were met does not show.
+#[must_use]
+pub fn canonical(e: Extent) -> Extent {
+    Extent { min: e.min + 0.0, max: e.max + 0.0, abs_max: e.abs_max }
+}
+
+/// See [`crate::kernels::moments`].
+#[must_use]
+pub fn moments(x: &[f32]) -> Moments {
+    if x.is_empty() {
+        return Moments::default();
+    }
+    let mut sum = [0.0; LANES];
+    for (i, &x) in x.iter().enumerate() {
+        sum[i % LANES] += f64::from(x);
+    }
+    let count = x.len() as f64;
+    let mean = reduce(sum) / count;
+    let (mut m2, mut m3, mut m4) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for (i, &x) in x.iter().enumerate() {
+        let d = f64::from(x) - mean;
+        let d2 = d * d;
+        m2[i % LANES] += d2;
+        m3[i % LANES] += d2 * d;
+        m4[i % LANES] += d2 * d2;
+    }
+    Moments { count, mean, m2: reduce(m2), m3: reduce(m3), m4: reduce(m4) }
+}
+
+/// See [`crate::kernels::compare`].
+#[must_use]
+pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
+    let mut error2 = [0.0; LANES];
+    let mut error_abs = [0.0; LANES];
+    let mut x2 = [0.0; LANES];
+    let mut y2 = [0.0; LANES];
+    let mut s = CompareSums::default();
+    for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+        let lane = i % LANES;
+        let (xd, yd) = (f64::from(x), f64::from(y));
+        let e = xd - yd;
+        error2[lane] += e * e;
+        error_abs[lane] += e.abs();
+        x2[lane] += xd * xd;
+        y2[lane] += yd * yd;
+        if e.abs() > s.max {
+            s.max = e.abs();
+        }
+        s.x_zeros += u64::from(x == 0.0);
+        s.y_zeros += u64::from(y == 0.0);
+        s.both_zeros += u64::from(x == 0.0 && y == 0.0);
+    }
+    CompareSums { error2: reduce(error2), error_abs: reduce(error_abs), x2: reduce(x2), y2: reduce(y2), ..s }
+}
+
+/// See [`crate::kernels::products`].
+#[must_use]
+pub fn products(x: &[f32], k: &[f32]) -> (f64, f64) {
+    let (mut xk, mut k2) = ([0.0; LANES], [0.0; LANES]);
+    for (i, (&x, &k)) in x.iter().zip(k).enumerate() {
+        let (x, k) = (f64::from(x), f64::from(k));
+        xk[i % LANES] += x * k;
+        k2[i % LANES] += k * k;
+    }
+    (reduce(xk), reduce(k2))
+}

@@ -1,0 +1,182 @@
+//! Sums over weights, eight lanes of f64.
+
+use core::arch::wasm32::{
+    f32x4_eq, f32x4_extract_lane, f32x4_pmax, f32x4_pmin, f32x4_splat, f64x2_abs, f64x2_add, f64x2_mul, f64x2_pmax,
+    f64x2_promote_low_f32x4, f64x2_splat, f64x2_sub, i32x4_shuffle, i32x4_splat, i32x4_sub, u32x4_extract_lane,
+    u32x4_max, v128, v128_and,
+};
+
+use super::super::sums::{CompareSums, Extent, Moments};
+use super::super::{LANES, scalar};
+use super::{lanes, load4};
+
+pub fn extent(x: &[f32]) -> Extent {
+    let mut min = [f32x4_splat(f32::INFINITY); 4];
+    let mut max = [f32x4_splat(f32::NEG_INFINITY); 4];
+    let mut magnitude = [i32x4_splat(0); 4];
+    let sign_off = i32x4_splat(i32::MAX);
+    let blocks = x.chunks_exact(16);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for k in 0..4 {
+            let v = load4(&block[4 * k..]);
+            // pmin(a, b) is `b < a ? b : a`: a NaN in b leaves a.
+            min[k] = f32x4_pmin(min[k], v);
+            max[k] = f32x4_pmax(max[k], v);
+            magnitude[k] = u32x4_max(magnitude[k], v128_and(v, sign_off));
+        }
+    }
+    let mut e = scalar::sums::extent(rest);
+    for k in 0..4 {
+        let (a, b, m) = (min[k], max[k], magnitude[k]);
+        for (min, max, bits) in [
+            (f32x4_extract_lane::<0>(a), f32x4_extract_lane::<0>(b), u32x4_extract_lane::<0>(m)),
+            (f32x4_extract_lane::<1>(a), f32x4_extract_lane::<1>(b), u32x4_extract_lane::<1>(m)),
+            (f32x4_extract_lane::<2>(a), f32x4_extract_lane::<2>(b), u32x4_extract_lane::<2>(m)),
+            (f32x4_extract_lane::<3>(a), f32x4_extract_lane::<3>(b), u32x4_extract_lane::<3>(m)),
+        ] {
+            e = e.merge(Extent { min, max, abs_max: f32::from_bits(bits) });
+        }
+    }
+    scalar::sums::canonical(e)
+}
+
+/// Eight f32 as four pairs of f64, in element order.
+#[inline(always)]
+fn promote8(x: &[f32]) -> [v128; 4] {
+    promote(load4(x), load4(&x[4..]))
+}
+
+#[inline(always)]
+fn promote(a: v128, b: v128) -> [v128; 4] {
+    let high = |v| i32x4_shuffle::<2, 3, 2, 3>(v, v);
+    [
+        f64x2_promote_low_f32x4(a),
+        f64x2_promote_low_f32x4(high(a)),
+        f64x2_promote_low_f32x4(b),
+        f64x2_promote_low_f32x4(high(b)),
+    ]
+}
+
+pub fn moments(x: &[f32]) -> Moments {
+    if x.is_empty() {
+        return Moments::default();
+    }
+    let blocks = x.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    let mut sum = [f64x2_splat(0.0); 4];
+    for block in blocks.clone() {
+        let v = promote8(block);
+        for k in 0..4 {
+            sum[k] = f64x2_add(sum[k], v[k]);
+        }
+    }
+    let mut sum = lanes(sum);
+    for (lane, &x) in sum.iter_mut().zip(rest) {
+        *lane += f64::from(x);
+    }
+    let count = x.len() as f64;
+    let mean = scalar::reduce(sum) / count;
+
+    let center = f64x2_splat(mean);
+    let (mut m2, mut m3, mut m4) = ([f64x2_splat(0.0); 4], [f64x2_splat(0.0); 4], [f64x2_splat(0.0); 4]);
+    for block in blocks {
+        let v = promote8(block);
+        for k in 0..4 {
+            let d = f64x2_sub(v[k], center);
+            let d2 = f64x2_mul(d, d);
+            m2[k] = f64x2_add(m2[k], d2);
+            m3[k] = f64x2_add(m3[k], f64x2_mul(d2, d));
+            m4[k] = f64x2_add(m4[k], f64x2_mul(d2, d2));
+        }
+    }
+    let (mut m2, mut m3, mut m4) = (lanes(m2), lanes(m3), lanes(m4));
+    for (lane, &x) in rest.iter().enumerate() {
+        let d = f64::from(x) - mean;
+        let d2 = d * d;
+        m2[lane] += d2;
+        m3[lane] += d2 * d;
+        m4[lane] += d2 * d2;
+    }
+    Moments { count, mean, m2: scalar::reduce(m2), m3: scalar::reduce(m3), m4: scalar::reduce(m4) }
+}
+
+pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
+    let zero = f64x2_splat(0.0);
+    let (mut error2, mut error_abs, mut x2, mut y2, mut max) = ([zero; 4], [zero; 4], [zero; 4], [zero; 4], [zero; 4]);
+    // Counts of zeros per lane, as u32: a chunk is far shorter than 2³² elements a lane.
+    let mut zeros = [i32x4_splat(0); 3];
+    let whole = x.len() / LANES * LANES;
+    for (x, y) in x.chunks_exact(LANES).zip(y.chunks_exact(LANES)) {
+        let (xa, xb, ya, yb) = (load4(x), load4(&x[4..]), load4(y), load4(&y[4..]));
+        for (x, y) in [(xa, ya), (xb, yb)] {
+            let (x0, y0) = (f32x4_eq(x, f32x4_splat(0.0)), f32x4_eq(y, f32x4_splat(0.0)));
+            zeros[0] = i32x4_sub(zeros[0], x0);
+            zeros[1] = i32x4_sub(zeros[1], y0);
+            zeros[2] = i32x4_sub(zeros[2], v128_and(x0, y0));
+        }
+        let (xd, yd) = (promote(xa, xb), promote(ya, yb));
+        for k in 0..4 {
+            let e = f64x2_sub(xd[k], yd[k]);
+            let magnitude = f64x2_abs(e);
+            error2[k] = f64x2_add(error2[k], f64x2_mul(e, e));
+            error_abs[k] = f64x2_add(error_abs[k], magnitude);
+            x2[k] = f64x2_add(x2[k], f64x2_mul(xd[k], xd[k]));
+            y2[k] = f64x2_add(y2[k], f64x2_mul(yd[k], yd[k]));
+            max[k] = f64x2_pmax(max[k], magnitude);
+        }
+    }
+    let (mut error2, mut error_abs, mut x2, mut y2) = (lanes(error2), lanes(error_abs), lanes(x2), lanes(y2));
+    let mut s = CompareSums {
+        max: lanes(max).into_iter().fold(0.0, |a, b| if b > a { b } else { a }),
+        x_zeros: total(zeros[0]),
+        y_zeros: total(zeros[1]),
+        both_zeros: total(zeros[2]),
+        ..CompareSums::default()
+    };
+    for (lane, (&x, &y)) in x[whole..].iter().zip(&y[whole..]).enumerate() {
+        let (xd, yd) = (f64::from(x), f64::from(y));
+        let e = xd - yd;
+        error2[lane] += e * e;
+        error_abs[lane] += e.abs();
+        x2[lane] += xd * xd;
+        y2[lane] += yd * yd;
+        if e.abs() > s.max {
+            s.max = e.abs();
+        }
+        s.x_zeros += u64::from(x == 0.0);
+        s.y_zeros += u64::from(y == 0.0);
+        s.both_zeros += u64::from(x == 0.0 && y == 0.0);
+    }
+    s.error2 = scalar::reduce(error2);
+    s.error_abs = scalar::reduce(error_abs);
+    s.x2 = scalar::reduce(x2);
+    s.y2 = scalar::reduce(y2);
+    s
+}
+
+fn total(v: v128) -> u64 {
+    u64::from(u32x4_extract_lane::<0>(v))
+        + u64::from(u32x4_extract_lane::<1>(v))
+        + u64::from(u32x4_extract_lane::<2>(v))
+        + u64::from(u32x4_extract_lane::<3>(v))
+}
+
+pub fn products(x: &[f32], k: &[f32]) -> (f64, f64) {
+    let (mut xk, mut k2) = ([f64x2_splat(0.0); 4], [f64x2_splat(0.0); 4]);
+    let whole = x.len() / LANES * LANES;
+    for (x, k) in x.chunks_exact(LANES).zip(k.chunks_exact(LANES)) {
+        let (x, k) = (promote8(x), promote8(k));
+        for i in 0..4 {
+            xk[i] = f64x2_add(xk[i], f64x2_mul(x[i], k[i]));
+            k2[i] = f64x2_add(k2[i], f64x2_mul(k[i], k[i]));
+        }
+    }
+    let (mut xk, mut k2) = (lanes(xk), lanes(k2));
+    for (lane, (&x, &k)) in x[whole..].iter().zip(&k[whole..]).enumerate() {
+        let (x, k) = (f64::from(x), f64::from(k));
+        xk[lane] += x * k;
+        k2[lane] += k * k;
+    }
+    (scalar::reduce(xk), scalar::reduce(k2))
+}

@@ -1,0 +1,135 @@
+//! Sums over weights: extent, moments, and the comparison of two tensors.
+
+use super::dispatch;
+
+/// What one look at the weights tells about their range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    /// Least value, NaN left out; +∞ when there is none. Never −0.
+    pub min: f32,
+    /// Greatest value, NaN left out; −∞ when there is none. Never −0.
+    pub max: f32,
+    /// Greatest magnitude; NaN or ∞ when any element is.
+    pub abs_max: f32,
+}
+
+impl Extent {
+    /// The extent of nothing.
+    pub const EMPTY: Extent = Extent { min: f32::INFINITY, max: f32::NEG_INFINITY, abs_max: 0.0 };
+
+    /// Whether every element was finite.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.abs_max.is_finite()
+    }
+
+    /// The extent of both together.
+    #[must_use]
+    pub fn merge(self, other: Extent) -> Extent {
+        Extent {
+            min: if other.min < self.min { other.min } else { self.min },
+            max: if other.max > self.max { other.max } else { self.max },
+            abs_max: f32::from_bits(self.abs_max.to_bits().max(other.abs_max.to_bits())),
+        }
+    }
+}
+
+/// Range and largest magnitude in one pass.
+#[must_use]
+pub fn extent(x: &[f32]) -> Extent {
+    dispatch!(sums::extent(x))
+}
+
+/// Count, mean and central moments of finite values, mergeable without loss.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Moments {
+    /// Number of values.
+    pub count: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// `Σ (x − mean)²`
+    pub m2: f64,
+    /// `Σ (x − mean)³`
+    pub m3: f64,
+    /// `Σ (x − mean)⁴`
+    pub m4: f64,
+}
+
+impl Moments {
+    /// The moments of both together (Pébay 2008, eq. 2.1 and 3.1).
+    #[must_use]
+    pub fn merge(self, other: Moments) -> Moments {
+        if self.count == 0.0 {
+            return other;
+        }
+        if other.count == 0.0 {
+            return self;
+        }
+        let (na, nb) = (self.count, other.count);
+        let n = na + nb;
+        let delta = other.mean - self.mean;
+        let (d2, d3) = (delta * delta, delta * delta * delta);
+        Moments {
+            count: n,
+            mean: self.mean + delta * (nb / n),
+            m2: self.m2 + other.m2 + d2 * na * nb / n,
+            m3: self.m3
+                + other.m3
+                + d3 * na * nb * (na - nb) / (n * n)
+                + 3.0 * delta * (na * other.m2 - nb * self.m2) / n,
+            m4: self.m4
+                + other.m4
+                + d2 * d2 * na * nb * (na * na - na * nb + nb * nb) / (n * n * n)
+                + 6.0 * d2 * (na * na * other.m2 + nb * nb * self.m2) / (n * n)
+                + 4.0 * delta * (na * other.m3 - nb * self.m3) / n,
+        }
+    }
+}
+
+/// Moments of one chunk: its mean first, then the powers of the distances from it. Meant for chunks that stay in the cache;
+/// [`Moments::merge`] joins them. All values finite.
+#[must_use]
+pub fn moments(x: &[f32]) -> Moments {
+    dispatch!(sums::moments(x))
+}
+
+/// Sums that every error metric is made of, of one chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CompareSums {
+    /// `Σ (x − y)²`
+    pub error2: f64,
+    /// `Σ |x − y|`
+    pub error_abs: f64,
+    /// `Σ x²`
+    pub x2: f64,
+    /// `Σ y²`
+    pub y2: f64,
+    /// Greatest `|x − y|`.
+    pub max: f64,
+    /// Zeros among `x`.
+    pub x_zeros: u64,
+    /// Zeros among `y`.
+    pub y_zeros: u64,
+    /// Places where both are zero.
+    pub both_zeros: u64,
+}
+
+/// Compares two equally long runs of finite values. Differences are taken in f64, so nothing overflows or cancels.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
+    assert_eq!(x.len(), y.len(), "compared runs have one length");
+    dispatch!(sums::compare(x, y))
+}
+
+/// `(Σ x·k, Σ k²)` in f64: what a least-squares scale for fixed codes is made of.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn products(x: &[f32], k: &[f32]) -> (f64, f64) {
+    assert_eq!(x.len(), k.len(), "one step count per weight");
+    dispatch!(sums::products(x, k))
+}

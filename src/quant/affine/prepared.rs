@@ -1,0 +1,480 @@
+//! An affine scheme fitted to one tensor: its grids, and what becomes of weights on them.
+
+use super::super::runs::{Granularity, Runs};
+use super::super::trace::{RunInfo, Step, Trace};
+use super::options::{Affine, Treatment};
+use super::range::{grid, grid_of_run};
+use super::split::Split;
+use crate::error::{Code, Error, Result};
+use crate::kernels::{self, Extent, Grid, extent};
+use crate::stats::{CHUNK, channel_extents};
+use crate::tensor::{Shape, try_vec};
+
+/// An affine scheme fitted to one tensor.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    pub(super) affine: Affine,
+    pub(super) runs: Runs,
+    pub(super) scales: Vec<f32>,
+    /// One per run; all 0 when symmetric.
+    pub(super) zero_points: Vec<i8>,
+    /// What is added to the values of a channel, with mean correction.
+    pub(super) offsets: Option<(Runs, Vec<f32>)>,
+    pub(super) split: Option<Split>,
+    /// A scale and zero point per element of one period, where channels alternate quickly.
+    each: Option<Each>,
+}
+
+#[derive(Debug, Clone)]
+struct Each {
+    scales: Vec<f32>,
+    zero_points: Vec<f32>,
+}
+
+/// The runs of the mean correction: the channels of the channel axis, else rows; a vector is one channel.
+pub(super) fn correction_runs(shape: &Shape, granularity: Granularity) -> Result<Runs> {
+    Runs::new(
+        shape,
+        match granularity {
+            Granularity::Channel { axis } => Granularity::Channel { axis },
+            _ if shape.dims().len() < 2 => Granularity::Tensor,
+            _ => Granularity::Channel { axis: 0 },
+        },
+    )
+}
+
+impl Affine {
+    pub(crate) fn prepare(&self, x: &[f32], shape: &Shape) -> Result<Prepared> {
+        let runs = Runs::new(shape, self.granularity)?;
+        let split = match self.treatment {
+            Treatment::Mixed { zero_ratio, float_ratio } => Some(Split::new(x, zero_ratio, float_ratio)?),
+            _ => None,
+        };
+        let grids = self.grids(x, shape, &runs, split.as_ref())?;
+        let mut prepared = Prepared {
+            affine: self.clone(),
+            scales: grids.iter().map(|g| g.scale).collect(),
+            zero_points: grids.iter().map(|g| g.zero_point).collect(),
+            offsets: None,
+            split,
+            each: None,
+            runs,
+        };
+        prepared.spread();
+        if self.refit {
+            prepared.refit(x);
+            prepared.spread();
+        }
+        if self.mean_correction {
+            prepared.correct_means(x, shape)?;
+        }
+        Ok(prepared)
+    }
+
+    /// One grid per run.
+    fn grids(&self, x: &[f32], shape: &Shape, runs: &Runs, split: Option<&Split>) -> Result<Vec<Grid>> {
+        use super::options::RangeRule::MinMax;
+        let keeps_floats = split.is_some_and(|split| split.kept > 0);
+        // Min–max of narrow or asymmetric grids needs the runs' extents only: one pass, which also finds what is not finite.
+        if self.range == MinMax && !keeps_floats && !(self.symmetric && !self.narrow_range) {
+            let extents = run_extents(x, shape, runs)?;
+            if extents.iter().all(Extent::is_finite) {
+                return Ok(extents.iter().map(|e| grid(e.min, e.max, self)).collect());
+            }
+        }
+        let all_finite = x.chunks(1 << 16).all(|chunk| extent(chunk).is_finite());
+        if !all_finite && !self.saturate {
+            return Err(non_finite(x));
+        }
+        let (mut gathered, mut kept) = (Vec::new(), Vec::new());
+        let mut grids = Vec::with_capacity(runs.len());
+        let used = |x: f32, i: usize| x.is_finite() && !split.is_some_and(|split| split.keeps(x, i));
+        if all_finite && !keeps_floats {
+            grids.extend((0..runs.len()).map(|run| grid_of_run(runs.values(run, x, &mut gathered), self)));
+        } else {
+            // Rare: some weights do not count. Mark them, then gather each run without them.
+            let mut marked = try_vec(0.0_f32, x.len())?;
+            for (i, (mark, &x)) in marked.iter_mut().zip(x).enumerate() {
+                *mark = if used(x, i) { x } else { f32::NAN };
+            }
+            for run in 0..runs.len() {
+                kept.clear();
+                kept.extend(runs.values(run, &marked, &mut gathered).iter().copied().filter(|x| !x.is_nan()));
+                grids.push(grid_of_run(&kept, self));
+            }
+        }
+        Ok(grids)
+    }
+}
+
+fn run_extents(x: &[f32], shape: &Shape, runs: &Runs) -> Result<Vec<Extent>> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    match runs.granularity() {
+        Granularity::Channel { axis } => channel_extents(x, shape, axis),
+        _ => Ok((0..runs.len()).map(|run| extent(runs.values(run, x, &mut Vec::new()))).collect()),
+    }
+}
+
+fn non_finite(x: &[f32]) -> Error {
+    let how_many = x.iter().filter(|x| !x.is_finite()).count();
+    let first = x.iter().position(|x| !x.is_finite()).unwrap_or(0);
+    Error::new(Code::NonFinite, format!("{how_many} weights are NaN or infinite, the first"))
+        .with_offset(first as u64)
+        .with_expected("finite weights, or the option nonFinite: \"saturate\"")
+        .with_found(x.get(first).copied().unwrap_or(f32::NAN))
+}
+
+impl Prepared {
+    /// Scales and zero points per element of a period, for channels along an inner axis.
+    fn spread(&mut self) {
+        self.each = self.runs.short_period().filter(|_| !self.runs.is_empty()).map(|_| Each {
+            scales: self.runs.period_runs().map(|run| self.scales[run]).collect(),
+            zero_points: self.runs.period_runs().map(|run| f32::from(self.zero_points[run])).collect(),
+        });
+    }
+
+    pub(super) fn grid(&self, run: usize) -> Grid {
+        let (q_min, q_max) = self.affine.limits();
+        Grid { scale: self.scales[run], zero_point: self.zero_points[run], q_min, q_max }
+    }
+
+    /// How the tensor is cut.
+    #[must_use]
+    pub fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
+    /// One scale per run.
+    #[must_use]
+    pub fn scales(&self) -> &[f32] {
+        &self.scales
+    }
+
+    /// One zero point per run; `None` when symmetric.
+    #[must_use]
+    pub fn zero_points(&self) -> Option<&[i8]> {
+        (!self.affine.symmetric).then_some(&self.zero_points)
+    }
+
+    /// Least-squares scales for the codes as they are: `Σ x·k / Σ k²` over the weights that the grid holds.
+    fn refit(&mut self, x: &[f32]) {
+        let mut sums = vec![(0.0_f64, 0.0_f64); self.runs.len()];
+        let (mut steps, mut held) = ([0.0; CHUNK], Vec::new());
+        for (start, chunk) in starts(x) {
+            let steps = &mut steps[..chunk.len()];
+            self.steps(x, start, steps);
+            held.clear();
+            held.extend(chunk.iter().enumerate().map(|(i, &x)| {
+                let counts = x.is_finite() && !self.split.is_some_and(|split| split.keeps(x, start + i));
+                if counts { x } else { 0.0 }
+            }));
+            self.runs.for_each_segment(start, start + chunk.len(), |run, from, to| {
+                let range = from - start..to - start;
+                let (xk, k2) = kernels::products(&held[range.clone()], &steps[range]);
+                sums[run].0 += xk;
+                sums[run].1 += k2;
+            });
+        }
+        for (scale, (xk, k2)) in self.scales.iter_mut().zip(sums) {
+            let fitted = (xk / k2) as f32;
+            // The change of Σ(x − s·k)²; only an improvement is taken, so rounding the scale to f32 cannot make it worse.
+            let (old, new) = (f64::from(*scale), f64::from(fitted));
+            let change = (new - old) * ((new + old) * k2 - 2.0 * xk);
+            if fitted.is_normal() && change < 0.0 {
+                *scale = fitted;
+            }
+        }
+    }
+
+    /// Mean of what each channel lost. Weights kept as float lose nothing.
+    fn correct_means(&mut self, x: &[f32], shape: &Shape) -> Result<()> {
+        let runs = correction_runs(shape, self.affine.granularity)?;
+        let mut sums = vec![(0.0_f64, 0_u64); runs.len()];
+        let mut back = [0.0; CHUNK];
+        for (start, chunk) in starts(x) {
+            let back = &mut back[..chunk.len()];
+            self.reconstruct(x, start, back);
+            runs.for_each_segment(start, start + chunk.len(), |run, from, to| {
+                for i in from..to {
+                    let x = x[i];
+                    if x.is_finite() && !self.keeps(x, i) {
+                        sums[run].0 += f64::from(x) - f64::from(back[i - start]);
+                        sums[run].1 += 1;
+                    }
+                }
+            });
+        }
+        let means = sums.iter().map(|&(sum, n)| if n == 0 { 0.0 } else { (sum / n as f64) as f32 }).collect();
+        self.offsets = Some((runs, means));
+        Ok(())
+    }
+
+    fn keeps(&self, x: f32, index: usize) -> bool {
+        self.split.is_some_and(|split| split.keeps(x, index))
+    }
+
+    /// Steps from zero, `code − zero_point`, of elements `start..start + out.len()`, treatment included.
+    pub(super) fn steps(&self, x: &[f32], start: usize, out: &mut [f32]) {
+        let rounding = self.affine.rounding;
+        let limits = self.affine.limits();
+        if let Some(each) = &self.each {
+            for_each_period(start, out, each.scales.len(), |at, period, out| {
+                let (scales, zeros) = (&each.scales[period.clone()], &each.zero_points[period]);
+                kernels::steps_each(&x[at..at + out.len()], at, scales, zeros, limits, rounding, out);
+            });
+        } else {
+            self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
+                kernels::steps(&x[from..to], from, self.grid(run), rounding, &mut out[from - start..to - start]);
+            });
+        }
+        self.treat(x, start, out);
+    }
+
+    /// Applies the treatment to steps from zero.
+    fn treat(&self, x: &[f32], start: usize, steps: &mut [f32]) {
+        match self.affine.treatment {
+            Treatment::Plain => {}
+            Treatment::KeepNonZero => {
+                self.runs.for_each_segment(start, start + steps.len(), |run, from, to| {
+                    let grid = self.grid(run);
+                    for i in from..to {
+                        steps[i - start] = away_from_zero(x[i], steps[i - start], grid);
+                    }
+                });
+            }
+            Treatment::Mixed { .. } => {
+                for (i, step) in steps.iter_mut().enumerate() {
+                    let (x, index) = (x[start + i], start + i);
+                    if let Some(split) = self.split
+                        && (split.zeroes(x, index) || split.keeps(x, index))
+                    {
+                        *step = 0.0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// See [`super::super::Prepared::reconstruct`].
+    pub fn reconstruct(&self, x: &[f32], start: usize, out: &mut [f32]) {
+        let plain = self.affine.treatment == Treatment::Plain;
+        match (&self.each, plain) {
+            (None, true) => self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
+                let out = &mut out[from - start..to - start];
+                kernels::reconstruct(&x[from..to], from, self.grid(run), self.affine.rounding, out);
+            }),
+            (Some(each), true) => {
+                for_each_period(start, out, each.scales.len(), |at, period, out| {
+                    let (scales, zeros) = (&each.scales[period.clone()], &each.zero_points[period]);
+                    let (limits, rounding) = (self.affine.limits(), self.affine.rounding);
+                    kernels::reconstruct_each(&x[at..at + out.len()], at, scales, zeros, limits, rounding, out);
+                });
+            }
+            (_, false) => {
+                self.steps(x, start, out);
+                self.scale_steps(start, out);
+            }
+        }
+        self.finish(start, out);
+        if self.split.is_some() {
+            for (i, out) in out.iter_mut().enumerate() {
+                if self.keeps(x[start + i], start + i) {
+                    *out = x[start + i];
+                }
+            }
+        }
+    }
+
+    /// Steps times their scale.
+    pub(super) fn scale_steps(&self, start: usize, out: &mut [f32]) {
+        self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
+            out[from - start..to - start].iter_mut().for_each(|v| *v *= self.scales[run]);
+        });
+    }
+
+    /// Adds the mean correction.
+    pub(super) fn finish(&self, start: usize, out: &mut [f32]) {
+        if let Some((runs, offsets)) = &self.offsets {
+            runs.for_each_segment(start, start + out.len(), |channel, from, to| {
+                out[from - start..to - start].iter_mut().for_each(|v| *v += offsets[channel]);
+            });
+        }
+    }
+
+    fn offset_at(&self, index: usize) -> f32 {
+        self.offsets.as_ref().map_or(0.0, |(runs, offsets)| offsets[runs.segment_at(index).0])
+    }
+
+    /// The run of an element.
+    ///
+    /// # Panics
+    /// If there is no such element.
+    #[must_use]
+    pub fn run_at(&self, index: usize) -> RunInfo {
+        let (run, _) = self.runs.segment_at(index);
+        let grid = self.grid(run);
+        let (a, b) = self.ends(grid, index);
+        let label = match self.runs.granularity() {
+            Granularity::Tensor => "tensor".to_owned(),
+            Granularity::Channel { .. } => format!("channel {run}"),
+            Granularity::Group { .. } => format!("group {run}"),
+        };
+        RunInfo {
+            index: run,
+            label,
+            count: self.runs.run_len(run),
+            scale: grid.scale,
+            zero_point: i32::from(grid.zero_point),
+            low: a.min(b),
+            high: a.max(b),
+        }
+    }
+
+    fn ends(&self, grid: Grid, index: usize) -> (f32, f32) {
+        let (low, high) = grid.step_range();
+        let offset = self.offset_at(index);
+        (low * grid.scale + offset, high * grid.scale + offset)
+    }
+
+    /// See [`super::super::Prepared::levels_at`].
+    #[must_use]
+    pub fn levels_at(&self, index: usize) -> Vec<f32> {
+        if self.runs.is_empty() {
+            return Vec::new();
+        }
+        let grid = self.grid(self.runs.segment_at(index).0);
+        let offset = self.offset_at(index);
+        let zero = i32::from(grid.zero_point);
+        let mut levels: Vec<f32> =
+            (i32::from(grid.q_min)..=i32::from(grid.q_max)).map(|q| (q - zero) as f32 * grid.scale + offset).collect();
+        levels.sort_unstable_by(f32::total_cmp);
+        levels
+    }
+
+    /// See [`super::super::Prepared::respond`].
+    pub fn respond(&self, index: usize, x: &[f32], out: &mut [f32]) {
+        assert_eq!(x.len(), out.len(), "one answer per value");
+        if self.runs.is_empty() {
+            return out.fill(0.0);
+        }
+        let grid = self.grid(self.runs.segment_at(index).0);
+        let offset = self.offset_at(index);
+        kernels::steps(x, index, grid, self.affine.rounding, out);
+        for (out, &x) in out.iter_mut().zip(x) {
+            let mut step = *out;
+            match self.affine.treatment {
+                Treatment::KeepNonZero => step = away_from_zero(x, step, grid),
+                Treatment::Mixed { .. } if self.split.is_some_and(|split| split.zeroes(x, index)) => step = 0.0,
+                _ => {}
+            }
+            *out = if self.keeps(x, index) { x } else { step * grid.scale + offset };
+        }
+    }
+
+    /// See [`super::super::Prepared::trace`].
+    #[must_use]
+    pub fn trace(&self, values: &[f32], index: usize) -> Trace {
+        let value = values[index];
+        let (run, _) = self.runs.segment_at(index);
+        let grid = self.grid(run);
+        let (low, high) = grid.step_range();
+        let zero = f64::from(grid.zero_point);
+        let mut steps = Vec::new();
+        let mut push = |op, title, operand, value: f64| steps.push(Step { op, title, operand, value });
+
+        let quotient = value / grid.scale;
+        let rounded = kernels::scalar::affine::round(quotient, self.affine.rounding, index);
+        let mut step = [0.0];
+        self.steps(values, index, &mut step);
+        let [step] = step;
+        let mut back = [0.0];
+        self.reconstruct(values, index, &mut back);
+        let [back] = back;
+
+        push("float", "weight", None, f64::from(value));
+        push("divide", "divide by the scale", Some(f64::from(grid.scale)), f64::from(quotient));
+        push("round", "round", None, f64::from(rounded));
+        if !(low..=high).contains(&rounded) {
+            let end = if rounded > high { high } else { low };
+            push("clamp", "clip to the last level", Some(f64::from(end)), f64::from(end));
+        }
+        let clamped = if rounded.is_nan() { 0.0 } else { rounded.max(low).min(high) };
+        if step != clamped {
+            let (op, title) = match self.affine.treatment {
+                Treatment::KeepNonZero => ("nonzero", "move away from zero"),
+                _ if self.keeps(value, index) => ("keep", "keep as float"),
+                _ => ("zero", "set to zero"),
+            };
+            push(op, title, None, f64::from(step));
+        }
+        if !self.affine.symmetric {
+            push("add", "add the zero point", Some(zero), f64::from(step) + zero);
+        }
+        let code = (f64::from(step) + zero) as i32;
+        push("code", "code", None, f64::from(code));
+        if !self.affine.symmetric {
+            push("subtract", "subtract the zero point", Some(zero), f64::from(step));
+        }
+        if self.keeps(value, index) {
+            push("kept", "read the float kept apart", None, f64::from(back));
+        } else {
+            push("multiply", "multiply by the scale", Some(f64::from(grid.scale)), f64::from(step * grid.scale));
+            let offset = self.offset_at(index);
+            if self.offsets.is_some() {
+                push("offset", "add the channel's mean correction", Some(f64::from(offset)), f64::from(back));
+            }
+        }
+        push("back", "value read back", None, f64::from(back));
+
+        let bits = self.affine.bits;
+        let bit = self.code_bit(index);
+        Trace {
+            index,
+            value,
+            float_bits: value.to_bits(),
+            run: self.run_at(index),
+            steps,
+            code: Some(code),
+            bits: (0..bits).rev().map(|b| if code >> b & 1 == 1 { '1' } else { '0' }).collect(),
+            byte_offset: bit / 8,
+            bit_offset: (bit % 8) as u32,
+            back,
+            error: value - back,
+        }
+    }
+}
+
+/// One code towards the weight's own sign where a weight that is not zero fell on the zero point; to the other side where the
+/// grid ends there.
+fn away_from_zero(x: f32, step: f32, grid: Grid) -> f32 {
+    if step != 0.0 || x == 0.0 || x.is_nan() {
+        return step;
+    }
+    let (low, high) = grid.step_range();
+    let up = (x > 0.0) == (grid.scale > 0.0);
+    if (up && high >= 1.0) || low > -1.0 { 1.0 } else { -1.0 }
+}
+
+/// A tensor chunk by chunk, with each chunk's start.
+fn starts(x: &[f32]) -> impl Iterator<Item = (usize, &[f32])> {
+    x.chunks(CHUNK).enumerate().map(|(i, chunk)| (i * CHUNK, chunk))
+}
+
+/// Calls `f(start, period range, out)` for the pieces of `out` that lie within one period each.
+fn for_each_period(
+    start: usize,
+    out: &mut [f32],
+    period: usize,
+    mut f: impl FnMut(usize, std::ops::Range<usize>, &mut [f32]),
+) {
+    let (mut at, mut rest) = (start, out);
+    while !rest.is_empty() {
+        let phase = at % period;
+        let (piece, others) = rest.split_at_mut((period - phase).min(rest.len()));
+        f(at, phase..phase + piece.len(), piece);
+        at += piece.len();
+        rest = others;
+    }
+}

@@ -1,0 +1,252 @@
+//! The schemes by name: their options, with defaults, limits and words. Everything that a caller can choose is listed here, so
+//! that a control for it can be built, and a wrong choice refused, without knowing the scheme.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, Result};
+
+/// A scheme as people see it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Unique name.
+    pub id: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// The family it belongs to.
+    pub family: &'static str,
+    /// Bits of a code; `None` where an option decides. Scales come on top: the true figure is a result's `bits_per_weight`.
+    pub bits: Option<u32>,
+    /// Weights per block where the scheme fixes it.
+    pub block_size: Option<u32>,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// Where its definition comes from.
+    pub source: Source,
+    /// What can be chosen.
+    pub options: Vec<OptionSpec>,
+}
+
+/// A paper, specification or program.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Source {
+    /// How it is cited.
+    pub title: &'static str,
+    /// Where it is found.
+    pub url: &'static str,
+}
+
+/// One thing to choose.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OptionSpec {
+    /// Its name in an options object.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// What it changes, in a sentence.
+    pub help: &'static str,
+    /// What it takes.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// It matters only when the named option has one of these values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<BTreeMap<&'static str, Vec<Value>>>,
+}
+
+/// What an option takes, and its default.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[allow(missing_docs, reason = "limits are inclusive; the names say the rest")]
+pub enum Kind {
+    /// On or off.
+    Flag { default: bool },
+    /// One of a few names.
+    Choice { default: &'static str, values: Vec<ChoiceValue> },
+    /// A whole number.
+    Integer {
+        default: f64,
+        min: f64,
+        max: f64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        suggestions: Vec<f64>,
+    },
+    /// A number.
+    Number {
+        default: f64,
+        min: f64,
+        max: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unit: Option<&'static str>,
+    },
+}
+
+/// A name that a choice takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ChoiceValue {
+    /// The name in an options object.
+    pub value: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+}
+
+/// A value of an option, as it comes from outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// For a flag.
+    Flag(bool),
+    /// For an integer or a number.
+    Number(f64),
+    /// For a choice.
+    Text(String),
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Flag(v) => write!(f, "{v}"),
+            Value::Number(v) => write!(f, "{v}"),
+            Value::Text(v) => write!(f, "{v:?}"),
+        }
+    }
+}
+
+/// Options by name.
+pub type Options = BTreeMap<String, Value>;
+
+impl Kind {
+    fn default_value(&self) -> Value {
+        match self {
+            Kind::Flag { default } => Value::Flag(*default),
+            Kind::Choice { default, .. } => Value::Text((*default).to_owned()),
+            Kind::Integer { default, .. } | Kind::Number { default, .. } => Value::Number(*default),
+        }
+    }
+
+    fn accepts(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Kind::Flag { .. }, Value::Flag(_)) => true,
+            (Kind::Choice { values, .. }, Value::Text(text)) => values.iter().any(|v| v.value == text),
+            (Kind::Integer { min, max, .. }, Value::Number(n)) => n.fract() == 0.0 && (min..=max).contains(&n),
+            (Kind::Number { min, max, .. }, Value::Number(n)) => (min..=max).contains(&n),
+            _ => false,
+        }
+    }
+
+    fn expectation(&self) -> String {
+        match self {
+            Kind::Flag { .. } => "true or false".to_owned(),
+            Kind::Choice { values, .. } => {
+                values.iter().map(|v| format!("{:?}", v.value)).collect::<Vec<_>>().join(", ")
+            }
+            Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
+        }
+    }
+}
+
+impl Entry {
+    /// Every option with its value: the given ones checked, the others at their defaults.
+    ///
+    /// # Errors
+    /// `unknown_option` with the list of those known, `invalid_option` with what the option takes.
+    pub fn resolve(&self, given: &Options) -> Result<Resolved> {
+        if let Some(name) = given.keys().find(|name| self.options.iter().all(|spec| spec.name != *name)) {
+            let known: Vec<_> = self.options.iter().map(|spec| spec.name).collect();
+            return Err(Error::new(Code::UnknownOption, format!("scheme {:?} has no option {name:?}", self.id))
+                .with_expected(format!("one of {}", known.join(", ")))
+                .with_found(name));
+        }
+        let mut values = Options::new();
+        for spec in &self.options {
+            let value = match given.get(spec.name) {
+                None => spec.kind.default_value(),
+                Some(value) if spec.kind.accepts(value) => value.clone(),
+                Some(value) => {
+                    return Err(Error::new(Code::InvalidOption, format!("option {:?} does not take this", spec.name))
+                        .with_expected(spec.kind.expectation())
+                        .with_found(value));
+                }
+            };
+            values.insert(spec.name.to_owned(), value);
+        }
+        Ok(Resolved { values })
+    }
+}
+
+/// Options that [`Entry::resolve`] has checked and completed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Resolved {
+    values: Options,
+}
+
+impl Resolved {
+    /// A flag; `false` for a name that the scheme does not have.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.values.get(name), Some(Value::Flag(true)))
+    }
+
+    /// An integer or number, if the scheme has one of this name.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.values.get(name) {
+            Some(Value::Number(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// A choice; empty for a name that the scheme does not have.
+    #[must_use]
+    pub fn choice(&self, name: &str) -> &str {
+        match self.values.get(name) {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn values(&self) -> &Options {
+        &self.values
+    }
+}
+
+/// A condition on another option, for [`OptionSpec::when`].
+#[must_use]
+pub(crate) fn when(name: &'static str, values: &[Value]) -> Option<BTreeMap<&'static str, Vec<Value>>> {
+    Some(BTreeMap::from([(name, values.to_vec())]))
+}
+
+/// A text value, for conditions.
+#[must_use]
+pub(crate) fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}
+
+/// All schemes, in the order in which they are best shown.
+#[must_use]
+pub fn catalogue() -> Vec<Entry> {
+    super::affine::entries()
+}
+
+/// The scheme of a name.
+///
+/// # Errors
+/// `unknown_scheme` with the list of those known.
+pub fn entry(id: &str) -> Result<Entry> {
+    let all = catalogue();
+    let known: Vec<_> = all.iter().map(|entry| entry.id).collect();
+    let error = || {
+        Error::new(Code::UnknownScheme, format!("there is no scheme {id:?}"))
+            .with_expected(format!("one of {}", known.join(", ")))
+            .with_found(format!("{id:?}"))
+    };
+    let place = known.iter().position(|known| *known == id).ok_or_else(error)?;
+    Ok(all.into_iter().nth(place).unwrap_or_else(|| unreachable!("the place is in the list")))
+}

@@ -1,0 +1,76 @@
+"""Writes the goldens: what implementations that are not ours compute. README.md here says which and in what form.
+
+    python tests/goldens/generate.py            writes tests/goldens/*.json
+    python tests/goldens/generate.py --check    makes them in memory and compares them with the committed files
+"""
+
+import argparse
+import importlib
+import json
+import math
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOPICS = ["affine", "article", "digits", "stats"]  # a module here, with cases() -> [dict], and a file <topic>.json
+TOLERANCE = 1e-12  # relative, for JSON's float numbers in --check: sums in another order on another processor
+
+
+def dump(cases):
+    """One case on a line, so that a difference shows as one line."""
+    rows = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
+    return f"[\n{rows}\n]\n"
+
+
+def same(a, b):
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+def compare(topic, cases):
+    """(passed, failed) of the topic's cases against its committed file."""
+    made = json.loads(dump(cases))
+    path = HERE / f"{topic}.json"
+    if not path.exists():
+        print(f"FAIL {topic}: {path.name} is missing")
+        return 0, len(made)
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    differ = [i for i, (a, b) in enumerate(zip(made, kept)) if not same(a, b)]
+    for i in differ[:3]:
+        fields = [k for k in made[i] | kept[i] if not same(made[i].get(k), kept[i].get(k))]
+        print(f"FAIL {topic} case {i} ({made[i].get('name')}): {', '.join(fields)} differ from {path.name}")
+    if len(made) != len(kept):
+        print(f"FAIL {topic}: {len(made)} cases made, {len(kept)} in {path.name}")
+    failed = len(differ) + abs(len(made) - len(kept))
+    passed = min(len(made), len(kept)) - len(differ)
+    print(f"{topic}: {passed} of {len(made)} cases are as in {path.name}")
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="compare with the committed files; write nothing")
+    parser.add_argument("topics", nargs="*", default=TOPICS, metavar="topic", help=", ".join(TOPICS))
+    args = parser.parse_args()
+    passed = failed = 0
+    for topic in args.topics:
+        cases = importlib.import_module(topic).cases()
+        if args.check:
+            p, f = compare(topic, cases)
+            passed, failed = passed + p, failed + f
+        else:
+            text = dump(cases)
+            (HERE / f"{topic}.json").write_text(text, encoding="utf-8")
+            print(f"{topic}: {len(cases)} cases, {len(text.encode()):,} bytes")
+    if args.check:
+        print(f"{passed} passed, {failed} failed")
+        sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+/**
+ * See, quantize and shrink neural-network weights, in a browser or in Node.
+ *
+ * ```js
+ * import { init, quantize } from 'fewerbits';
+ * await init();
+ * const q = quantize(weights, [out, in], { id: 'int4', granularity: 'group', groupSize: 32 });
+ * q.bitsPerWeight; // 5: 4 for the code, 1 for the share of a scale
+ * const back = q.dequantize();
+ * q.free();
+ * ```
+ *
+ * Arrays are row-major. Every error is an `Error` with a stable `code` and, where known, `file`, `tensor`, `offset`, `expected` and
+ * `found`. All calls but `init` and `openModel` are synchronous: run them in a worker where a page must not wait.
+ * @module
+ */
+
+/**
+ * @typedef {import('./types.js').Scheme} Scheme
+ * @typedef {import('./types.js').SchemeEntry} SchemeEntry
+ * @typedef {import('./types.js').Stats} Stats
+ * @typedef {import('./types.js').StatsOptions} StatsOptions
+ * @typedef {import('./types.js').Metrics} Metrics
+ * @typedef {import('./types.js').Evaluation} Evaluation
+ * @typedef {import('./types.js').EvaluateOptions} EvaluateOptions
+ * @typedef {import('./types.js').Suggestion} Suggestion
+ */
+
+import { wasm } from './engine.js';
+import { Weights, floats } from './weights.js';
+
+export { init, memoryBytes } from './engine.js';
+export { FewerbitsError } from './errors.js';
+export { openModel } from './model.js';
+export { filesFromDataTransfer, filesFromList } from './folders.js';
+export { requests } from './sources.js';
+export { Quantized, Weights } from './weights.js';
+
+/**
+ * Every scheme: what it is called, where its definition comes from, and what can be chosen.
+ *
+ * @returns {SchemeEntry[]} in the order in which they are best shown
+ */
+export function schemes() {
+  return wasm().schemes();
+}
+
+/**
+ * Statistics of weights. NaN and infinities are counted and otherwise left out; of no finite value every number is 0.
+ *
+ * `std` is that of the population (numpy's `ddof=0`), `kurtosis` the excess (0 for a Gaussian), `quantiles` are exact with linear
+ * interpolation (numpy's default), a histogram's last bin holds its right edge too.
+ *
+ * @param {Float32Array} values
+ * @param {StatsOptions & {shape?: readonly number[]}} [options] `shape` is needed for `axis` alone
+ * @returns {Stats}
+ * @throws {import('./errors.js').FewerbitsError} `shape_mismatch`, `invalid_argument`, `unknown_option`
+ */
+export function stats(values, { shape = [floats(values).length], ...options } = {}) {
+  return wasm().stats(floats(values), shape, options);
+}
+
+/**
+ * Quantizes a tensor and packs it.
+ *
+ * @param {Float32Array} values row-major
+ * @param {readonly number[]} shape dimensions, outermost first
+ * @param {Scheme} scheme `{id, ...options}`; options left out have the defaults that {@link schemes} lists
+ * @returns {import('./weights.js').Quantized} call its `free()` when done
+ * @throws {import('./errors.js').FewerbitsError} `unknown_scheme`, `unknown_option`, `invalid_option` with what is known;
+ *   `shape_mismatch`; `non_finite` with how many and the first index, unless `nonFinite: 'saturate'`; `out_of_memory`
+ */
+export function quantize(values, shape, scheme) {
+  return held(values, shape, (weights) => weights.quantize(scheme));
+}
+
+/**
+ * Weights from packed bytes of anywhere.
+ *
+ * @param {Uint8Array} bytes in the scheme's layout, exactly as many as the shape needs
+ * @param {readonly number[]} shape
+ * @param {Scheme} scheme the same as when they were made; options that only choose codes (range, rounding, …) do not matter
+ * @returns {Float32Array} row-major
+ * @throws {import('./errors.js').FewerbitsError} `shape_mismatch` for another number of bytes, and as {@link quantize}
+ */
+export function dequantize(bytes, shape, scheme) {
+  return wasm().dequantize(bytes, shape, scheme);
+}
+
+/**
+ * What a scheme does to a tensor, in one pass and without storing the result.
+ *
+ * @param {Float32Array} values
+ * @param {readonly number[]} shape
+ * @param {Scheme} scheme
+ * @param {EvaluateOptions} [options]
+ * @returns {Evaluation}
+ * @throws {import('./errors.js').FewerbitsError} as {@link quantize}
+ */
+export function evaluate(values, shape, scheme, options = {}) {
+  return held(values, shape, (weights) => weights.evaluate(scheme, options));
+}
+
+/**
+ * Error metrics of a candidate against its reference. `sqnrDb` is `10·log₁₀(Σx²/Σ(x−y)²)`, ∞ without any error; `cosine` is 1 when both
+ * are all zero and 0 when one is; `zeroed` is the share of all weights that were not zero and became zero.
+ *
+ * @param {Float32Array} reference
+ * @param {Float32Array} candidate as long
+ * @returns {Metrics}
+ * @throws {import('./errors.js').FewerbitsError} `shape_mismatch`, `non_finite` with the first index
+ */
+export function compare(reference, candidate) {
+  return wasm().compare(floats(reference), floats(candidate));
+}
+
+/**
+ * Proposes symmetric or not, width, grain and range for weights with these statistics, and says why, one sentence each.
+ *
+ * @param {Stats} statistics as {@link stats} gives them; with `axis: 0` the grain is chosen from the channels too
+ * @param {{shape: readonly number[]}} options
+ * @returns {Suggestion}
+ */
+export function suggest(statistics, { shape }) {
+  return wasm().suggest(statistics, shape);
+}
+
+/**
+ * Bytes that a packed tensor takes, known from its shape alone.
+ *
+ * @param {readonly number[]} shape
+ * @param {Scheme} scheme
+ * @returns {number}
+ */
+export function packedLength(shape, scheme) {
+  return wasm().packedLength(shape, scheme);
+}
+
+/**
+ * The article's three listings as they are printed, bit for bit as numpy 2 runs them on float32: the formula's scale cancels, so they round to
+ * whole numbers (half to even) and clamp nothing. Its ideas as they are meant are the schemes `zero`, `nonzero`, `mixed`.
+ *
+ * All throw `invalid_argument` for a range that is not finite or has no width, and `non_finite` for NaN, ±∞ and overflow.
+ */
+export const article = Object.freeze({
+  /**
+   * Listing 4.1: zeros stay zero, the others get the formula and are counted.
+   *
+   * @param {Float32Array} values
+   * @param {number} min
+   * @param {number} max
+   * @returns {{values: Float32Array, nonZeroCount: number}}
+   */
+  quantizeZero(values, min, max) {
+    return wasm().articleZero(floats(values), min, max);
+  },
+
+  /**
+   * Listing 4.2: zeros are left as they are, −0 too; the others get the formula.
+   *
+   * @param {Float32Array} values
+   * @param {number} min
+   * @param {number} max
+   * @returns {Float32Array}
+   */
+  quantizeNonZero(values, min, max) {
+    return wasm().articleNonZero(floats(values), min, max);
+  },
+
+  /**
+   * Listing 4.3: as 4.1. The listing computes a count from `zeroRatio` and never uses it.
+   *
+   * @param {Float32Array} values
+   * @param {number} min
+   * @param {number} max
+   * @param {number} [zeroRatio]
+   * @returns {Float32Array}
+   */
+  quantizeMixed(values, min, max, zeroRatio = 0.5) {
+    return wasm().articleMixed(floats(values), min, max, zeroRatio);
+  },
+});
+
+/**
+ * Runs something on a tensor that is held only meanwhile.
+ *
+ * @template T
+ * @param {Float32Array} values
+ * @param {readonly number[]} shape
+ * @param {(weights: Weights) => T} run
+ * @returns {T}
+ */
+function held(values, shape, run) {
+  const weights = new Weights(floats(values), shape);
+  try {
+    return run(weights);
+  } finally {
+    weights.free();
+  }
+}

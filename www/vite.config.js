@@ -1,0 +1,55 @@
+import { defineConfig } from 'vite';
+
+/**
+ * While developing, Vite puts style sheets into the page as `<style>` elements and talks to it over a web socket: the
+ * page's strict policy is widened by exactly these two, in the served copy only. The built page keeps it as written.
+ */
+function policyForDevelopment() {
+  return {
+    name: 'fewerbits-policy-for-development',
+    apply: 'serve',
+    /** @param {string} html */
+    transformIndexHtml(html) {
+      return html.replace(/(<meta[^>]*Content-Security-Policy[^>]*content=")([^"]*)"/is, (_, head, policy) => {
+        const wider = policy
+          .replace(/style-src ([^;]*)/, "style-src 'unsafe-inline' $1")
+          .replace(/connect-src ([^;]*)/, 'connect-src ws: $1');
+        return `${head}${wider}"`;
+      });
+    },
+  };
+}
+
+/** Says where the page is, in one line that is easy to find. */
+function announce() {
+  return {
+    name: 'fewerbits-announce',
+    apply: 'serve',
+    /** @param {import('vite').ViteDevServer} server */
+    configureServer(server) {
+      server.httpServer?.once('listening', () => {
+        const address = server.httpServer?.address();
+        const port = typeof address === 'object' && address ? address.port : server.config.server.port;
+        console.log(`\n  Fewerbits is at  http://localhost:${port}/   (Ctrl-C ends it)\n`);
+      });
+    },
+  };
+}
+
+export default defineConfig({
+  base: './',
+  logLevel: 'warn',
+  clearScreen: false,
+  plugins: [policyForDevelopment(), announce()],
+  server: { port: 5170, strictPort: false },
+  worker: { format: 'es' },
+  build: {
+    outDir: '../dist',
+    emptyOutDir: true,
+    target: 'es2022',
+    // Nothing is written into the page as data: or inline: the policy in its head allows neither.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+});

@@ -1,0 +1,42 @@
+//! Installing what tests miss, where that can be done without asking: on Debian and Ubuntu, as root.
+
+use crate::process::{capture, command, on_path, run};
+use std::path::Path;
+
+/// Whether packages may be installed here.
+pub fn can_install() -> bool {
+    let is_root = || capture(command("id").arg("-u"), "id").is_ok_and(|id| id.trim() == "0");
+    Path::new("/etc/debian_version").exists() && on_path("apt-get").is_some() && is_root()
+}
+
+/// Whether a package is installed, as dpkg sees it.
+pub fn has(package: &str) -> bool {
+    let asked = capture(command("dpkg-query").args(["-W", "-f=${Status}", package]), "dpkg-query");
+    asked.is_ok_and(|status| status.trim().ends_with(" installed"))
+}
+
+/// Installs groups of packages: all in one go, or each group by itself where that fails (one may not exist here).
+pub fn install(groups: &[Vec<&str>]) {
+    let groups: Vec<_> = groups.iter().filter(|group| !group.is_empty()).collect();
+    if groups.is_empty() || !can_install() {
+        return;
+    }
+    let all: Vec<&str> = groups.iter().flat_map(|group| group.iter().copied()).collect();
+    println!("• installing Debian packages: {}", all.join(" "));
+    let _ = run(apt().arg("update"), "apt-get update");
+    if apt_install(&all).is_err() && groups.len() > 1 {
+        for group in groups {
+            let _ = apt_install(group);
+        }
+    }
+}
+
+fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
+    run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages), "apt-get install")
+}
+
+fn apt() -> std::process::Command {
+    let mut apt = command("apt-get");
+    apt.arg("-qq").env("DEBIAN_FRONTEND", "noninteractive").stdin(std::process::Stdio::null());
+    apt
+}

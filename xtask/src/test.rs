@@ -1,0 +1,273 @@
+//! `cargo xtask test`: everything there is to test, part by part; one failing part stops none of the others.
+
+use crate::browsers::{self, Browser};
+use crate::paths::{at, files_below};
+use crate::process::{self, Watched, capture, cargo, command, watch};
+use crate::setup::{self, WASM_TARGET, node_tool};
+use crate::summary::{Counts, Report};
+use crate::wasm::{self, Simd};
+use crate::{npm_package, python, site};
+use anyhow::{Context, Result, bail};
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// No test is timed; this only ends what hangs.
+const GUARD: Duration = Duration::from_secs(40 * 60);
+
+/// Runs the parts whose name contains one of `filter` (all where there is none) and prints the summary.
+pub fn all(filter: &[String]) -> Result<()> {
+    let mut report = Report::new(filter, env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1"));
+    run(&mut report);
+    print!("{}", report.text());
+    if report.total().failed > 0 {
+        // The summary's last line stays the last line.
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn run(report: &mut Report) {
+    let set_up = report.need("set-up", setup::all);
+    report.part("format: Rust", || check(cargo().args(["fmt", "--all", "--check"])));
+    report.part("rust: native", native_tests);
+    report.part("rust: doc tests", || {
+        let done = watch_plain(cargo().args(["test", "--package", "fewerbits", "--doc"]))?;
+        Ok(Counts::of_libtest(&done))
+    });
+    report.part("rust: xtask", || rust_tests(&["--package", "xtask"], Some("xtask")));
+    report.part("lint: Rust, native", || {
+        check(cargo().args(["clippy", "--package", "fewerbits", "--all-targets", "--", "-D", "warnings"]))
+    });
+    report.part("lint: Rust, wasm32", || {
+        let mut clippy = wasm::with_features(cargo(), Simd::Simd128);
+        clippy.args(["clippy", "--package", "fewerbits", "--all-targets", "--target", WASM_TARGET]);
+        check(clippy.args(["--", "-D", "warnings"]))
+    });
+    report.part("lint: Rust, xtask", || {
+        check(cargo().args([
+            "clippy",
+            "--package",
+            "xtask",
+            "--all-targets",
+            "--profile",
+            "xtask",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    if !set_up {
+        return;
+    }
+    report.part("format: JS", || {
+        let ignore = ["--ignore-path", ".gitignore", "--ignore-path", ".prettierignore"];
+        check(node_tool("prettier/bin/prettier.cjs").current_dir(at("")).args(["--check", "."]).args(ignore))
+    });
+    report.part("lint: JS", || {
+        let places = ["www", "tests", "benches", "xtask"].into_iter().filter(|place| at(place).is_dir());
+        let config = ["--config", "www/eslint.config.js", "--max-warnings=0", "--no-warn-ignored"];
+        check(node_tool("eslint/bin/eslint.js").current_dir(at("")).args(config).args(places))
+    });
+
+    let built = report.need("wasm build", wasm::build);
+    for config in ["tsconfig.json", "tsconfig.worker.json", "tsconfig.lib.json", "tsconfig.tools.json"] {
+        if built && has_inputs(config) {
+            report.part(&format!("types: {config}"), || check(node_tool("typescript/bin/tsc").args(["-p", config])));
+        }
+    }
+    let site = built && report.need("site build", site::build);
+    let package = built && report.need("npm package build", npm_package::build);
+    report.part("js", || {
+        if !(site && package) {
+            bail!("not run: there is no build to test");
+        }
+        js_tests()
+    });
+
+    let browsers = match browsers::prepare() {
+        Ok(browsers) => browsers,
+        Err(error) => {
+            report.need("browsers", || Err(error));
+            return;
+        }
+    };
+    wasm_tests(report, &browsers);
+    for (name, browser) in &browsers {
+        let part = format!("page: {name}");
+        match browser {
+            Err(why) => report.skip(&part, why),
+            Ok(_) if !site => report.part(&part, || bail!("not run: there is no dist/")),
+            Ok(browser) => report.part(&part, || page_tests(browser)),
+        }
+    }
+    goldens(report);
+}
+
+/// A check that passes or fails as a whole.
+fn check(command: &mut Command) -> Result<Counts> {
+    Ok(Counts::of_check(&watch_plain(command)?))
+}
+
+/// Watches a program that must not colour its output, since it is read.
+fn watch_plain(command: &mut Command) -> Result<Watched> {
+    command.env("CARGO_TERM_COLOR", "never").env("NO_COLOR", "1").env_remove("FORCE_COLOR");
+    watch(command, GUARD)
+}
+
+fn native_tests() -> Result<Counts> {
+    rust_tests(&["--package", "fewerbits"], None)
+}
+
+/// With nextest where it is installed, which runs each test in a process of its own; else with cargo.
+fn rust_tests(packages: &[&str], profile: Option<&str>) -> Result<Counts> {
+    let has_nextest = capture(cargo().args(["nextest", "--version"]), "nextest").is_ok();
+    let mut tests = cargo();
+    if has_nextest {
+        tests.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--all-targets"]).args(packages);
+        tests.args(profile.map(|profile| ["--cargo-profile", profile]).into_iter().flatten());
+        Ok(Counts::of_nextest(&watch_plain(&mut tests)?))
+    } else {
+        tests.args(["test", "--no-fail-fast", "--all-targets"]).args(packages);
+        tests.args(profile.map(|profile| ["--profile", profile]).into_iter().flatten());
+        Ok(Counts::of_libtest(&watch_plain(&mut tests)?))
+    }
+}
+
+/// Whether a type-check configuration has any file to check: tsc calls an empty one an error.
+fn has_inputs(config: &str) -> bool {
+    match config {
+        "tsconfig.worker.json" => files_below(&at("www/engine")).iter().any(|file| {
+            file.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| name.starts_with("worker") && name.ends_with(".js"))
+        }),
+        "tsconfig.lib.json" => at("www/lib/index.js").is_file(),
+        _ => true,
+    }
+}
+
+/// The JavaScript tests that need no browser, against the wasm and the builds just made.
+fn js_tests() -> Result<Counts> {
+    let files: Vec<PathBuf> = ["www", "tests/js"]
+        .iter()
+        .flat_map(|dir| files_below(&at(dir)))
+        .filter(|file| file.to_str().is_some_and(|name| name.ends_with(".test.js")))
+        .collect();
+    if files.is_empty() {
+        return Ok(Counts::default());
+    }
+    node_tests(command("node"), &files)
+}
+
+fn node_tests(mut node: Command, files: &[PathBuf]) -> Result<Counts> {
+    // One file at a time: several browsers at once on a small machine make each of them slow.
+    node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(files);
+    Ok(Counts::of_node(&watch_plain(&mut node)?))
+}
+
+/// The page's end-to-end tests in one browser, on `dist/` under a sub-path.
+fn page_tests(browser: &Browser) -> Result<Counts> {
+    let files: Vec<PathBuf> = files_below(&at("tests/e2e"))
+        .into_iter()
+        .filter(|file| file.to_str().is_some_and(|name| name.ends_with(".test.js")))
+        .collect();
+    if files.is_empty() {
+        return Ok(Counts::default());
+    }
+    let mut node = command("node");
+    node.env("FEWERBITS_BROWSERS", browser.name);
+    node_tests(node, &files)
+}
+
+/// The crate's wasm-bindgen tests, compiled once and run in Node and in every engine, in a window and in a worker.
+fn wasm_tests(report: &mut Report, browsers: &[(&str, Result<Browser, String>)]) {
+    let places: Vec<(String, Option<&Result<Browser, String>>, Option<&str>)> =
+        std::iter::once(("wasm: Node".to_owned(), None, None))
+            .chain(browsers.iter().flat_map(|(name, browser)| {
+                [("window", "WASM_BINDGEN_USE_BROWSER"), ("worker", "WASM_BINDGEN_USE_DEDICATED_WORKER")]
+                    .map(|(place, mode)| (format!("wasm: {name}, {place}"), Some(browser), Some(mode)))
+            }))
+            .collect();
+    if !places.iter().any(|(name, ..)| report.wants(name)) {
+        return;
+    }
+    let mut binaries = Vec::new();
+    if !report.need("wasm test build", || wasm_test_binaries().map(|built| binaries = built)) {
+        return;
+    }
+    for (name, browser, mode) in &places {
+        match browser {
+            Some(Err(why)) => report.skip(name, why),
+            Some(Ok(browser)) => report.part(name, || wasm_tests_in(&binaries, Some(browser), *mode)),
+            None => report.part(name, || wasm_tests_in(&binaries, None, *mode)),
+        }
+    }
+}
+
+fn wasm_tests_in(binaries: &[PathBuf], browser: Option<&Browser>, mode: Option<&str>) -> Result<Counts> {
+    let this = env::current_exe().context("where xtask itself is")?;
+    let mut sum = Counts::default();
+    for binary in binaries {
+        let mut runner = match browser {
+            Some(browser) if browser.needs_display() => {
+                let mut screen = command("xvfb-run");
+                screen.arg("--auto-servernum").arg(&this);
+                screen
+            }
+            _ => command(&this),
+        };
+        runner.arg("wasm-test-runner").arg(binary);
+        runner.env("WASM_BINDGEN_TEST_TIMEOUT", "1800").env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "120");
+        runner.envs(mode.map(|mode| (mode, "1")));
+        if let Some(browser) = browser {
+            for name in ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVER"] {
+                runner.env_remove(name);
+            }
+            runner.envs(browser.for_wasm_tests()?);
+        }
+        sum = sum.plus(Counts::of_libtest(&watch_plain(&mut runner)?));
+    }
+    Ok(sum)
+}
+
+/// Builds the wasm tests and returns the binaries that hold any.
+fn wasm_test_binaries() -> Result<Vec<PathBuf>> {
+    println!("\n• building the wasm tests");
+    let mut build = wasm::with_features(cargo(), Simd::Simd128);
+    build.args(["test", "--no-run", "--package", "fewerbits", "--lib", "--tests", "--target", WASM_TARGET]);
+    build.args(["--profile", "wasm-test", "--message-format=json-render-diagnostics"]);
+    let output = build.stderr(std::process::Stdio::inherit()).output().context("building the wasm tests")?;
+    if !output.status.success() {
+        bail!("building the wasm tests failed ({})", output.status);
+    }
+    let mut binaries = Vec::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        let Some(binary) = message["executable"].as_str().filter(|_| message["profile"]["test"] == true) else {
+            continue;
+        };
+        let mut list = process::command(env::current_exe()?);
+        if capture(list.args(["wasm-test-runner", binary, "--list"]), "listing wasm tests")?.contains(": test") {
+            binaries.push(PathBuf::from(binary));
+        }
+    }
+    Ok(binaries)
+}
+
+/// The files that other implementations made, made again and compared.
+fn goldens(report: &mut Report) {
+    const PART: &str = "goldens: Python";
+    const SCRIPT: &str = "tests/goldens/generate.py";
+    if !report.wants(PART) || !at(SCRIPT).is_file() {
+        return;
+    }
+    match python::environment() {
+        Ok(Err(why)) => report.skip(PART, &why),
+        Err(error) => report.part(PART, || Err(error)),
+        Ok(Ok(python)) => {
+            report.part(PART, || Ok(Counts::of_script(&watch_plain(python::script(&python, SCRIPT)?.arg("--check"))?)))
+        }
+    }
+}
