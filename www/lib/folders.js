@@ -98,17 +98,28 @@ async function walk(entry, path, files) {
       const facts = { expected: `at most ${MAX_FILES} files`, found: 'more' };
       throw new FewerbitsError('invalid_argument', 'the folder holds too many files', facts);
     }
-    const file = await fromHandle(() => new Promise((resolve, reject) => entry.file?.(resolve, reject)), path);
+    const file = await fromHandle(() => promised((done, failed) => entry.file?.(done, failed)), path);
     files.push({ path, file });
     return;
   }
   const reader = entry.createReader?.();
   for (;;) {
     // A reader gives its entries in portions, and an empty one at the end.
-    const entries = await fromHandle(() => new Promise((resolve, reject) => reader?.readEntries(resolve, reject)), path);
+    const entries = await fromHandle(() => promised((done, failed) => reader?.readEntries(done, failed)), path);
     if (entries.length === 0) return;
     for (const inner of entries) await walk(inner, `${path}/${inner.name}`, files);
   }
+}
+
+/**
+ * @template T
+ * @param {(done: (value: T) => void, failed: (error: unknown) => void) => void} start
+ * @returns {Promise<T>}
+ */
+function promised(start) {
+  return new Promise((resolve, reject) => {
+    start(resolve, reject);
+  });
 }
 
 /**
@@ -181,6 +192,7 @@ function filesFolder(placed) {
  * @returns {Promise<Folder>}
  */
 async function handleFolder(handle) {
+  /** @type {string[]} */
   const names = [];
   for await (const [name, entry] of handle.entries()) {
     if (entry.kind === 'file') names.push(name);

@@ -163,11 +163,11 @@ export class Model {
     const tensor = this.#find(name, true);
     const converted = tensor.fortranOrder || tensor.bigEndian;
     const total = converted ? tensor.count * 4 : tensor.end - tensor.start;
-    const pieces = converted ? convertedPieces(tensor, signal) : storedPieces(tensor, signal);
+    const stored = converted ? convertedPieces(tensor, signal) : storedPieces(tensor, signal);
     async function* run() {
       let loaded = 0;
       try {
-        for await (const piece of pieces) {
+        for await (const piece of stored) {
           loaded += piece.length;
           onProgress?.({ loaded, total });
           yield piece;
@@ -254,7 +254,11 @@ async function openShards(index, weightMap, sources, { signal, onProgress }) {
       sources.push(source);
       const answer = await list(source, both);
       if (!('listing' in answer) || answer.listing.format !== 'safetensors') {
-        const facts = { file, expected: 'a safetensors file', found: 'listing' in answer ? answer.listing.format : 'an index' };
+        const facts = {
+          file,
+          expected: 'a safetensors file',
+          found: 'listing' in answer ? answer.listing.format : 'an index',
+        };
         throw new FewerbitsError('malformed', 'the index names a file that is not a shard', facts);
       }
       checkShard(file, answer.listing, map);
@@ -345,7 +349,8 @@ async function elements(tensor, from, to, signal) {
  */
 async function rowMajor(tensor, signal) {
   const stored = await elements(tensor, 0, tensor.count, signal);
-  return wasm().fortranToRowMajor(stored, new Float64Array(tensor.shape));
+  const values = wasm().fortranToRowMajor(stored, new Float64Array(tensor.shape));
+  return /** @type {Float32Array<ArrayBuffer>} */ (values);
 }
 
 /**

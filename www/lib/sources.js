@@ -42,8 +42,7 @@ const PROBE_BYTES = 65_536;
 const BLOB_BYTES = 8 << 20;
 
 /** True in Node (and not in a page that a bundler gave a `process`). */
-export const isNode =
-  typeof process === 'object' && typeof process.versions?.node === 'string' && !('document' in globalThis);
+export const isNode = typeof globalThis.process?.versions?.node === 'string' && !('document' in globalThis);
 
 /**
  * Bytes in memory; they are not copied, so they must stay as they are.
@@ -55,12 +54,13 @@ export function bytesSource(data, name = 'memory') {
   const bytes = ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     : new Uint8Array(data);
+  const size = bytes.length;
   return {
     name,
-    size: bytes.length,
+    size,
     async read(start, end, { signal } = {}) {
       throwIfAborted(signal);
-      checkRange(this, start, end);
+      checkRange(name, size, start, end);
       return bytes.slice(start, end);
     },
     async close() {},
@@ -74,12 +74,13 @@ export function bytesSource(data, name = 'memory') {
  * @returns {Source}
  */
 export function blobSource(blob, name = 'name' in blob ? String(blob.name) : 'blob') {
+  const { size } = blob;
   return {
     name,
-    size: blob.size,
+    size,
     async read(start, end, { signal } = {}) {
       throwIfAborted(signal);
-      checkRange(this, start, end);
+      checkRange(name, size, start, end);
       let buffer;
       try {
         buffer = await abortable(blob.slice(start, end).arrayBuffer(), signal);
@@ -124,7 +125,7 @@ export async function pathSource(path, { signal } = {}) {
     size,
     async read(start, end, { signal: stop } = {}) {
       throwIfAborted(stop);
-      checkRange(this, start, end);
+      checkRange(name, size, start, end);
       const bytes = allocate(end - start, name);
       let at = 0;
       while (at < bytes.length) {
@@ -178,7 +179,7 @@ export async function urlSource(address, { signal, onProgress } = {}) {
     size,
     async read(start, end, { signal: stop } = {}) {
       throwIfAborted(stop);
-      checkRange(this, start, end);
+      checkRange(name, size, start, end);
       if (end <= head.length) return head.slice(start, end);
       const answer = await send(url, { range: [start, end], signal: stop });
       await expectRange(answer, start, size, first.etag);
@@ -270,7 +271,8 @@ async function send(url, { range, method = 'GET', signal, empty = false }) {
     }
   }
   const contentRange = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
-  const number = (/** @type {string | null | undefined} */ text) => (/^\d+$/.test(text ?? '') ? Number(text) : undefined);
+  const number = (/** @type {string | null | undefined} */ text) =>
+    /^\d+$/.test(text ?? '') ? Number(text) : undefined;
   /** @type {Answer} */
   const answer = {
     status: response.status,
@@ -297,9 +299,15 @@ async function send(url, { range, method = 'GET', signal, empty = false }) {
         at += piece.length;
       }
       if (at === n) return bytes;
-      const message = at < n ? 'the answer is shorter than what was asked for' : 'the answer is longer than what was asked for';
+      const message =
+        at < n ? 'the answer is shorter than what was asked for' : 'the answer is longer than what was asked for';
       const found = at < n ? `${at} bytes` : 'more';
-      throw new FewerbitsError('network', message, { file: url.href, offset: range?.[0], expected: `${n} bytes`, found });
+      throw new FewerbitsError('network', message, {
+        file: url.href,
+        offset: range?.[0],
+        expected: `${n} bytes`,
+        found,
+      });
     },
   };
   if (empty && response.status === 416 && answer.total === 0) {
@@ -431,11 +439,12 @@ export async function nodeModules() {
 }
 
 /**
- * @param {Source} source
+ * @param {string} name
+ * @param {number} size
  * @param {number} start
  * @param {number} end
  */
-function checkRange({ name, size }, start, end) {
+function checkRange(name, size, start, end) {
   if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= size)) {
     const facts = { file: name, expected: `a range within 0…${size}`, found: `${start}…${end}` };
     throw new FewerbitsError('invalid_argument', 'the range is not in the file', facts);

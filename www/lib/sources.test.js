@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,7 +72,8 @@ const server = createServer((request, response) => {
 let base;
 let folder;
 before(async () => {
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   base = `http://127.0.0.1:${server.address().port}`;
   folder = await mkdtemp(join(tmpdir(), 'fewerbits-'));
 });
@@ -258,7 +260,9 @@ test('aborting ends a request and a download', async () => {
 
 test('a server that is not there is a network error', async () => {
   await assert.rejects(urlSource('http://127.0.0.1:9/x'), (error) => {
-    return error.code === 'network' && error.file === 'http://127.0.0.1:9/x' && /ECONNREFUSED|bad port/.test(error.message);
+    return (
+      error.code === 'network' && error.file === 'http://127.0.0.1:9/x' && /ECONNREFUSED|bad port/.test(error.message)
+    );
   });
 });
 
