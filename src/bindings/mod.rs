@@ -3,4 +3,5 @@
 
 mod calls;
 mod convert;
+mod formats;
 mod weights;
