@@ -5,3 +5,5 @@ mod calls;
 mod convert;
 mod formats;
 mod weights;
+
+use convert::to_js;
