@@ -11,8 +11,9 @@
 //! - a scale below the least normal f32 becomes 1 with zero point 0.
 //! - a level that overflows f32 (an end near ±FLT_MAX, where ONNX gives ±∞) is ±FLT_MAX.
 //!
-//! After the codes are fixed, `refit` replaces each scale by the least-squares one, and `correction: mean` adds to every value of a
-//! channel (of the channel axis, else of a row) what its mean lost; 0 is then no longer exact.
+//! `refit` rounds once, replaces each scale by the least-squares one for the codes found (`Σ x·k / Σ k²`, `k = code − zero_point`), and rounds
+//! again on the new grid. `correction: mean` adds to every value of a channel (of the channel axis, else of a row) what its mean lost;
+//! 0 is then no longer exact.
 //!
 //! On the same grid stand the three ways of the article, as they are meant: `zero` (small weights fall to zero), `nonzero` (a
 //! weight that would fall on the zero point moves one code towards its own sign), `mixed` (a share of the smallest becomes zero, a
