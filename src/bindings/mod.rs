@@ -4,4 +4,5 @@
 mod calls;
 mod convert;
 mod formats;
+mod nn;
 mod weights;

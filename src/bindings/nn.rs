@@ -1,60 +1,47 @@
-//! The sample networks in JavaScript.
+//! The sample networks.
 
+use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
-use crate::bindings::to_js;
-use crate::nn;
+use super::convert::{floats, object, to_js};
+use crate::nn::DigitsNet;
 
-#[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = "
-/** How many held-out images were read rightly; `accuracy` is correct/total, 0…1. */
-export interface Accuracy { correct: number; total: number; accuracy: number; }
-";
-
-/// The network for handwritten digits with its held-out images. It takes tensors of the shipped `digits.safetensors` or
-/// any of their shape; a change of one costs only its own layer and those after it. Free it with `free()`.
-#[wasm_bindgen]
+/// The digits network with its held-out images. See `DigitsNet` in `www/lib/digits.js`.
+#[wasm_bindgen(js_name = WasmDigitsNet)]
 #[derive(Default)]
-pub struct DigitsNet(nn::DigitsNet);
+pub struct Digits(DigitsNet);
 
-#[wasm_bindgen]
-impl DigitsNet {
+#[wasm_bindgen(js_class = WasmDigitsNet)]
+impl Digits {
     /// A network without weights and images.
     #[wasm_bindgen(constructor)]
-    pub fn new() -> DigitsNet {
-        DigitsNet::default()
+    pub fn new() -> Digits {
+        Digits::default()
     }
 
-    /// Sets the tensor `name` (`conv1.weight`, `conv1.bias`, … `fc2.bias`) to `values`, row-major; they are copied.
-    /// Throws `unknown_tensor`, `shape_mismatch`.
-    pub fn set(&mut self, name: &str, values: &[f32]) -> Result<(), JsValue> {
-        self.0.set(name, values).map_err(to_js)
+    /// Sets a tensor; the values are copied.
+    pub fn set(&mut self, name: &str, values: &Float32Array) -> Result<(), JsValue> {
+        floats(values).and_then(|values| self.0.set(name, &values)).map_err(to_js)
     }
 
-    /// Sets the images to be read: `images` `[n, 8, 8]` with values 0…16, `labels` `[n]` with values 0…9. Throws
-    /// `shape_mismatch`, `invalid_argument`; the images set before then stay.
+    /// Sets the images to be read; they are copied.
     #[wasm_bindgen(js_name = setHeldOut)]
     pub fn set_held_out(&mut self, images: &[u8], labels: &[u8]) -> Result<(), JsValue> {
         self.0.set_held_out(images, labels).map_err(to_js)
     }
 
-    /// Reads the held-out images; an image with a NaN among its logits counts as wrong. Throws `invalid_argument` when
-    /// tensors or images are missing.
-    #[wasm_bindgen(unchecked_return_type = "Accuracy")]
+    /// Reads the images.
+    #[wasm_bindgen(unchecked_return_type = "{correct: number, total: number, accuracy: number}")]
     pub fn accuracy(&mut self) -> Result<JsValue, JsValue> {
-        let nn::Accuracy { correct, total } = self.0.accuracy().map_err(to_js)?;
-        let out = js_sys::Object::new();
-        for (key, value) in [
-            ("correct", correct as f64),
-            ("total", total as f64),
-            ("accuracy", nn::Accuracy { correct, total }.ratio()),
-        ] {
-            js_sys::Reflect::set(&out, &key.into(), &value.into())?;
-        }
-        Ok(out.into())
+        let found = self.0.accuracy().map_err(to_js)?;
+        Ok(object([
+            ("correct", (found.correct as f64).into()),
+            ("total", (found.total as f64).into()),
+            ("accuracy", found.ratio().into()),
+        ]))
     }
 
-    /// The logits of the held-out images, `[n, 10]`, as a copy. Throws as `accuracy`.
+    /// The logits, `[n, 10]`.
     pub fn logits(&mut self) -> Result<Vec<f32>, JsValue> {
         self.0.logits().map_err(to_js)
     }
