@@ -6,3 +6,5 @@ mod convert;
 mod formats;
 mod nn;
 mod weights;
+
+use convert::to_js;
