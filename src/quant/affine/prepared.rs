@@ -80,7 +80,7 @@ impl Affine {
         use super::options::RangeRule::{Entropy, MinMax};
         let keeps_floats = split.is_some_and(|split| split.kept > 0);
         // Min–max of narrow or asymmetric grids needs the runs' extents only: one pass, which also finds what is not finite.
-        if self.range == MinMax && !keeps_floats && !(self.symmetric && !self.narrow_range) {
+        if self.range == MinMax && !keeps_floats && (self.narrow_range || !self.symmetric) {
             let extents = run_extents(x, shape, runs)?;
             if extents.iter().all(Extent::is_finite) {
                 return Ok(extents.iter().map(|e| grid(e.min, e.max, self)).collect());
