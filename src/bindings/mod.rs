@@ -3,6 +3,7 @@
 
 mod calls;
 mod convert;
+mod formats;
 mod weights;
 
-pub(crate) use convert::to_js;
+use convert::to_js;
