@@ -20,7 +20,7 @@ const HEAD = 4;
  * The main figure: one distribution above the axis, another below it, on one scale. Between them stands the funnel
  * that shows which stretch of values falls on which level.
  *
- * Properties: `upper`, `lower` (Half), `reference` (Histogram of the float weights, drawn as an outline behind halves that are
+ * Properties: `upper`, `lower` (Half), `mixed` (their levels come from many scales), `reference` (Histogram of the float weights, drawn as an outline behind halves that are
  * not float), `levels`, `stairs` ({x, y}: which input gives which output), `clip` (Clip or null), `axis` [lo, hi], `log`,
  * `mark` {value, back} or null, `moving` (true while a control is dragged: no gliding).
  * Events: `fb-range` {low, high, done}, `fb-point` {value | null}, `fb-pick`, `fb-zoom` {axis | null}.
@@ -35,6 +35,7 @@ export class BackToBack extends Figure {
     clip: { attribute: false },
     axis: { attribute: false },
     log: { type: Boolean },
+    mixed: { type: Boolean },
     mark: { attribute: false },
     moving: { type: Boolean },
     height: { type: Number },
@@ -78,6 +79,8 @@ export class BackToBack extends Figure {
     /** @type {[number, number]} */
     this.axis = [-1, 1];
     this.log = false;
+    /** Whether the lower half mixes the levels of many scales. */
+    this.mixed = false;
     /** @type {{value: number, back: number} | null} */
     this.mark = null;
     this.moving = false;
@@ -204,9 +207,10 @@ export class BackToBack extends Figure {
       <path class=${float ? 'f-fill' : 'q-fill'} data-half=${sign < 0 ? 'upper' : 'lower'} d=${d}></path>`;
   }
 
-  /** Bars leave a gap to their neighbours where the levels leave room. */
+  /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. */
   #barWidth() {
-    const levels = this.levels;
+    const { levels } = this;
+    if (this.mixed) return 1;
     if (!levels || levels.length < 2) return 3;
     const span = levels[levels.length - 1] - levels[0];
     const gap = Math.abs(this.#scale().to(span) - this.#scale().to(0)) / (levels.length - 1);

@@ -51,7 +51,7 @@ export class ErrorHistogram extends Figure {
     const weight = other ? density(other) / density(histogram) : 1;
     const peak = Math.max(1, largest(histogram.counts), other ? largest(other.counts) * weight : 0);
     const tall = heights(peak, room, this.log);
-    const axis = ticks(lo, hi, Math.max(2, Math.floor(width / 90)));
+    const axis = ticks(lo, hi, Math.max(2, Math.floor(width / 64)));
     return html`<svg viewBox="0 0 ${width} ${height}" height=${height} role="img" aria-label=${this.label}>
       ${axis.values.map(
         (v) => svg`<line class="grid" x1=${x.to(v)} x2=${x.to(v)} y1=${EDGE} y2=${base}></line>

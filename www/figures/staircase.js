@@ -43,7 +43,7 @@ export class StaircaseFigure extends Figure {
     if (!width || !this.stairs) return html`<svg height=${height} aria-hidden="true"></svg>`;
     const x = linear(axis, [LEFT, width - EDGE]);
     const y = linear(axis, [height - FOOT, EDGE]);
-    const across = ticks(axis[0], axis[1], Math.max(2, Math.floor(width / 90)));
+    const across = ticks(axis[0], axis[1], Math.max(2, Math.floor(width / 64)));
     const up = ticks(axis[0], axis[1], 4);
     const { mark } = this;
     return html`<svg

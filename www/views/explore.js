@@ -110,6 +110,7 @@ export class Explore extends View {
         .clip=${clip}
         .axis=${axis}
         .log=${view.log}
+        .mixed=${(result?.b.runs ?? 1) > 1}
         .moving=${result?.continuous ?? true}
         .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
         .height=${this.narrow.matches ? 270 : 380}
@@ -187,7 +188,7 @@ export class Explore extends View {
     const region = change.regionOf(this.state);
     return html`<figure class="matrix">
       <div class="bar">
-        <figcaption>${t('figure.matrix')} <span class="soft num">${region[1] - region[0]} × ${region[3] - region[2]}</span></figcaption>
+        <figcaption>${t('figure.matrix')}</figcaption>
         <span class="tools">
           <span class="segmented" role="group" aria-label=${t('matrix.kind')}>
             <button aria-pressed=${view.matrix === 'values'} @click=${() => store.update((s) => change.setView(s, { matrix: 'values' }))}>${t('matrix.values')}</button>
@@ -215,7 +216,7 @@ export class Explore extends View {
       <p class="note soft">
         <button class="plain icon" aria-label=${t('matrix.closer')} title=${t('matrix.closer')} @click=${() => this.#zoomMatrix(0.5)}>+</button>
         <button class="plain icon" aria-label=${t('matrix.further')} title=${t('matrix.further')} ?disabled=${!view.region} @click=${() => this.#zoomMatrix(2)}>−</button>
-        <span class="num">${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span>
+        <span class="num">${region[1] - region[0]} × ${region[3] - region[2]} · ${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span>
       </p>
     </figure>`;
   }

@@ -17,7 +17,7 @@ export class FileStrip extends View {
     const { model } = this.state;
     return html`
       <div class="strip">
-        ${model ? this.#facts(model) : html`<span class="soft">${t('file.starting')}</span>`}
+        ${model ? this.#facts(model) : html`<span class="soft">${t('file.starting')}</span><span class="gap"></span>`}
         <button class="open" @click=${this.#open}>${t('open')}</button>
       </div>
       ${this.#jobs()} ${this.#offer()} ${this.#problem()}
@@ -39,6 +39,7 @@ export class FileStrip extends View {
               <span class="fact num" title=${t('file.bits.help')}>${approx}${bitsPerWeight(file.bits)} ${t('bits.per.weight')}</span>`
           : html`<span class="fact num">${bytes(model.byteLength)}</span>`
       }
+      <span class="gap"></span>
       ${
         file?.accuracy
           ? html`<span class="fact accuracy num" title=${t('accuracy.help', { n: file.accuracy.total })}

@@ -4,7 +4,7 @@ import { store } from '../store.js';
 import { actions } from './actions.js';
 import { chooseTensor, listed, setList } from '../state.js';
 import { t } from '../i18n/index.js';
-import { bytes, count, shapeText } from '../text/format.js';
+import { bytes, count } from '../text/format.js';
 import '../figures/spark.js';
 
 const ROW = 46;
@@ -146,7 +146,7 @@ export class TensorList extends View {
     >
       <fb-spark .counts=${counts} title=${sampled ? t('list.sampled') : ''}></fb-spark>
       <span class="name" title=${x.name}>${x.name}</span>
-      <span class="meta num">${shapeText(x.shape)} · ${x.dtype} · ${bytes(x.byteLength)}${
+      <span class="meta num">${x.shape.join('×') || 'scalar'} · ${x.dtype} · ${bytes(x.byteLength)}${
         sampled ? html` · <abbr title=${t('list.sampled')}>${t('list.sampled.short')}</abbr>` : nothing
       }</span>
     </div>`;
