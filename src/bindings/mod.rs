@@ -3,6 +3,5 @@
 
 mod calls;
 mod convert;
+mod formats;
 mod weights;
-
-pub(crate) use convert::to_js;

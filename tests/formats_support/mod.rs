@@ -1,6 +1,7 @@
 //! Drives a `Reader` over bytes in memory, and writes small files with exactly the fault that a test wants.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
 use fewerbits::formats::{Listing, Reader, ShardIndex, Step};
 use fewerbits::{Error, Result};
 
@@ -84,5 +85,52 @@ impl Random {
     /// Below `n`, which is not 0.
     pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
+    }
+}
+
+/// What must hold for every listing, whoever wrote the file: tensors lie in the file one after the other, and each has
+/// exactly the bytes that its type and shape ask for.
+pub fn check_listing(listing: &Listing, file_len: u64) {
+    let mut at = listing.tensors.first().map_or(file_len, |t| t.bytes.start);
+    for t in &listing.tensors {
+        assert_eq!(t.bytes.start, at, "{t:?}");
+        assert_eq!(t.dtype.byte_len(t.shape.count()), t.bytes.end.checked_sub(at), "{t:?}");
+        at = t.bytes.end;
+        let (rows, columns) = t.shape.matrix();
+        assert_eq!(rows.checked_mul(columns), Some(t.shape.count()));
+    }
+    assert_eq!(at, file_len);
+    let mut names: Vec<_> = listing.tensors.iter().map(|t| &t.name).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), listing.tensors.len(), "names are unique");
+}
+
+/// Lists a file that may be anything, checks what comes out, and decodes what can be decoded.
+pub fn exercise(file: &[u8]) -> Option<Listing> {
+    match step_claimed(file, file.len() as u64) {
+        Ok(Step::Done(listing)) => {
+            check_listing(&listing, file.len() as u64);
+            for t in listing.tensors.iter().filter(|t| unreadable(t.dtype).is_none()) {
+                let mut values = vec![0.0; t.shape.count() as usize];
+                decode(t.dtype, t.big_endian, &file[t.bytes.start as usize..t.bytes.end as usize], &mut values)
+                    .expect("a listed tensor decodes");
+                let stored = values.clone();
+                fortran_to_row_major(&stored, &t.shape, &mut values).expect("and reorders");
+            }
+            Some(listing)
+        }
+        Ok(Step::Shards(index)) => {
+            assert!(!index.files().is_empty());
+            for name in index.files() {
+                assert!(!name.contains(['/', '\\']) && !name.contains("..") && !name.is_empty());
+            }
+            None
+        }
+        Ok(Step::Need(_)) => unreachable!("step_claimed runs to the end"),
+        Err(e) => {
+            assert!(!e.message.is_empty() && e.to_string().len() < 2000 + file.len());
+            None
+        }
     }
 }

@@ -1,7 +1,7 @@
 """Writes the goldens: what implementations that are not ours compute. README.md here says which and in what form.
 
-    python tests/goldens/generate.py            writes tests/goldens/*.json
-    python tests/goldens/generate.py --check    makes them in memory and compares them with the committed files
+python tests/goldens/generate.py            writes tests/goldens/*.json
+python tests/goldens/generate.py --check    makes them in memory and compares them with the committed files
 """
 
 import argparse
@@ -12,7 +12,8 @@ import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-TOPICS = ["affine", "article", "digits", "stats"]  # a module here, with cases() -> [dict], and a file <topic>.json
+# Each is a module here with cases() -> [dict]; its file is <topic>.json.
+TOPICS = ["affine", "article", "choices", "digits", "stats"]
 TOLERANCE = 1e-12  # relative, for JSON's float numbers in --check: sums in another order on another processor
 
 
@@ -43,7 +44,9 @@ def compare(topic, cases):
     differ = [i for i, (a, b) in enumerate(zip(made, kept)) if not same(a, b)]
     for i in differ[:3]:
         fields = [k for k in made[i] | kept[i] if not same(made[i].get(k), kept[i].get(k))]
-        print(f"FAIL {topic} case {i} ({made[i].get('name')}): {', '.join(fields)} differ from {path.name}")
+        print(
+            f"FAIL {topic} case {i} ({made[i].get('name') or made[i].get('input')}): {', '.join(fields)} differ from {path.name}"
+        )
     if len(made) != len(kept):
         print(f"FAIL {topic}: {len(made)} cases made, {len(kept)} in {path.name}")
     failed = len(differ) + abs(len(made) - len(kept))

@@ -1,30 +1,83 @@
 /**
- * The one kind of error.
- * @module
+ * Errors with a stable `code` and the facts behind them. Codes that come from here: `aborted`, `network` (a server did
+ * not give what was asked for), `unreadable` (a file or folder is missing, changed or forbidden); the rest comes from
+ * Rust and is listed in `src/error.rs`.
+ *
+ * @typedef {object} Facts
+ * @property {string} [file] the file concerned
+ * @property {string} [tensor] the tensor concerned
+ * @property {number} [offset] byte offset in the file
+ * @property {string} [expected] what would have been right
+ * @property {string} [found] what was there
+ * @property {unknown} [cause] the error below this one
  */
 
-/**
- * An error with a stable `code` and the facts behind it. Errors from WebAssembly have the same properties.
- */
+/** What every call of the package throws. */
 export class FewerbitsError extends Error {
   /**
-   * @param {string} code stable, for programs
-   * @param {string} message for people
-   * @param {{file?: string, tensor?: string, offset?: number, expected?: string, found?: string, cause?: unknown}} [facts]
+   * @param {string} code a name that never changes
+   * @param {string} message one sentence without the facts
+   * @param {Facts} [facts]
    */
-  constructor(code, message, { cause, ...facts } = {}) {
-    super(message, cause === undefined ? undefined : { cause });
+  constructor(code, message, facts = {}) {
+    const { file, tensor, offset, expected, found, cause } = facts;
+    let text = tensor === undefined ? message : `tensor ${JSON.stringify(tensor)}: ${message}`;
+    if (file !== undefined) text = `${file}: ${text}`;
+    if (offset !== undefined) text += ` at ${offset}`;
+    if (expected !== undefined) text += `; expected ${expected}`;
+    if (found !== undefined) text += `${expected === undefined ? ';' : ','} found ${found}`;
+    super(text, cause === undefined ? undefined : { cause });
     this.name = 'FewerbitsError';
     this.code = code;
-    /** @type {string | undefined} */
-    this.file = facts.file;
-    /** @type {string | undefined} */
-    this.tensor = facts.tensor;
-    /** @type {number | undefined} */
-    this.offset = facts.offset;
-    /** @type {string | undefined} */
-    this.expected = facts.expected;
-    /** @type {string | undefined} */
-    this.found = facts.found;
+    this.file = file;
+    this.tensor = tensor;
+    this.offset = offset;
+    this.expected = expected;
+    this.found = found;
   }
+}
+
+/**
+ * The same error, which now names the file it is about. One that names a file already is left alone.
+ * @param {unknown} error
+ * @param {string} file
+ * @returns {unknown}
+ */
+export function inFile(error, file) {
+  const e = /** @type {Error & Facts & {code?: string}} */ (error);
+  if (e instanceof Error && typeof e.code === 'string' && e.file === undefined) {
+    e.file = file;
+    e.message = `${file}: ${e.message}`;
+  }
+  return error;
+}
+
+/**
+ * Throws code `aborted` when the signal has been aborted.
+ * @param {AbortSignal} [signal]
+ */
+export function throwIfAborted(signal) {
+  if (signal?.aborted) throw aborted(signal);
+}
+
+/**
+ * The promise, or code `aborted` as soon as the signal says so: for reads that cannot be stopped themselves.
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T>}
+ */
+export function abortable(promise, signal) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(aborted(signal));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
+
+/** @param {AbortSignal} signal */
+function aborted(signal) {
+  return new FewerbitsError('aborted', 'the operation was aborted', { cause: signal.reason });
 }

@@ -32,7 +32,8 @@ import { Weights, floats } from './weights.js';
 export { init, memoryBytes } from './engine.js';
 export { FewerbitsError } from './errors.js';
 export { openModel } from './model.js';
-export { filesFromDataTransfer, requests } from './sources.js';
+export { filesFromDataTransfer, filesFromList } from './folders.js';
+export { requests } from './sources.js';
 export { Quantized, Weights } from './weights.js';
 
 /**

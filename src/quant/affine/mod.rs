@@ -29,4 +29,4 @@ mod split;
 
 pub use options::{Affine, RangeRule, Treatment, entries};
 pub use prepared::Prepared;
-pub use range::{entropy_threshold, least_squares_shrink};
+pub use range::{entropy_bins, entropy_share, least_squares_shrink};

@@ -15,7 +15,8 @@ pub enum RangeRule {
     Percentile(f64),
     /// The share of the min–max range with the least squared error; see [`super::least_squares_shrink`].
     LeastSquares,
-    /// The clip of least information lost; see [`super::entropy_threshold`].
+    /// The clip of least information lost; see [`super::entropy_share`]. Runs of fewer than 2¹⁴ weights share one clip, relative to
+    /// their own greatest magnitude.
     Entropy,
     /// Given; the same for every run.
     Manual {

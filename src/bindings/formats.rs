@@ -1,0 +1,128 @@
+//! The readers and the decoder for JavaScript. `www/lib/model.js` is their only user: it moves the bytes.
+
+use js_sys::Float32Array;
+use serde::{Serialize, Serializer};
+use wasm_bindgen::prelude::*;
+
+use super::to_js;
+use crate::decode::{decode, fortran_to_row_major, unreadable, whole_elements};
+use crate::error::{Code, Error};
+use crate::formats::{Listing, Reader, Step, dtype_named};
+use crate::tensor::{DType, Shape, to_usize, try_vec};
+
+/// Lists a file without reading it: tells which bytes it needs, and ends with what the file holds.
+#[wasm_bindgen]
+pub struct FormatReader(Reader);
+
+#[wasm_bindgen]
+impl FormatReader {
+    /// A reader for a file of `byteLength` bytes. Begin with `step(new Uint8Array(0))`.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(#[wasm_bindgen(js_name = byteLength)] byte_length: f64) -> FormatReader {
+        FormatReader(Reader::new(byte_length as u64))
+    }
+
+    /// Takes the bytes asked for (none at first). The answer is JSON, because `JSON.parse` makes ten thousand
+    /// objects faster than ten thousand crossings: `{need: [start, end]}`, `{listing}` or `{weightMap}`.
+    pub fn step(&mut self, bytes: &[u8]) -> Result<String, JsValue> {
+        let answer = match self.0.step(bytes).map_err(to_js)? {
+            Step::Need(range) => serde_json::to_string(&Answer::Need(range.start, range.end)),
+            Step::Done(listing) => serde_json::to_string(&Answer::Listing(ListingJson::new(&listing))),
+            Step::Shards(index) => serde_json::to_string(&Answer::WeightMap(&index.weight_map)),
+        };
+        answer.map_err(|e| to_js(Error::new(Code::OutOfMemory, e.to_string())))
+    }
+}
+
+/// Decodes `bytes`, whole elements of the type with this safetensors name, into `out`.
+#[wasm_bindgen(js_name = decodeInto)]
+pub fn decode_into(dtype: &str, big_endian: bool, bytes: &[u8], out: &Float32Array) -> Result<(), JsValue> {
+    let run = || {
+        let mut values = try_vec(0f32, out.length() as usize)?;
+        decode(element_type(dtype)?, big_endian, bytes, &mut values)?;
+        out.copy_from(&values);
+        Ok(())
+    };
+    run().map_err(to_js)
+}
+
+/// The values of a tensor stored with its first axis fastest, reordered to row-major.
+#[wasm_bindgen(js_name = fortranToRowMajor)]
+pub fn fortran_to_row_major_js(values: &[f32], shape: &[f64]) -> Result<Vec<f32>, JsValue> {
+    let run = || {
+        let dims: Vec<u64> = shape.iter().map(|&d| d as u64).collect();
+        let shape = Shape::new(&dims)?;
+        let mut out = try_vec(0f32, to_usize(shape.count().min(values.len() as u64))?)?;
+        fortran_to_row_major(values, &shape, &mut out)?;
+        Ok(out)
+    };
+    run().map_err(to_js)
+}
+
+fn element_type(name: &str) -> Result<DType, Error> {
+    dtype_named(name).ok_or_else(|| {
+        Error::new(Code::InvalidArgument, "no element type has this name")
+            .with_expected("a safetensors dtype, such as F32")
+            .with_found(format_args!("{name:?}"))
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Answer<'a> {
+    Need(u64, u64),
+    Listing(ListingJson<'a>),
+    WeightMap(&'a std::collections::BTreeMap<String, String>),
+}
+
+#[derive(Serialize)]
+struct ListingJson<'a> {
+    format: &'static str,
+    #[serde(serialize_with = "as_map")]
+    metadata: &'a [(String, String)],
+    tensors: Vec<TensorJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TensorJson<'a> {
+    name: &'a str,
+    dtype: &'static str,
+    bits: u32,
+    /// Elements that end on a byte: 1, 2 or 4.
+    whole: u64,
+    shape: &'a [u64],
+    count: u64,
+    /// The matrix that blocks and groups see.
+    row: (u64, u64),
+    start: u64,
+    end: u64,
+    fortran_order: bool,
+    big_endian: bool,
+    unreadable: Option<&'static str>,
+}
+
+impl<'a> ListingJson<'a> {
+    fn new(listing: &'a Listing) -> Self {
+        let tensors = listing.tensors.iter().map(|t| TensorJson {
+            name: &t.name,
+            dtype: t.dtype.name(),
+            bits: t.dtype.bits(),
+            whole: whole_elements(t.dtype),
+            shape: t.shape.dims(),
+            count: t.shape.count(),
+            row: t.shape.matrix(),
+            start: t.bytes.start,
+            end: t.bytes.end,
+            fortran_order: t.fortran_order,
+            big_endian: t.big_endian,
+            unreadable: unreadable(t.dtype),
+        });
+        ListingJson { format: listing.format.as_str(), metadata: &listing.metadata, tensors: tensors.collect() }
+    }
+}
+
+fn as_map<S: Serializer>(pairs: &&[(String, String)], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(pairs.iter().map(|(k, v)| (k, v)))
+}

@@ -1,0 +1,268 @@
+/**
+ * From what a person gives (a file, a folder, a list of files, an address, a path) to the one {@link Source} that a
+ * model is opened by. In a folder that is the index of its shards, or its only model file.
+ */
+import { FewerbitsError, throwIfAborted } from './errors.js';
+import { blobSource, bytesSource, isFileUrl, isNode, nodeModules, pathSource, urlSource } from './sources.js';
+
+/**
+ * @typedef {import('./sources.js').Source} Source
+ * @typedef {import('./sources.js').OpenOptions} OpenOptions
+ *
+ * A file and where it lay in what was dropped or picked, `folder/name`. It survives `postMessage`, which a File's
+ * `webkitRelativePath` does not everywhere.
+ * @typedef {{path: string, file: Blob}} PlacedFile
+ *
+ * @typedef {Blob | ArrayBuffer | ArrayBufferView | FileSystemFileHandle | FileSystemDirectoryHandle | ArrayLike<File> |
+ *   ArrayLike<PlacedFile> | URL | string | Source} ModelSource
+ *
+ * @typedef {object} Folder
+ * @property {string} name
+ * @property {string[]} names of the files in it
+ * @property {(name: string, options?: OpenOptions) => Promise<Source>} open
+ */
+
+/** More files than this were not meant to be dropped. */
+const MAX_FILES = 10_000;
+
+/**
+ * The source to begin with. Whoever calls it closes it.
+ * @param {ModelSource} from
+ * @param {OpenOptions} [options]
+ * @returns {Promise<Source>}
+ */
+export async function openSource(from, options = {}) {
+  throwIfAborted(options.signal);
+  if (typeof from === 'string' || from instanceof URL) {
+    if (isFileUrl(from) || (isNode && !/^(https?|blob):/i.test(String(from)))) return openPath(from, options);
+    return urlSource(from, options);
+  }
+  if (from instanceof Blob) return blobSource(from);
+  if (ArrayBuffer.isView(from) || isBuffer(from)) return bytesSource(from);
+  if (typeof from === 'object' && from !== null) {
+    if ('kind' in from && from.kind === 'directory') return pick(await handleFolder(from), options);
+    if ('kind' in from && from.kind === 'file') return blobSource(await fromHandle(() => from.getFile(), from.name));
+    if ('read' in from && typeof from.read === 'function' && typeof from.size === 'number') return from;
+    if ('length' in from && typeof from.length === 'number') return openList(from, options);
+  }
+  throw new FewerbitsError('invalid_argument', 'a model cannot be opened from this', {
+    expected: 'a File or Blob, a folder, a list of files, a URL, a path (in Node), an ArrayBuffer or a typed array',
+    found: from === null ? 'null' : typeof from,
+  });
+}
+
+/**
+ * All files of a drop, folders included. Call it in the event itself: the browser forgets the drop afterwards.
+ * @param {{items: ArrayLike<{kind: string, getAsFile(): File | null, webkitGetAsEntry?(): Entry | null}>}} dataTransfer
+ * @returns {Promise<PlacedFile[]>} for `openModel`
+ */
+export async function filesFromDataTransfer(dataTransfer) {
+  const items = Array.from(dataTransfer.items).filter((item) => item.kind === 'file');
+  const dropped = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
+  /** @type {PlacedFile[]} */
+  const files = [];
+  for (const item of dropped) {
+    if (item instanceof Blob) files.push({ path: item.name, file: item });
+    else if (item) await walk(item, item.name, files);
+  }
+  return files;
+}
+
+/**
+ * The files of an `<input type=file>`, `webkitdirectory` or not, in a form that can be posted to a worker.
+ * @param {ArrayLike<File>} list
+ * @returns {PlacedFile[]}
+ */
+export function filesFromList(list) {
+  return Array.from(list, (file) => ({ path: file.webkitRelativePath || file.name, file }));
+}
+
+/**
+ * What drag and drop calls a FileSystemEntry, as far as it is used here.
+ * @typedef {object} Entry
+ * @property {string} name
+ * @property {boolean} isFile
+ * @property {boolean} isDirectory
+ * @property {(done: (file: File) => void, failed: (error: unknown) => void) => void} [file]
+ * @property {() => {readEntries(done: (entries: Entry[]) => void, failed: (error: unknown) => void): void}} [createReader]
+ */
+
+/**
+ * @param {Entry} entry
+ * @param {string} path
+ * @param {PlacedFile[]} files
+ */
+async function walk(entry, path, files) {
+  if (entry.isFile) {
+    if (files.length === MAX_FILES) {
+      const facts = { expected: `at most ${MAX_FILES} files`, found: 'more' };
+      throw new FewerbitsError('invalid_argument', 'the folder holds too many files', facts);
+    }
+    const file = await fromHandle(() => promised((done, failed) => entry.file?.(done, failed)), path);
+    files.push({ path, file });
+    return;
+  }
+  const reader = entry.createReader?.();
+  for (;;) {
+    // A reader gives its entries in portions, and an empty one at the end.
+    const entries = await fromHandle(() => promised((done, failed) => reader?.readEntries(done, failed)), path);
+    if (entries.length === 0) return;
+    for (const inner of entries) await walk(inner, `${path}/${inner.name}`, files);
+  }
+}
+
+/**
+ * @template T
+ * @param {(done: (value: T) => void, failed: (error: unknown) => void) => void} start
+ * @returns {Promise<T>}
+ */
+function promised(start) {
+  return new Promise((resolve, reject) => {
+    start(resolve, reject);
+  });
+}
+
+/**
+ * @param {string | URL} path
+ * @param {OpenOptions} options
+ */
+async function openPath(path, options) {
+  const [{ readdir, stat }, { basename, join, resolve }, { fileURLToPath }] = await nodeModules();
+  const folder = isFileUrl(path) ? fileURLToPath(path) : String(path);
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return pathSource(path, options);
+  const entries = await readdir(folder, { withFileTypes: true });
+  return pick(
+    {
+      name: basename(resolve(folder)),
+      names: entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name),
+      open: (name, more) => pathSource(join(folder, name), more),
+    },
+    options,
+  );
+}
+
+/**
+ * @param {ArrayLike<File> | ArrayLike<PlacedFile>} list
+ * @param {OpenOptions} options
+ */
+async function openList(list, options) {
+  const placed = Array.from(/** @type {ArrayLike<File | PlacedFile>} */ (list), (item) => {
+    if (item instanceof Blob) return { path: item.webkitRelativePath || item.name, file: item };
+    if (item?.file instanceof Blob && typeof item.path === 'string') return item;
+    throw new FewerbitsError('invalid_argument', 'the list holds something that is not a file', { found: typeof item });
+  });
+  if (placed.length === 1) return blobSource(placed[0].file, placed[0].path.split('/').at(-1));
+  return pick(filesFolder(placed), options);
+}
+
+/**
+ * The outermost folder of the list that holds a model.
+ * @param {PlacedFile[]} placed
+ * @returns {Folder}
+ */
+function filesFolder(placed) {
+  /** @type {Map<string, Map<string, Blob>>} */
+  const folders = new Map();
+  for (const { path, file } of placed) {
+    const cut = path.lastIndexOf('/');
+    const folder = path.slice(0, Math.max(cut, 0));
+    if (!folders.has(folder)) folders.set(folder, new Map());
+    folders.get(folder)?.set(path.slice(cut + 1), file);
+  }
+  const depth = (/** @type {string} */ path) => (path === '' ? 0 : path.split('/').length);
+  const order = [...folders].sort(([a], [b]) => depth(a) - depth(b));
+  const [path, files] = order.find(([, inside]) => [...inside.keys()].some(isModelName)) ?? order[0] ?? ['', new Map()];
+  return {
+    name: path.split('/').at(-1) || 'files',
+    names: [...files.keys()],
+    async open(name) {
+      const file = files.get(name);
+      if (!file) throw missing(name);
+      return blobSource(file, name);
+    },
+  };
+}
+
+/**
+ * @param {FileSystemDirectoryHandle} handle
+ * @returns {Promise<Folder>}
+ */
+async function handleFolder(handle) {
+  /** @type {string[]} */
+  const names = [];
+  for await (const [name, entry] of handle.entries()) {
+    if (entry.kind === 'file') names.push(name);
+    if (names.length > MAX_FILES) break;
+  }
+  return {
+    name: handle.name,
+    names,
+    async open(name) {
+      if (!names.includes(name)) throw missing(name);
+      return blobSource(await fromHandle(async () => (await handle.getFileHandle(name)).getFile(), name), name);
+    },
+  };
+}
+
+/** @param {string} name */
+function missing(name) {
+  return new FewerbitsError('unreadable', 'the file is missing', { file: name });
+}
+
+/** @param {string} name */
+const isIndexName = (name) => /\.safetensors\.index\.json$/i.test(name);
+/** @param {string} name */
+const isModelName = (name) => isIndexName(name) || /\.(safetensors|npy)$/i.test(name);
+
+/**
+ * The file of the folder to begin with.
+ * @param {Folder} folder
+ * @param {OpenOptions} options
+ * @returns {Promise<Source>}
+ */
+async function pick(folder, options) {
+  const names = folder.names.filter(isModelName).sort();
+  const indexes = names.filter(isIndexName);
+  const first = indexes.find((name) => /^model\.safetensors\.index\.json$/i.test(name));
+  const name = first ?? (indexes.length === 1 ? indexes[0] : names.length === 1 ? names[0] : undefined);
+  if (name !== undefined) {
+    const source = await folder.open(name, options);
+    return { ...source, folder: folder.name, sibling: folder.open };
+  }
+  const shown = (names.length ? names : folder.names).slice(0, 8);
+  if (folder.names.length > shown.length) shown.push('…');
+  const expected = 'one .safetensors or .npy file, or a model.safetensors.index.json';
+  const found = shown.join(', ') || 'no files';
+  const [code, message] = names.length
+    ? ['invalid_argument', 'the folder holds more than one model file and no index says which belong together']
+    : ['unknown_format', 'the folder holds no model'];
+  throw new FewerbitsError(code, message, { file: folder.name, expected, found });
+}
+
+/**
+ * What a browser's handle gives, with a code when it refuses.
+ * @template T
+ * @param {() => Promise<T>} get
+ * @param {string} file
+ * @returns {Promise<T>}
+ */
+async function fromHandle(get, file) {
+  try {
+    return await get();
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new FewerbitsError('unreadable', 'the file could not be opened', { file, found, cause });
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is ArrayBuffer}
+ */
+function isBuffer(value) {
+  return /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));
+}

@@ -1,0 +1,444 @@
+/**
+ * Opens a model file, or a model in several files, and reads its tensors. Only headers are read when it opens; the
+ * bytes of a tensor are read when they are asked for.
+ */
+import { wasm } from './engine.js';
+import { FewerbitsError, inFile, throwIfAborted } from './errors.js';
+import { openSource } from './folders.js';
+
+/**
+ * @typedef {import('./sources.js').Source} Source
+ * @typedef {import('./sources.js').OpenOptions} OpenOptions
+ *
+ * One tensor of a model.
+ * @typedef {object} Tensor
+ * @property {string} name in the file; an npy file's own name, which names nothing
+ * @property {string} dtype how an element is stored, in the safetensors spelling: `F32`, `BF16`, …
+ * @property {number[]} shape outermost first; empty for a scalar
+ * @property {number} count of elements
+ * @property {number} byteLength stored bytes
+ * @property {[rows: number, columns: number]} row the matrix that blocks and groups see: a row is the last axis of a
+ *   matrix, the flattened filter of a convolution, the whole of a vector
+ * @property {true | string} readable as numbers; if not, why not
+ * @property {string} file the file that holds it
+ *
+ * What the parser says besides.
+ * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {bits: number, whole: number, start: number, end: number,
+ *   fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
+ * @typedef {{format: 'safetensors' | 'npy', metadata: Record<string, string>, tensors: Info[]}} Listing
+ * @typedef {Info & {source: Source}} Placed
+ */
+
+/** Bytes read at once from a tensor: large enough to be fast, small enough to be stopped and to fit anywhere. */
+const PIECE_BYTES = 8 << 20;
+
+/** Files of one model that are opened at once. */
+const SHARDS_AT_ONCE = 4;
+
+/**
+ * Opens a model: safetensors, npy, or a safetensors index with its shards. The format is found by content.
+ *
+ * `init()` must have resolved. On any error nothing stays open.
+ *
+ * @param {import('./folders.js').ModelSource} from a File or Blob, an ArrayBuffer or typed array, a URL (http, https,
+ *   blob; relative in a page), a path or `file:` URL (Node); for a model in several files the URL or path of its index,
+ *   a folder (path, directory handle) or a list of its files
+ * @param {OpenOptions} [options] `signal`; `onProgress`, called with `{loaded, total}` when a server without Range
+ *   support makes a full download necessary
+ * @returns {Promise<Model>}
+ * @throws {FewerbitsError} `unknown_format`, `malformed`, `truncated`, `unsupported`, `network`, `unreadable`, `aborted`,
+ *   `invalid_argument`, with the `file` concerned
+ */
+export async function openModel(from, options = {}) {
+  wasm();
+  const source = await openSource(from, options);
+  /** @type {Source[]} */
+  const sources = [source];
+  try {
+    const answer = await list(source, options.signal);
+    if ('listing' in answer) {
+      const { listing } = answer;
+      if (listing.format === 'npy') listing.tensors[0].name = stem(source.name);
+      return new Model(source.folder ?? source.name, [{ source, listing }], sources);
+    }
+    const shards = await openShards(source, answer.weightMap, sources, options);
+    return new Model(source.folder ?? source.name.replace(/\.index\.json$/i, ''), shards, sources);
+  } catch (error) {
+    await closeAll(sources);
+    throw inFile(error, source.name);
+  }
+}
+
+/** A model whose header has been read. Made by {@link openModel}. */
+export class Model {
+  /** @type {Map<string, Placed>} */
+  #tensors = new Map();
+  /** @type {Source[]} */
+  #sources;
+  #closed = false;
+
+  /**
+   * @param {string} name
+   * @param {{source: Source, listing: Listing}[]} parts
+   * @param {Source[]} sources to close
+   */
+  constructor(name, parts, sources) {
+    this.#sources = sources;
+    /** The name of the file or folder. */
+    this.name = name;
+    /** @type {'safetensors' | 'npy'} */
+    this.format = parts[0].listing.format;
+    /** The author's notes; of several files the first that has a key gives its value.
+     * @type {Record<string, string>} */
+    this.metadata = Object.assign(Object.create(null), ...parts.map(({ listing }) => listing.metadata).reverse());
+    /** Bytes of all files that hold tensors. */
+    this.byteLength = parts.reduce((sum, part) => sum + part.source.size, 0);
+    /** In the order of their bytes, file after file.
+     * @type {readonly Tensor[]} */
+    this.tensors = parts.flatMap(({ source, listing }) =>
+      listing.tensors.map((info) => {
+        this.#tensors.set(info.name, { ...info, source });
+        const { name: tensor, dtype, shape, count, row, start, end, unreadable } = info;
+        const readable = unreadable ?? true;
+        return { name: tensor, dtype, shape, count, byteLength: end - start, row, readable, file: source.name };
+      }),
+    );
+  }
+
+  /**
+   * The elements of a tensor as numbers, row-major; types wider than f32 are rounded to nearest even.
+   *
+   * Memory: the result and one piece of 8 MB. A Fortran-ordered npy is read whole and reordered, whichever rows are
+   * asked for: three times its size in f32.
+   *
+   * @param {string} name
+   * @param {{start?: number, end?: number, signal?: AbortSignal}} [options] rows `start … end` of {@link Tensor.row},
+   *   all by default
+   * @returns {Promise<Float32Array<ArrayBuffer>>}
+   * @throws {FewerbitsError} `unknown_tensor`, `unsupported`, `invalid_argument`, `aborted`, `network`, `unreadable`,
+   *   `truncated`, `out_of_memory`, `freed`
+   */
+  async read(name, { start = 0, end, signal } = {}) {
+    const tensor = this.#find(name, true);
+    const [rows, columns] = tensor.row;
+    const stop = end ?? rows;
+    if (!(Number.isInteger(start) && Number.isInteger(stop) && 0 <= start && start <= stop && stop <= rows)) {
+      const facts = { tensor: name, expected: `rows within 0…${rows}`, found: `${start}…${stop}` };
+      throw new FewerbitsError('invalid_argument', 'the tensor has no such rows', facts);
+    }
+    try {
+      if (!tensor.fortranOrder) return await elements(tensor, start * columns, stop * columns, signal);
+      const all = await rowMajor(tensor, signal);
+      return stop - start === rows ? all : all.slice(start * columns, stop * columns);
+    } catch (error) {
+      throw about(error, tensor);
+    }
+  }
+
+  /**
+   * The bytes of a tensor as they are stored, whole: byte order and axis order are the file's.
+   * @param {string} name
+   * @param {{signal?: AbortSignal}} [options]
+   * @returns {Promise<Uint8Array<ArrayBuffer>>}
+   */
+  async readBytes(name, { signal } = {}) {
+    const tensor = this.#find(name);
+    try {
+      return await tensor.source.read(tensor.start, tensor.end, { signal });
+    } catch (error) {
+      throw about(error, tensor);
+    }
+  }
+
+  /**
+   * The elements of a tensor in pieces of about 8 MB, row-major and little-endian, each of whole elements: what
+   * `Weights.push` takes. The iterator's `dtype` says of which type: the tensor's own, or `F32` where elements had to
+   * be converted (big-endian, or Fortran order, which is read whole first).
+   * @param {string} name
+   * @param {{signal?: AbortSignal, onProgress?: (progress: {loaded: number, total: number}) => void}} [options] progress
+   *   in bytes of these pieces
+   * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>, void> & {readonly dtype: string}}
+   */
+  chunks(name, { signal, onProgress } = {}) {
+    const tensor = this.#find(name, true);
+    const converted = tensor.fortranOrder || tensor.bigEndian;
+    const total = converted ? tensor.count * 4 : tensor.end - tensor.start;
+    const stored = converted ? convertedPieces(tensor, signal) : storedPieces(tensor, signal);
+    async function* run() {
+      let loaded = 0;
+      try {
+        for await (const piece of stored) {
+          loaded += piece.length;
+          onProgress?.({ loaded, total });
+          yield piece;
+        }
+      } catch (error) {
+        throw about(error, tensor);
+      }
+    }
+    return Object.assign(run(), { dtype: converted ? 'F32' : tensor.dtype });
+  }
+
+  /** Lets go of the files; every read after it throws code `freed`. */
+  async close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tensors.clear();
+    await closeAll(this.#sources);
+  }
+
+  /**
+   * @param {string} name
+   * @param {boolean} [asNumbers]
+   */
+  #find(name, asNumbers = false) {
+    if (this.#closed) throw new FewerbitsError('freed', 'the model has been closed', { file: this.name });
+    const tensor = this.#tensors.get(name);
+    if (!tensor) {
+      const facts = { file: this.name, tensor: String(name), found: `${this.#tensors.size} other tensors` };
+      throw new FewerbitsError('unknown_tensor', 'the model has no tensor of this name', facts);
+    }
+    if (asNumbers && tensor.unreadable !== null) {
+      const facts = { file: tensor.source.name, tensor: name, found: tensor.dtype };
+      throw new FewerbitsError('unsupported', tensor.unreadable, facts);
+    }
+    return tensor;
+  }
+}
+
+/**
+ * Runs the parser over a source.
+ * @param {Source} source
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{listing: Listing} | {weightMap: Record<string, string>}>}
+ */
+async function list(source, signal) {
+  const reader = new (wasm().FormatReader)(source.size);
+  try {
+    let bytes = new Uint8Array(0);
+    for (;;) {
+      const answer = JSON.parse(reader.step(bytes));
+      if (!answer.need) return answer;
+      bytes = await source.read(answer.need[0], answer.need[1], { signal });
+    }
+  } catch (error) {
+    throw inFile(error, source.name);
+  } finally {
+    reader.free();
+  }
+}
+
+/**
+ * Opens the files of an index and holds each to it: the tensors that the map gives it, no more and no less.
+ * @param {Source} index
+ * @param {Record<string, string>} weightMap
+ * @param {Source[]} sources takes what is opened
+ * @param {OpenOptions} options
+ */
+async function openShards(index, weightMap, sources, { signal, onProgress }) {
+  const map = new Map(Object.entries(weightMap));
+  const files = [...new Set(map.values())].sort();
+  const { sibling } = index;
+  if (!sibling) {
+    throw new FewerbitsError('invalid_argument', 'the index of a model in several files was given alone', {
+      file: index.name,
+      expected: `its folder, or all of its files together (${files.length} of them)`,
+      found: 'one file',
+    });
+  }
+  const failed = new AbortController();
+  const both = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
+  const openShard = async (/** @type {string} */ file) => {
+    try {
+      const source = await sibling(file, { signal: both, onProgress });
+      sources.push(source);
+      const answer = await list(source, both);
+      if (!('listing' in answer) || answer.listing.format !== 'safetensors') {
+        const facts = {
+          file,
+          expected: 'a safetensors file',
+          found: 'listing' in answer ? answer.listing.format : 'an index',
+        };
+        throw new FewerbitsError('malformed', 'the index names a file that is not a shard', facts);
+      }
+      checkShard(file, answer.listing, map);
+      return { source, listing: answer.listing };
+    } catch (error) {
+      failed.abort();
+      throw nameShard(error, file);
+    }
+  };
+  /** @type {{source: Source, listing: Listing}[]} */
+  const shards = new Array(files.length);
+  /** @type {unknown[]} */
+  const errors = [];
+  let next = 0;
+  const work = async () => {
+    while (next < files.length && !both.aborted) {
+      const at = next++;
+      try {
+        shards[at] = await openShard(files[at]);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: SHARDS_AT_ONCE }, work));
+  throwIfAborted(signal);
+  if (errors.length > 0) throw errors[0];
+  return shards;
+}
+
+/**
+ * @param {string} file
+ * @param {Listing} listing
+ * @param {Map<string, string>} map
+ */
+function checkShard(file, listing, map) {
+  const names = new Set(listing.tensors.map((tensor) => tensor.name));
+  for (const name of names) {
+    const says = map.get(name);
+    if (says !== file) {
+      const facts = { file, tensor: name, expected: says ?? 'an entry in weight_map', found: says ? file : 'none' };
+      throw new FewerbitsError('malformed', 'the index does not place this tensor in the shard that holds it', facts);
+    }
+  }
+  for (const [name, says] of map) {
+    if (says === file && !names.has(name)) {
+      const facts = { file, tensor: name, expected: 'the tensor in this shard', found: `${names.size} other tensors` };
+      throw new FewerbitsError('malformed', 'the index places a tensor in a shard that does not hold it', facts);
+    }
+  }
+}
+
+/**
+ * An error about a shard names it, even where its source is known by a longer name.
+ * @param {unknown} error
+ * @param {string} shard
+ */
+function nameShard(error, shard) {
+  const e = /** @type {Error & {file?: string}} */ (error);
+  if (!(e instanceof Error) || e.file === undefined || e.file.includes(shard)) return inFile(error, shard);
+  e.message = `${shard}: ${e.message}`;
+  e.file = shard;
+  return e;
+}
+
+/**
+ * Elements `from … to` in storage order, decoded piece by piece.
+ * @param {Placed} tensor
+ * @param {number} from
+ * @param {number} to
+ * @param {AbortSignal} [signal]
+ */
+async function elements(tensor, from, to, signal) {
+  throwIfAborted(signal);
+  // Types of less than a byte are read from the byte before to the byte after.
+  const first = Math.floor(from / tensor.whole) * tensor.whole;
+  const out = allocate(Math.ceil(to / tensor.whole) * tensor.whole - first);
+  for await (const { at, bytes, count } of pieces(tensor, first, first + out.length, signal)) {
+    decode(tensor, bytes, out.subarray(at - first, at - first + count));
+  }
+  return out.length === to - from ? out : out.slice(from - first, to - first);
+}
+
+/**
+ * A Fortran-ordered tensor, whole.
+ * @param {Placed} tensor
+ * @param {AbortSignal} [signal]
+ */
+async function rowMajor(tensor, signal) {
+  const stored = await elements(tensor, 0, tensor.count, signal);
+  const values = wasm().fortranToRowMajor(stored, new Float64Array(tensor.shape));
+  return /** @type {Float32Array<ArrayBuffer>} */ (values);
+}
+
+/**
+ * @param {Placed} tensor
+ * @param {AbortSignal} [signal]
+ */
+async function* storedPieces(tensor, signal) {
+  for await (const { bytes } of pieces(tensor, 0, tensor.count, signal)) yield bytes;
+}
+
+/**
+ * @param {Placed} tensor
+ * @param {AbortSignal} [signal]
+ */
+async function* convertedPieces(tensor, signal) {
+  if (tensor.fortranOrder) {
+    const all = new Uint8Array((await rowMajor(tensor, signal)).buffer);
+    for (let at = 0; at < all.length; at += PIECE_BYTES) {
+      throwIfAborted(signal);
+      yield all.slice(at, at + PIECE_BYTES);
+    }
+    return;
+  }
+  for await (const { bytes, count } of pieces(tensor, 0, tensor.count, signal)) {
+    const values = new Float32Array(count);
+    decode(tensor, bytes, values);
+    yield new Uint8Array(values.buffer);
+  }
+}
+
+/**
+ * The stored bytes of elements `from … to`, both multiples of `whole`.
+ * @param {Placed} tensor
+ * @param {number} from
+ * @param {number} to
+ * @param {AbortSignal} [signal]
+ */
+async function* pieces({ source, start, bits, whole }, from, to, signal) {
+  const most = Math.floor((PIECE_BYTES * 8) / bits / whole) * whole;
+  for (let at = from; at < to; at += most) {
+    const count = Math.min(most, to - at);
+    const begin = start + (at * bits) / 8;
+    const bytes = await source.read(begin, begin + (count * bits) / 8, { signal });
+    yield { at, bytes, count };
+  }
+}
+
+/**
+ * @param {Placed} tensor
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {Float32Array<ArrayBuffer>} out
+ */
+function decode({ dtype, bigEndian }, bytes, out) {
+  // Every machine that runs wasm stores f32 as the file does.
+  if (dtype === 'F32' && !bigEndian) new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
+  else wasm().decodeInto(dtype, bigEndian, bytes, out);
+}
+
+/** @param {number} count */
+function allocate(count) {
+  try {
+    return new Float32Array(count);
+  } catch (cause) {
+    const found = `a request for ${count} elements`;
+    throw new FewerbitsError('out_of_memory', 'the tensor is too large to be read at once', { found, cause });
+  }
+}
+
+/**
+ * An error of a read, which now names its tensor and file.
+ * @param {unknown} error
+ * @param {Placed} tensor
+ */
+function about(error, { name, source }) {
+  const e = /** @type {Error & {code?: string, tensor?: string}} */ (error);
+  if (e instanceof Error && typeof e.code === 'string' && e.code !== 'aborted' && e.tensor === undefined) {
+    e.tensor = name;
+    e.message = `tensor ${JSON.stringify(name)}: ${e.message}`;
+  }
+  return inFile(error, source.name);
+}
+
+/** @param {Source[]} sources */
+async function closeAll(sources) {
+  await Promise.all(sources.map((source) => source.close().catch(() => {})));
+}
+
+/** @param {string} name */
+function stem(name) {
+  return name.replace(/\.npy$/i, '') || 'array';
+}
