@@ -28,20 +28,23 @@ function dress(state) {
 }
 
 let last = store.state;
-let lastHash = '';
+let written = false;
 let lastPush = 0;
 let timer = 0;
+/** The state that the address shall show next. @type {import('./types.js').State | null} */
+let pending = null;
 
 /** The state goes into the address: a step of its own for a choice, none for a drag. */
 function writeHash() {
-  const { state } = store;
-  if (!state.model || state.tensor === null) return;
+  const state = pending;
+  pending = null;
+  clearTimeout(timer);
+  if (!state?.model || state.tensor === null) return;
   const hash = toHash(state);
+  const choice = written && historyKey(hash) !== historyKey(location.hash);
+  written = true;
   if (hash === location.hash) return;
-  const choice = historyKey(hash) !== historyKey(location.hash);
-  const fresh = location.hash !== '' && choice && lastHash !== '' && performance.now() - lastPush > 600;
-  lastHash = hash;
-  if (fresh) {
+  if (choice && performance.now() - lastPush > 600) {
     lastPush = performance.now();
     history.pushState(null, '', hash);
   } else {
@@ -55,16 +58,27 @@ function historyKey(hash) {
   return ['t', 'a', 'b'].map((key) => values.get(key)).join('&');
 }
 
+/** @param {import('./types.js').State} state */
+function schedule(state) {
+  const turn = pending && (pending.tensor !== state.tensor || pending.sides !== state.sides);
+  if (turn && !state.continuous) writeHash();
+  pending = state;
+  clearTimeout(timer);
+  timer = window.setTimeout(writeHash, 120);
+}
+
 store.subscribe((state) => {
   if (state.language !== last.language) remember('language', state.language);
   if (state.theme !== last.theme) remember('theme', state.theme);
   last = state;
   dress(state);
-  clearTimeout(timer);
-  timer = window.setTimeout(writeHash, 120);
+  schedule(state);
 });
 
-window.addEventListener('hashchange', () => store.update((s) => settle(fromHash(s, location.hash))));
+window.addEventListener('hashchange', () => {
+  pending = null;
+  store.update((s) => settle(fromHash(s, location.hash)));
+});
 
 /**
  * An address may name a tensor that the open file does not have.

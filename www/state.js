@@ -60,7 +60,7 @@ export function modelOpened(state, model) {
     tensor: tensor?.name ?? null,
     opening: null,
     problem: null,
-    offered: null,
+    offered: model.sample ? state.offered : null,
     sparks: {},
     file: null,
     list: { ...state.list, query: '', dtype: '' },

@@ -80,7 +80,7 @@ export function answersWith(engine) {
     async spark({ name, bins }, { signal }) {
       const tensor = model.tensors.find((/** @type {any} */ t) => t.name === name);
       const { values, sampled } = await sampleOf(model, tensor, signal);
-      return { counts: engine.stats(values, { bins }).histogram.counts, sampled };
+      return { counts: engine.stats(values, { bins }).histogram?.counts ?? new Float64Array(bins), sampled };
     },
 
     /** The whole file under one scheme: matrices quantized, the rest kept; for the sample also what it still reads right. */

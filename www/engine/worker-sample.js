@@ -22,7 +22,9 @@ export class Sample {
    * @param {AbortSignal} signal
    */
   static async load(engine, model, heldOutUrl, signal) {
-    const network = new engine.DigitsNet();
+    const { DigitsNet } = /** @type {any} */ (engine);
+    if (!DigitsNet) return null;
+    const network = new DigitsNet();
     /** @type {{name: string, shape: number[], weights: any}[]} */
     const matrices = [];
     for (const { name, shape } of model.tensors) {

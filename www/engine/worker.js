@@ -12,7 +12,7 @@ const answers = answersWith(fewerbits);
 const started = fewerbits.init();
 started.catch(() => {});
 
-self.addEventListener('message', async (event) => {
+self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   const { id, type, ...payload } = event.data;
   if (type === 'abort') return running.get(id)?.abort();
   const controller = new AbortController();

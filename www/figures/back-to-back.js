@@ -6,7 +6,7 @@ import { number, percent, shortCount, tick } from '../text/format.js';
 
 /** @typedef {import('../types.js').Histogram} Histogram */
 /**
- * @typedef {{kind: 'float' | 'quantized', histogram: Histogram, label: string}} Half
+ * @typedef {{kind: 'float' | 'quantized', histogram: Histogram, label: string, levels?: Float32Array | null, runs?: number}} Half
  * @typedef {{low: number, high: number, movable: boolean, lowLabel: string, highLabel: string}} Clip
  */
 
@@ -20,7 +20,7 @@ const HEAD = 4;
  * The main figure: one distribution above the axis, another below it, on one scale. Between them stands the funnel
  * that shows which stretch of values falls on which level.
  *
- * Properties: `upper`, `lower` (Half), `mixed` (their levels come from many scales), `reference` (Histogram of the float weights, drawn as an outline behind halves that are
+ * Properties: `upper`, `lower` (Half, with the `levels` of one of its `runs`), `reference` (Histogram of the float weights, drawn as an outline behind halves that are
  * not float), `levels`, `stairs` ({x, y}: which input gives which output), `clip` (Clip or null), `axis` [lo, hi], `log`,
  * `mark` {value, back} or null, `moving` (true while a control is dragged: no gliding).
  * Events: `fb-range` {low, high, done}, `fb-point` {value | null}, `fb-pick`, `fb-zoom` {axis | null}.
@@ -35,7 +35,6 @@ export class BackToBack extends Figure {
     clip: { attribute: false },
     axis: { attribute: false },
     log: { type: Boolean },
-    mixed: { type: Boolean },
     mark: { attribute: false },
     moving: { type: Boolean },
     height: { type: Number },
@@ -52,7 +51,7 @@ export class BackToBack extends Figure {
       .handle .ridge { stroke: var(--i); stroke-width: 1; }
       .handle:hover .ridge, .handle[data-held] .ridge { stroke: var(--p); }
       .handle.fixed { cursor: default; }
-      .side { font-size: 12px; font-weight: 600; }
+      .side { font-size: 12px; font-weight: 600; paint-order: stroke; stroke: var(--p); stroke-width: 4; stroke-linejoin: round; }
       .side.float { fill: var(--float-text, var(--f)); }
       .side.quantized { fill: var(--quantized-text, var(--q)); }
       .funnel { fill: var(--l); fill-opacity: 0.3; }
@@ -79,8 +78,6 @@ export class BackToBack extends Figure {
     /** @type {[number, number]} */
     this.axis = [-1, 1];
     this.log = false;
-    /** Whether the lower half mixes the levels of many scales. */
-    this.mixed = false;
     /** @type {{value: number, back: number} | null} */
     this.mark = null;
     this.moving = false;
@@ -196,7 +193,7 @@ export class BackToBack extends Figure {
     const float = half.kind === 'float';
     const d = float
       ? areaPath(counts, x0, x1, base, height, sign)
-      : barPath(counts, x0, x1, base, height, sign, this.#barWidth());
+      : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half));
     const ref = this.reference;
     const refHeight = ref ? heights(Math.max(1, largest(ref.counts)), room * 0.94, this.log) : null;
     return svg`${
@@ -208,9 +205,8 @@ export class BackToBack extends Figure {
   }
 
   /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. */
-  #barWidth() {
-    const { levels } = this;
-    if (this.mixed) return 1;
+  #barWidth(/** @type {Half} */ { levels, runs = 1 }) {
+    if (runs > 1) return 1;
     if (!levels || levels.length < 2) return 3;
     const span = levels[levels.length - 1] - levels[0];
     const gap = Math.abs(this.#scale().to(span) - this.#scale().to(0)) / (levels.length - 1);
@@ -233,7 +229,7 @@ export class BackToBack extends Figure {
     /** @type {number[]} */
     const counts = [];
     if (this.log) for (let n = 1; n <= peak; n *= 10) counts.push(n);
-    else for (const share of ticks(0, peak / total, 3).values.slice(1)) counts.push(share * total);
+    else for (const share of ticks(0, peak / total, 4).values.slice(1)) counts.push(share * total);
     const shown = counts.length > 5 ? counts.filter((_, i) => i % 2 === 0) : counts;
     return shown.map((n) => {
       const y = base + sign * height(n);

@@ -41,8 +41,8 @@ export class ErrorHistogram extends Figure {
   render() {
     const { width, height, histogram, other } = this;
     if (!width || !histogram) return html`<svg height=${height} aria-hidden="true"></svg>`;
-    const lo = Math.min(histogram.lo, other?.lo ?? histogram.lo);
-    const hi = Math.max(histogram.hi, other?.hi ?? histogram.hi);
+    const reach = Math.max(extent(histogram), other ? extent(other) : 0);
+    const [lo, hi] = [-reach, reach];
     const x = linear([lo, hi], [LEFT, width - EDGE]);
     const base = height - FOOT;
     const room = base - EDGE - 16;
@@ -53,11 +53,12 @@ export class ErrorHistogram extends Figure {
     const tall = heights(peak, room, this.log);
     const axis = ticks(lo, hi, Math.max(2, Math.floor(width / 64)));
     return html`<svg viewBox="0 0 ${width} ${height}" height=${height} role="img" aria-label=${this.label}>
+      <defs><clipPath id="inside"><rect x=${LEFT} y="0" width=${width - LEFT - EDGE} height=${height}></rect></clipPath></defs>
       ${axis.values.map(
         (v) => svg`<line class="grid" x1=${x.to(v)} x2=${x.to(v)} y1=${EDGE} y2=${base}></line>
         <text x=${x.to(v)} y=${base + 13} text-anchor="middle">${tick(v, axis.step)}</text>`,
       )}
-      <path class="e-fill" d=${areaPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1)}></path>
+ <g clip-path="url(#inside)"><path class="e-fill" d=${areaPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1)}></path>
       ${
         other
           ? svg`<path class="ink-line other" data-side="a" d=${areaPath(
@@ -69,7 +70,7 @@ export class ErrorHistogram extends Figure {
               -1,
             )}></path>`
           : nothing
-      }
+      }</g>
       <line class="ink-line" x1=${LEFT} x2=${width - EDGE} y1=${base} y2=${base}></line>
       ${
         this.mark !== null && this.mark >= lo && this.mark <= hi
@@ -91,6 +92,20 @@ export class ErrorHistogram extends Figure {
   #outside(n) {
     return this.beyond.replace('{n}', shortCount(n));
   }
+}
+
+/**
+ * How far the errors of a histogram reach from zero, and a little more; all of it where some lie outside.
+ * @param {import('../types.js').Histogram} histogram
+ */
+function extent({ lo, hi, counts, below, above }) {
+  const whole = Math.max(-lo, hi);
+  if (below + above > 0) return whole;
+  const n = counts.length;
+  const at = (/** @type {number} */ i) => Math.abs(lo + ((hi - lo) * i) / n);
+  let reach = 0;
+  for (let i = 0; i < n; i++) if (counts[i] > 0) reach = Math.max(reach, at(i), at(i + 1));
+  return reach > 0 ? Math.min(whole, reach * 1.12) : whole;
 }
 
 customElements.define('fb-error-histogram', ErrorHistogram);

@@ -31,6 +31,7 @@ export default {
   dismiss: 'Dismiss',
   cancel: 'Cancel',
 
+  'file.title': 'Open file',
   'file.starting': 'Starting the engine…',
   'file.tensor': '{n} tensor',
   'file.tensors': '{n} tensors',
@@ -127,7 +128,7 @@ export default {
   bits: 'Bits',
   'bits.value': '{n} bits',
   'side.float.help': 'Side A shows the weights as they are. Choose a scheme for it to compare two schemes with each other.',
-  reset: 'Reset options',
+  reset: 'Reset',
   copy: 'Copy B to A',
   swap: 'Swap sides',
   help: 'What is “{what}”?',

@@ -31,6 +31,7 @@ export default {
   dismiss: '知道了',
   cancel: '取消',
 
+  'file.title': '打开的文件',
   'file.starting': '正在启动引擎…',
   'file.tensor': '{n} 个张量',
   'file.tensors': '{n} 个张量',
@@ -127,7 +128,7 @@ export default {
   bits: '比特',
   'bits.value': '{n} 比特',
   'side.float.help': 'A 侧显示原始权重。为它选择一个方案，即可比较两个方案。',
-  reset: '重置选项',
+  reset: '重置',
   copy: '把 B 复制到 A',
   swap: '交换两侧',
   help: '什么是“{what}”？',

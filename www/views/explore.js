@@ -80,9 +80,9 @@ export class Explore extends View {
     const upper =
       sides.a === null
         ? { kind: 'float', histogram: float, label: t('float') }
-        : { kind: 'quantized', histogram: result?.a?.histogram ?? none, label: `A · ${this.#sideTitle('a')}` };
+        : { kind: 'quantized', histogram: result?.a?.histogram ?? none, label: `A · ${this.#sideTitle('a')}`, levels: result?.a?.levels, runs: result?.a?.runs };
     /** @type {import('../figures/back-to-back.js').Half} */
-    const lower = { kind: 'quantized', histogram: result?.b.histogram ?? none, label: `B · ${this.#sideTitle('b')}` };
+    const lower = { kind: 'quantized', histogram: result?.b.histogram ?? none, label: `B · ${this.#sideTitle('b')}`, levels: result?.b.levels, runs: result?.b.runs };
     const movable = change.hasRange(catalogue, sides.b);
     const range = change.rangeOf(this.state, 'b');
     const clip = range && { ...range, movable, lowLabel: t('clip.low'), highLabel: t('clip.high') };
@@ -110,7 +110,6 @@ export class Explore extends View {
         .clip=${clip}
         .axis=${axis}
         .log=${view.log}
-        .mixed=${(result?.b.runs ?? 1) > 1}
         .moving=${result?.continuous ?? true}
         .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
         .height=${this.narrow.matches ? 270 : 380}

@@ -42,7 +42,7 @@ export class Page extends View {
 
   #explore() {
     return html`
-      <fb-file-strip></fb-file-strip>
+      <section aria-label=${t('file.title')}><fb-file-strip></fb-file-strip></section>
       <div class="explore">
         <nav aria-label=${t('list.title')}><fb-tensor-list></fb-tensor-list></nav>
         <main id="main" tabindex="-1">
