@@ -4,6 +4,7 @@
 mod calls;
 mod convert;
 mod formats;
+mod nn;
 mod weights;
 
-pub(crate) use convert::to_js;
+use convert::to_js;

@@ -13,7 +13,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 from onnxruntime.quantization.quant_utils import compute_scale_zp
 
-from bits import f32_hex, ints
+from bits import f32_hex
 
 TINY = np.finfo(np.float32).tiny
 MODES = ["narrow", "full", "asymmetric"]  # symmetric narrow range, symmetric full range, asymmetric
@@ -24,16 +24,21 @@ def code_range(bits, mode):
     return (-high if mode == "narrow" else low), high
 
 
+def mode_options(mode):
+    """A mode as the scheme's options."""
+    return {"symmetric": False} if mode == "asymmetric" else {"symmetric": True, "narrowRange": mode == "narrow"}
+
+
 def parameters(x, bits, mode):
     """(scale f32, zero point) of one run of finite f32 weights, by its minimum and maximum."""
     low, high = code_range(bits, mode)
     if mode == "full":
         # The first of the largest magnitude goes to the lowest code: the scale has the opposite sign.
-        extreme = x[np.argmax(np.abs(x))] if len(x) else np.float32(0)
+        extreme = x[np.argmax(np.abs(x))]
         scale = np.float64(extreme) / low
         return (np.float32(1), 0) if abs(scale) < TINY else (np.float32(scale), 0)
-    lo = min(np.float64(x.min()), 0.0) if len(x) else 0.0
-    hi = max(np.float64(x.max()), 0.0) if len(x) else 0.0
+    lo = min(np.float64(x.min()), 0.0)
+    hi = max(np.float64(x.max()), 0.0)
     if mode == "narrow":
         scale = max(-lo, hi) / high
         return (np.float32(1), 0) if scale < TINY else (np.float32(scale), 0)
@@ -129,7 +134,7 @@ def kernels(x, scale, zero_point, bits, axis=None, block=None):
 def ties(bits):
     """Odd and even multiples of half a step, with an extreme that makes the narrow scale exactly 2⁻⁵."""
     high = 2 ** (bits - 1) - 1
-    return np.concatenate([[high / 32], np.arange(-2 * min(high, 24) - 1, 2 * min(high, 24) + 2) / 64]).clip(
+    return np.concatenate([[high / 32], np.arange(-2 * min(high, 16) - 1, 2 * min(high, 16) + 2) / 64]).clip(
         -high / 32, high / 32
     )
 
@@ -137,7 +142,7 @@ def ties(bits):
 def inputs(bits):
     """Runs of weights by name."""
     rng = np.random.default_rng(22)
-    g = rng.normal(0, 0.08, 120)
+    g = rng.normal(0, 0.08, 72)
     yield "gaussian", g
     yield "ties", ties(bits)
     # The range is a whole number of steps of 1/8, so that the asymmetric scale is exact and x/scale really ties.
@@ -167,7 +172,7 @@ def inputs(bits):
     yield "huge", rng.uniform(-3e38, 3e38, 20)
     yield "huge, positive", rng.uniform(1e38, 3.4e38, 20)
     yield "largest", [np.finfo(np.float32).max, -np.finfo(np.float32).max, 1.0]
-    for n in [0, 2, 3, 5, 7, 8, 15, 16, 17, 33]:
+    for n in [0, 2, 3, 7, 8, 9, 17]:
         yield f"gaussian, {n}", g[:n]
 
 
@@ -177,8 +182,10 @@ def matrix_shape(shape):
 
 
 def runs(x, granularity, axis=None, group=None):
-    """Index arrays of the runs that share a scale, in the order of their scales."""
+    """Index arrays of the runs that share a scale, in the order of their scales. An empty tensor has none."""
     index = np.arange(x.size).reshape(x.shape)
+    if not x.size:
+        return []
     if granularity == "tensor":
         return [index.ravel()]
     if granularity == "channel":
@@ -195,7 +202,7 @@ def case(name, x, bits, mode, granularity="tensor", axis=None, group=None):
     for i, (scale, zero_point) in zip(parts, grids):
         codes[i] = quantize(flat[i], scale, zero_point, bits, mode)
         values[i] = dequantize(codes[i], scale, zero_point)
-        if mode != "full" and len(i):
+        if mode != "full":
             tool = tool_parameters(flat[i], bits, mode)
             assert tool == (scale, zero_point), f"{name} int{bits} {mode}: tool {tool}, here {scale, zero_point}"
 
@@ -213,18 +220,17 @@ def case(name, x, bits, mode, granularity="tensor", axis=None, group=None):
         assert np.array_equal(theirs[0].ravel(), codes), f"{name} int{bits} {mode}: the kernels' codes differ"
         assert f32_hex(theirs[1]) == f32_hex(values), f"{name} int{bits} {mode}: the kernels' values differ"
 
-    options = {"symmetric": mode != "asymmetric", "narrowRange": mode == "narrow", "granularity": granularity}
+    options = mode_options(mode) | {"granularity": granularity}
     options |= {} if axis is None else {"axis": axis}
     options |= {} if group is None else {"groupSize": group}
     return {
-        "name": name,
-        "bits": bits,
+        "input": name,
+        "scheme": f"int{bits}",
         "options": options,
         "shape": list(x.shape),
-        "values": f32_hex(x),
         "scales": f32_hex([s for s, _ in grids]),
         "zeroPoints": [z for _, z in grids],
-        "codes": ints(codes),
+        "codes": codes.tobytes().hex(),
         "dequantized": f32_hex(values),
         "packed": pack(packed_rows(codes, x.shape, group), bits).hex(),
     }
@@ -237,13 +243,29 @@ def packed_rows(codes, shape, group):
 
 
 def cases():
-    out = [case(name, x, bits, mode) for bits in range(2, 9) for name, x in inputs(bits) for mode in MODES]
+    out, known = [], {}
+
+    def named(name, x, bits):
+        """The input's name, after a case that holds its values; those that hang on the width say so in the name."""
+        values = f32_hex(x)
+        name = name if known.get(name, values) == values else f"{name}, {bits} bits"
+        if name not in known:
+            known[name] = values
+            out.append({"name": name, "values": values})
+        return name
+
+    for bits in range(2, 9):
+        for name, x in inputs(bits):
+            name = named(name, x, bits)
+            out.extend(case(name, x, bits, mode) for mode in MODES)
 
     rng = np.random.default_rng(23)
     spread = np.array([0.01, 0.1, 1, 10, 0.3])  # so that channels differ
     matrix = rng.normal(0, 1, (5, 7)) * spread[:, None]
     filters = rng.normal(0, 1, (5, 3, 2, 2)) * spread[:, None, None, None]
     filters[1] = 0
+    for name, x in [("matrix", matrix), ("filters", filters), ("vector", matrix[0])]:
+        named(name, x, None)
     for bits in (2, 3, 4, 8):
         for mode in MODES:
             out += [case("matrix", matrix, bits, mode, "tensor")]

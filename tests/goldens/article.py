@@ -9,7 +9,8 @@ from bits import f32_hex
 assert int(np.__version__.split(".")[0]) >= 2, "numpy 1 promotes scalars by another rule"
 
 
-# fmt: off — the listings are the article's own text
+# The listings are the article's own text.
+# fmt: off
 def quantize_zero(float_values, min_value, max_value):
     quantized_values = np.zeros_like(float_values)
     non_zero_count = 0
@@ -30,7 +31,7 @@ def quantize_non_zero(float_values, min_value, max_value):
 
 def quantize_mixed(float_values, min_value, max_value, zero_ratio=0.5):
     quantized_values = np.copy(float_values)
-    zero_count = int(len(float_values) * zero_ratio)
+    zero_count = int(len(float_values) * zero_ratio)  # noqa: F841
     for i, value in enumerate(float_values):
         if value == 0:
             quantized_values[i] = 0

@@ -1,7 +1,7 @@
 """Writes the goldens: what implementations that are not ours compute. README.md here says which and in what form.
 
-    python tests/goldens/generate.py            writes tests/goldens/*.json
-    python tests/goldens/generate.py --check    makes them in memory and compares them with the committed files
+python tests/goldens/generate.py            writes tests/goldens/*.jsonl
+python tests/goldens/generate.py --check    makes them in memory and compares them with the committed files
 """
 
 import argparse
@@ -12,14 +12,18 @@ import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-TOPICS = ["affine", "article", "digits", "stats"]  # a module here, with cases() -> [dict], and a file <topic>.json
+# Each is a module here with cases() -> [dict]; its file is <topic>.jsonl.
+TOPICS = ["affine", "article", "choices", "digits", "stats"]
 TOLERANCE = 1e-12  # relative, for JSON's float numbers in --check: sums in another order on another processor
 
 
 def dump(cases):
     """One case on a line, so that a difference shows as one line."""
-    rows = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
-    return f"[\n{rows}\n]\n"
+    return "".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n" for case in cases)
+
+
+def load(text):
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def same(a, b):
@@ -34,16 +38,18 @@ def same(a, b):
 
 def compare(topic, cases):
     """(passed, failed) of the topic's cases against its committed file."""
-    made = json.loads(dump(cases))
-    path = HERE / f"{topic}.json"
+    made = load(dump(cases))
+    path = HERE / f"{topic}.jsonl"
     if not path.exists():
         print(f"FAIL {topic}: {path.name} is missing")
         return 0, len(made)
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept = load(path.read_text(encoding="utf-8"))
     differ = [i for i, (a, b) in enumerate(zip(made, kept)) if not same(a, b)]
     for i in differ[:3]:
         fields = [k for k in made[i] | kept[i] if not same(made[i].get(k), kept[i].get(k))]
-        print(f"FAIL {topic} case {i} ({made[i].get('name')}): {', '.join(fields)} differ from {path.name}")
+        print(
+            f"FAIL {topic} case {i} ({made[i].get('name') or made[i].get('input')}): {', '.join(fields)} differ from {path.name}"
+        )
     if len(made) != len(kept):
         print(f"FAIL {topic}: {len(made)} cases made, {len(kept)} in {path.name}")
     failed = len(differ) + abs(len(made) - len(kept))
@@ -65,7 +71,7 @@ def main():
             passed, failed = passed + p, failed + f
         else:
             text = dump(cases)
-            (HERE / f"{topic}.json").write_text(text, encoding="utf-8")
+            (HERE / f"{topic}.jsonl").write_text(text, encoding="utf-8")
             print(f"{topic}: {len(cases)} cases, {len(text.encode()):,} bytes")
     if args.check:
         print(f"{passed} passed, {failed} failed")

@@ -34,7 +34,8 @@ export function needed(text) {
   const found = new Set();
   for (const [, name] of text.matchAll(/(?:\bfrom|\bimport)\s*["'](\.[^"']+\.js)["']/g)) found.add(name);
   // A worker's address as Vite writes it, with any of the three quotes; a worker is the only script named so.
-  for (const [, name] of text.matchAll(/new URL\(\s*["'`]([^"'`]+\.js)["'`]\s*,[^)]*import\.meta\.url/g)) found.add(name);
+  for (const [, name] of text.matchAll(/new URL\(\s*["'`]([^"'`]+\.js)["'`]\s*,[^)]*import\.meta\.url/g))
+    found.add(name);
   return found;
 }
 

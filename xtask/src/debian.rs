@@ -37,6 +37,8 @@ fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
 
 fn apt() -> std::process::Command {
     let mut apt = command("apt-get");
-    apt.arg("-qq").env("DEBIAN_FRONTEND", "noninteractive").stdin(std::process::Stdio::null());
+    apt.args(["-qq", "-o", "Acquire::Retries=3"])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(std::process::Stdio::null());
     apt
 }

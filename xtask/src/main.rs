@@ -7,9 +7,11 @@
 //! | [`site`] | the page: served while it is worked on, or built to `dist/` |
 //! | [`npm_package`] | the package in `pkg/` |
 //! | [`test`], [`summary`] | every test there is, and what they came to |
+//! | [`bench`] | SIMD against scalar, measured |
 //! | [`browsers`], [`python`], [`debian`] | what tests need from outside, found or installed |
 //! | [`process`], [`stamp`], [`paths`] | running programs, skipping what is done, where things lie |
 
+mod bench;
 mod browsers;
 mod debian;
 mod npm_package;
@@ -29,7 +31,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask serve            set up, build and serve the page; Ctrl-C ends it
 cargo xtask build            the static site to dist/, the npm package to pkg/
-cargo xtask test             set up and run every test there is
+cargo xtask test [part]      set up and run every test there is, or the parts so named
 cargo xtask bench [filter]   measure SIMD against scalar, in Node and in Chromium
 cargo xtask wasm             only the wasm module and its glue, to www/lib/wasm/";
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Some("wasm") => setup::all().and_then(|()| wasm::build()),
         Some("build") => build(),
         Some("test") => test::all(&args[1..]),
+        Some("bench") => bench::all(&args[1..]),
         Some("wasm-test-runner") => wasm::run_tests(&args[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -183,25 +183,23 @@ fn page_tests(browser: &Browser) -> Result<Counts> {
 
 /// The crate's wasm-bindgen tests, compiled once and run in Node and in every engine, in a window and in a worker.
 fn wasm_tests(report: &mut Report, browsers: &[(&str, Result<Browser, String>)]) {
-    let places: Vec<(String, Option<&Result<Browser, String>>, Option<&str>)> =
-        std::iter::once(("wasm: Node".to_owned(), None, None))
-            .chain(browsers.iter().flat_map(|(name, browser)| {
-                [("window", "WASM_BINDGEN_USE_BROWSER"), ("worker", "WASM_BINDGEN_USE_DEDICATED_WORKER")]
-                    .map(|(place, mode)| (format!("wasm: {name}, {place}"), Some(browser), Some(mode)))
-            }))
-            .collect();
-    if !places.iter().any(|(name, ..)| report.wants(name)) {
+    let in_browsers =
+        browsers.iter().flat_map(|(name, _)| ["window", "worker"].map(|place| format!("wasm: {name}, {place}")));
+    if !in_browsers.chain(["wasm: Node".to_owned()]).any(|part| report.wants(&part)) {
         return;
     }
     let mut binaries = Vec::new();
     if !report.need("wasm test build", || wasm_test_binaries().map(|built| binaries = built)) {
         return;
     }
-    for (name, browser, mode) in &places {
-        match browser {
-            Some(Err(why)) => report.skip(name, why),
-            Some(Ok(browser)) => report.part(name, || wasm_tests_in(&binaries, Some(browser), *mode)),
-            None => report.part(name, || wasm_tests_in(&binaries, None, *mode)),
+    report.part("wasm: Node", || wasm_tests_in(&binaries, None, None));
+    for (name, browser) in browsers {
+        for (place, mode) in [("window", "WASM_BINDGEN_USE_BROWSER"), ("worker", "WASM_BINDGEN_USE_DEDICATED_WORKER")] {
+            let part = format!("wasm: {name}, {place}");
+            match browser {
+                Err(why) => report.skip(&part, why),
+                Ok(browser) => report.part(&part, || wasm_tests_in(&binaries, Some(browser), Some(mode))),
+            }
         }
     }
 }

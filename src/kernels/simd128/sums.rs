@@ -26,19 +26,17 @@ pub fn extent(x: &[f32]) -> Extent {
             magnitude[k] = u32x4_max(magnitude[k], v128_and(v, sign_off));
         }
     }
-    let mut e = scalar::sums::extent(rest);
-    for k in 0..4 {
-        let (a, b, m) = (min[k], max[k], magnitude[k]);
-        for (min, max, bits) in [
-            (f32x4_extract_lane::<0>(a), f32x4_extract_lane::<0>(b), u32x4_extract_lane::<0>(m)),
-            (f32x4_extract_lane::<1>(a), f32x4_extract_lane::<1>(b), u32x4_extract_lane::<1>(m)),
-            (f32x4_extract_lane::<2>(a), f32x4_extract_lane::<2>(b), u32x4_extract_lane::<2>(m)),
-            (f32x4_extract_lane::<3>(a), f32x4_extract_lane::<3>(b), u32x4_extract_lane::<3>(m)),
-        ] {
-            e = e.merge(Extent { min, max, abs_max: f32::from_bits(bits) });
-        }
-    }
-    scalar::sums::canonical(e)
+    let fold = |v: [v128; 4], f: fn(v128, v128) -> v128| {
+        let v = f(f(v[0], v[1]), f(v[2], v[3]));
+        let v = f(v, i32x4_shuffle::<2, 3, 0, 1>(v, v));
+        f(v, i32x4_shuffle::<1, 0, 3, 2>(v, v))
+    };
+    let folded = Extent {
+        min: f32x4_extract_lane::<0>(fold(min, f32x4_pmin)),
+        max: f32x4_extract_lane::<0>(fold(max, f32x4_pmax)),
+        abs_max: f32::from_bits(u32x4_extract_lane::<0>(fold(magnitude, u32x4_max))),
+    };
+    scalar::sums::canonical(folded.merge(scalar::sums::extent(rest)))
 }
 
 /// Eight f32 as four pairs of f64, in element order.

@@ -15,7 +15,8 @@ pub enum RangeRule {
     Percentile(f64),
     /// The share of the min–max range with the least squared error; see [`super::least_squares_shrink`].
     LeastSquares,
-    /// The clip of least information lost; see [`super::entropy_threshold`].
+    /// The clip of least information lost; see [`super::entropy_share`]. Runs of fewer than 2¹⁴ weights share one clip, relative to
+    /// their own greatest magnitude.
     Entropy,
     /// Given; the same for every run.
     Manual {
@@ -240,7 +241,7 @@ fn options(symmetric: bool) -> Vec<OptionSpec> {
         OptionSpec {
             name: "refit",
             title: "refit scales",
-            help: "After rounding, replaces each scale by the one with the least squared error for the codes found.",
+            help: "After rounding, fits each scale to the codes found by least squares, and rounds once more.",
             kind: Kind::Flag { default: false },
             when: None,
         },

@@ -3,7 +3,7 @@
 use super::super::runs::{Granularity, Runs};
 use super::super::trace::{RunInfo, Step, Trace};
 use super::options::{Affine, Treatment};
-use super::range::{grid, grid_of_run};
+use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
 use crate::error::{Code, Error, Result};
 use crate::kernels::{self, Extent, Grid, extent};
@@ -21,6 +21,8 @@ pub struct Prepared {
     /// What is added to the values of a channel, with mean correction.
     pub(super) offsets: Option<(Runs, Vec<f32>)>,
     pub(super) split: Option<Split>,
+    /// Whether some run has a level beyond f32.
+    overflows: bool,
     /// A scale and zero point per element of one period, where channels alternate quickly.
     each: Option<Each>,
 }
@@ -57,6 +59,7 @@ impl Affine {
             zero_points: grids.iter().map(|g| g.zero_point).collect(),
             offsets: None,
             split,
+            overflows: false,
             each: None,
             runs,
         };
@@ -65,6 +68,7 @@ impl Affine {
             prepared.refit(x);
             prepared.spread();
         }
+        prepared.overflows = (0..prepared.runs.len()).any(|run| overflows(prepared.grid(run)));
         if self.mean_correction {
             prepared.correct_means(x, shape)?;
         }
@@ -73,10 +77,10 @@ impl Affine {
 
     /// One grid per run.
     fn grids(&self, x: &[f32], shape: &Shape, runs: &Runs, split: Option<&Split>) -> Result<Vec<Grid>> {
-        use super::options::RangeRule::MinMax;
+        use super::options::RangeRule::{Entropy, MinMax};
         let keeps_floats = split.is_some_and(|split| split.kept > 0);
         // Min–max of narrow or asymmetric grids needs the runs' extents only: one pass, which also finds what is not finite.
-        if self.range == MinMax && !keeps_floats && !(self.symmetric && !self.narrow_range) {
+        if self.range == MinMax && !keeps_floats && (self.narrow_range || !self.symmetric) {
             let extents = run_extents(x, shape, runs)?;
             if extents.iter().all(Extent::is_finite) {
                 return Ok(extents.iter().map(|e| grid(e.min, e.max, self)).collect());
@@ -86,23 +90,31 @@ impl Affine {
         if !all_finite && !self.saturate {
             return Err(non_finite(x));
         }
-        let (mut gathered, mut kept) = (Vec::new(), Vec::new());
-        let mut grids = Vec::with_capacity(runs.len());
-        let used = |x: f32, i: usize| x.is_finite() && !split.is_some_and(|split| split.keeps(x, i));
-        if all_finite && !keeps_floats {
-            grids.extend((0..runs.len()).map(|run| grid_of_run(runs.values(run, x, &mut gathered), self)));
-        } else {
-            // Rare: some weights do not count. Mark them, then gather each run without them.
-            let mut marked = try_vec(0.0_f32, x.len())?;
+        // Rarely some weights do not count: they are marked, and each run is gathered without them.
+        let mut marked = Vec::new();
+        if !all_finite || keeps_floats {
+            marked = try_vec(0.0_f32, x.len())?;
             for (i, (mark, &x)) in marked.iter_mut().zip(x).enumerate() {
-                *mark = if used(x, i) { x } else { f32::NAN };
-            }
-            for run in 0..runs.len() {
-                kept.clear();
-                kept.extend(runs.values(run, &marked, &mut gathered).iter().copied().filter(|x| !x.is_nan()));
-                grids.push(grid_of_run(&kept, self));
+                let counts = x.is_finite() && !split.is_some_and(|split| split.keeps(x, i));
+                *mark = if counts { x } else { f32::NAN };
             }
         }
+        let (mut gathered, mut kept) = (Vec::new(), Vec::new());
+        let mut each_run = |f: &mut dyn FnMut(&[f32])| {
+            for run in 0..runs.len() {
+                if marked.is_empty() {
+                    f(runs.values(run, x, &mut gathered));
+                } else {
+                    kept.clear();
+                    kept.extend(runs.values(run, &marked, &mut gathered).iter().copied().filter(|x| !x.is_nan()));
+                    f(&kept);
+                }
+            }
+        };
+        let short = !runs.is_empty() && runs.run_len(0) < ENTROPY_POOLED_BELOW;
+        let pooled = (self.range == Entropy && short).then(|| pooled_entropy_share(self.bits, &mut each_run));
+        let mut grids = Vec::with_capacity(runs.len());
+        each_run(&mut |x| grids.push(grid_of_run(x, self, pooled)));
         Ok(grids)
     }
 }
@@ -177,12 +189,14 @@ impl Prepared {
                 sums[run].1 += k2;
             });
         }
-        for (scale, (xk, k2)) in self.scales.iter_mut().zip(sums) {
+        let (q_min, q_max) = self.affine.limits();
+        for ((scale, &zero_point), (xk, k2)) in self.scales.iter_mut().zip(&self.zero_points).zip(sums) {
             let fitted = (xk / k2) as f32;
             // The change of Σ(x − s·k)²; only an improvement is taken, so rounding the scale to f32 cannot make it worse.
             let (old, new) = (f64::from(*scale), f64::from(fitted));
             let change = (new - old) * ((new + old) * k2 - 2.0 * xk);
-            if fitted.is_normal() && change < 0.0 {
+            let grid = Grid { scale: fitted, zero_point, q_min, q_max };
+            if fitted.is_normal() && !overflows(grid) && change < 0.0 {
                 *scale = fitted;
             }
         }
@@ -277,6 +291,9 @@ impl Prepared {
                 self.scale_steps(start, out);
             }
         }
+        if self.overflows {
+            saturate(out);
+        }
         self.finish(start, out);
         if self.split.is_some() {
             for (i, out) in out.iter_mut().enumerate() {
@@ -298,7 +315,7 @@ impl Prepared {
     pub(super) fn finish(&self, start: usize, out: &mut [f32]) {
         if let Some((runs, offsets)) = &self.offsets {
             runs.for_each_segment(start, start + out.len(), |channel, from, to| {
-                out[from - start..to - start].iter_mut().for_each(|v| *v += offsets[channel]);
+                out[from - start..to - start].iter_mut().for_each(|v| *v = corrected(*v, offsets[channel]));
             });
         }
     }
@@ -335,7 +352,7 @@ impl Prepared {
     fn ends(&self, grid: Grid, index: usize) -> (f32, f32) {
         let (low, high) = grid.step_range();
         let offset = self.offset_at(index);
-        (low * grid.scale + offset, high * grid.scale + offset)
+        (corrected(low * grid.scale, offset), corrected(high * grid.scale, offset))
     }
 
     /// See [`super::super::Prepared::levels_at`].
@@ -347,8 +364,9 @@ impl Prepared {
         let grid = self.grid(self.runs.segment_at(index).0);
         let offset = self.offset_at(index);
         let zero = i32::from(grid.zero_point);
-        let mut levels: Vec<f32> =
-            (i32::from(grid.q_min)..=i32::from(grid.q_max)).map(|q| (q - zero) as f32 * grid.scale + offset).collect();
+        let mut levels: Vec<f32> = (i32::from(grid.q_min)..=i32::from(grid.q_max))
+            .map(|q| corrected((q - zero) as f32 * grid.scale, offset))
+            .collect();
         levels.sort_unstable_by(f32::total_cmp);
         levels
     }
@@ -369,7 +387,7 @@ impl Prepared {
                 Treatment::Mixed { .. } if self.split.is_some_and(|split| split.zeroes(x, index)) => step = 0.0,
                 _ => {}
             }
-            *out = if self.keeps(x, index) { x } else { step * grid.scale + offset };
+            *out = if self.keeps(x, index) { x } else { corrected(step * grid.scale, offset) };
         }
     }
 
@@ -444,6 +462,22 @@ impl Prepared {
             error: value - back,
         }
     }
+}
+
+/// Whether the outermost level lies beyond f32.
+fn overflows(grid: Grid) -> bool {
+    let (low, high) = grid.step_range();
+    !(grid.scale * high.max(-low)).is_finite()
+}
+
+/// Turns infinities into the greatest finite values.
+pub(super) fn saturate(values: &mut [f32]) {
+    values.iter_mut().for_each(|v| *v = v.clamp(f32::MIN, f32::MAX));
+}
+
+/// A value with its channel's mean correction; the sum of finite numbers stays finite.
+pub(super) fn corrected(value: f32, offset: f32) -> f32 {
+    (value.clamp(f32::MIN, f32::MAX) + offset).clamp(f32::MIN, f32::MAX)
 }
 
 /// One code towards the weight's own sign where a weight that is not zero fell on the zero point; to the other side where the

@@ -2,14 +2,14 @@
 
 use super::options::{Affine, RangeRule};
 use crate::kernels::{self, Grid};
-use crate::stats::{CHUNK, Histogram, quantiles};
+use crate::stats::{CHUNK, Histogram, HistogramBuilder, quantiles};
 
 /// Runs longer than this are searched on a histogram of [`SEARCH_BINS`] bins, each standing for its middle.
 const SEARCH_EXACT: usize = 1 << 16;
 const SEARCH_BINS: usize = 1 << 13;
 
-/// The grid of one run. `x` are its weights, all finite.
-pub(super) fn grid_of_run(x: &[f32], affine: &Affine) -> Grid {
+/// The grid of one run. `x` are its weights, all finite; `pooled_share` is what [`pooled_entropy_share`] found, if it was asked.
+pub(super) fn grid_of_run(x: &[f32], affine: &Affine, pooled_share: Option<f64>) -> Grid {
     let extent = kernels::extent(x);
     let (lo, hi) = if x.is_empty() { (0.0, 0.0) } else { (extent.min, extent.max) };
     let full_symmetric = affine.symmetric && !affine.narrow_range;
@@ -30,7 +30,10 @@ pub(super) fn grid_of_run(x: &[f32], affine: &Affine) -> Grid {
             }
         }
         RangeRule::Entropy => {
-            let clip = entropy_threshold(x, extent.abs_max, affine.bits);
+            let clip = match pooled_share {
+                Some(share) => (f64::from(extent.abs_max) * share) as f32,
+                None => entropy_threshold(x, extent.abs_max, affine.bits),
+            };
             grid(lo.max(-clip), hi.min(clip), affine)
         }
     }
@@ -81,10 +84,11 @@ fn percentile_range(x: &[f32], percent: f64, symmetric: bool) -> (f32, f32) {
     quantiles(x, &[tail, 1.0 - tail]).map_or((0.0, 0.0), |q| (q[0] as f32, q[1] as f32))
 }
 
-/// The share `r` of the range `[lo, hi]` whose grid `[r·lo, r·hi]` has the least squared error on `x`, as in GPTQ's search.
+/// The share `r` of the range `[lo, hi]` whose grid `[r·lo, r·hi]` has a small squared error on `x`: a search over shares as in GPTQ's.
 ///
-/// First r = 1, 0.92, …, 0.28, then ±0.02, ±0.04, ±0.06 around the best of these (at most 1). The larger share wins ties. Rounding is
-/// half to even whatever the scheme rounds. Runs of more than 2¹⁶ weights are searched on a histogram of 2¹³ bins.
+/// First `r = 2^(−k/4)` for k = 0, 1, … 24, until four in a row are no better than the best so far; then the best times `2^(±1/12)` and
+/// `2^(±1/6)`, where that is at most 1. The larger share wins ties. Errors are those of half-even rounding whatever the scheme rounds.
+/// Runs of more than 2¹⁶ weights are searched on a histogram of 2¹³ bins over the range, each bin standing for its middle.
 #[must_use]
 pub fn least_squares_shrink(x: &[f32], lo: f32, hi: f32, affine: &Affine) -> f64 {
     let sampled = (x.len() > SEARCH_EXACT && lo < hi).then(|| Histogram::new(x, lo, hi, SEARCH_BINS));
@@ -102,19 +106,28 @@ pub fn least_squares_shrink(x: &[f32], lo: f32, hi: f32, affine: &Affine) -> f64
         }
     };
     let mut best = (1.0, error(1.0));
-    let consider = |share: f64, best: &mut (f64, f64)| {
+    let mut without_gain = 0;
+    for k in 1..=24 {
+        let share = (-f64::from(k) / 4.0).exp2();
         let e = error(share);
         if e < best.1 {
-            *best = (share, e);
+            best = (share, e);
+            without_gain = 0;
+        } else {
+            without_gain += 1;
+            if without_gain == 4 {
+                break;
+            }
         }
-    };
-    for k in 1..10 {
-        consider(1.0 - 0.08 * f64::from(k), &mut best);
     }
     let coarse = best.0;
-    for offset in [0.06, 0.04, 0.02, -0.02, -0.04, -0.06] {
-        if coarse + offset < 1.0 {
-            consider(coarse + offset, &mut best);
+    for sixths in [1.0, 0.5, -0.5, -1.0] {
+        let share = coarse * f64::exp2(sixths / 6.0);
+        if share < 1.0 {
+            let e = error(share);
+            if e < best.1 {
+                best = (share, e);
+            }
         }
     }
     best.0
@@ -129,49 +142,81 @@ fn histogram_error(h: &Histogram, grid: Grid) -> f64 {
     errors.zip(&h.counts).map(|(e2, &n)| e2 * n as f64).sum()
 }
 
-/// The clip of magnitudes that loses the least information: entropy calibration after Migacz (TensorRT, 2017).
+/// Runs shorter than this are pooled by [`pooled_entropy_share`].
+pub(super) const ENTROPY_POOLED_BELOW: usize = 1 << 14;
+
+/// The clip of magnitudes that loses the least information, as a share of the greatest: entropy calibration after Migacz
+/// (TensorRT, 2017).
 ///
-/// With `H = 2^(bits−1)` half-levels, the magnitudes of `x` are counted in `B = min(2048, 16·H)` bins over `[0, abs_max]` (but not in
-/// fewer than 4·H). For up to 128 evenly spaced lengths `i` from `H` to `B`: `P` is the first `i` bins with everything beyond added to the
-/// last; `Q` is the first `i` bins without it, merged to `H` groups (bin `j` to group `⌊j·H/i⌋`), each group's mass shared equally by its
-/// bins that are not empty. Both are normalized, `q` is at least 1e-6, and `Σ p·ln(p/q)` is taken. The longest of the best wins;
-/// the clip is `i/B · abs_max`.
+/// `counts` are the magnitudes over `[0, greatest]` in [`entropy_bins`] bins; `H = 2^(bits−1)` is the number of half-levels. For up to 128
+/// evenly spaced lengths `i` from `H` to all bins: `P` is the first `i` bins with everything beyond added to the last; `Q` is the first `i`
+/// bins without it, merged to `H` groups (bin `j` to group `⌊j·H/i⌋`), each group's mass shared equally by its bins that are not
+/// empty. Both are normalized, `q` is at least 1e-6, and `Σ p·ln(p/q)` is taken. The longest of the best wins.
 #[must_use]
-pub fn entropy_threshold(x: &[f32], abs_max: f32, bits: u32) -> f32 {
+pub fn entropy_share(counts: &[f64], bits: u32) -> f64 {
     let half_levels = 1_usize << (bits - 1);
-    let bins = (16 * half_levels).min(2048).max(4 * half_levels);
-    if x.is_empty() || abs_max == 0.0 {
-        return abs_max;
-    }
-    let counts = magnitude_counts(x, abs_max, bins);
-    let step = (bins - half_levels).div_ceil(127).max(1);
+    let bins = counts.len();
+    let step = bins.saturating_sub(half_levels).div_ceil(127).max(1);
     let mut best = (bins, f64::INFINITY);
     let mut length = bins;
     while length >= half_levels {
-        let divergence = divergence(&counts, length, half_levels);
+        let divergence = divergence(counts, length, half_levels);
         if divergence < best.1 {
             best = (length, divergence);
         }
-        length = match length.checked_sub(step) {
-            Some(next) => next,
+        match length.checked_sub(step) {
+            Some(next) => length = next,
             None => break,
-        };
+        }
     }
-    (f64::from(abs_max) * best.0 as f64 / bins as f64) as f32
+    best.0 as f64 / bins as f64
 }
 
-fn magnitude_counts(x: &[f32], abs_max: f32, bins: usize) -> Vec<f64> {
-    let mut builder = crate::stats::HistogramBuilder::new(0.0, abs_max, bins);
-    let mut magnitudes = Vec::with_capacity(CHUNK);
-    for chunk in x.chunks(CHUNK) {
-        magnitudes.clear();
-        magnitudes.extend(chunk.iter().map(|x| x.abs()));
-        builder.add(&magnitudes);
+/// Bins of the magnitudes that [`entropy_share`] looks at: 16 per half-level, 2048 at most.
+#[must_use]
+pub fn entropy_bins(bits: u32) -> usize {
+    (16 << (bits - 1)).min(2048)
+}
+
+/// The clip of one run of weights; see [`entropy_share`].
+fn entropy_threshold(x: &[f32], abs_max: f32, bits: u32) -> f32 {
+    if x.is_empty() || abs_max == 0.0 {
+        return abs_max;
     }
+    let mut builder = HistogramBuilder::new(0.0, abs_max, entropy_bins(bits));
+    add_magnitudes(&mut builder, x, 1.0);
+    (f64::from(abs_max) * entropy_share(&counts(builder), bits)) as f32
+}
+
+/// One share for all of a tensor's runs, where each is too short to tell much by itself: every magnitude counts as a share of its
+/// run's greatest.
+pub(super) fn pooled_entropy_share(bits: u32, each_run: impl FnOnce(&mut dyn FnMut(&[f32]))) -> f64 {
+    let mut builder = HistogramBuilder::new(0.0, 1.0, entropy_bins(bits));
+    let mut any = false;
+    each_run(&mut |x| {
+        let abs_max = kernels::extent(x).abs_max;
+        if abs_max > 0.0 {
+            any = true;
+            add_magnitudes(&mut builder, x, abs_max);
+        }
+    });
+    if any { entropy_share(&counts(builder), bits) } else { 1.0 }
+}
+
+fn add_magnitudes(builder: &mut HistogramBuilder, x: &[f32], unit: f32) {
+    let mut magnitudes = [0.0; CHUNK];
+    for chunk in x.chunks(CHUNK) {
+        let magnitudes = &mut magnitudes[..chunk.len()];
+        magnitudes.iter_mut().zip(chunk).for_each(|(m, x)| *m = x.abs() / unit);
+        builder.add(magnitudes);
+    }
+}
+
+fn counts(builder: HistogramBuilder) -> Vec<f64> {
     builder.finish().counts.iter().map(|&n| n as f64).collect()
 }
 
-/// `KL(P‖Q)` of [`entropy_threshold`] for one length.
+/// `KL(P‖Q)` of [`entropy_share`] for one length.
 fn divergence(counts: &[f64], length: usize, half_levels: usize) -> f64 {
     let inside = &counts[..length];
     let beyond: f64 = counts[length..].iter().sum();

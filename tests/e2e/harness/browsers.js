@@ -38,10 +38,16 @@ export async function launch(name, options = {}) {
   if (!found) throw new Error(`${name} and its driver are not installed`);
   const profile = mkdtempSync(join(tmpdir(), `fewerbits-${name}-`));
   const screen = name === 'webkit' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY ? await startScreen() : null;
-  const environment = { ...process.env, ...(screen ? { DISPLAY: screen.display } : {}), LC_ALL: 'C.UTF-8', LANG: 'C.UTF-8' };
+  const environment = {
+    ...process.env,
+    ...(screen ? { DISPLAY: screen.display } : {}),
+    LC_ALL: 'C.UTF-8',
+    LANG: 'C.UTF-8',
+  };
   // WebKitGTK keeps its data by XDG directories: an empty profile is an empty home.
   if (name === 'webkit') {
-    for (const kind of ['CONFIG', 'DATA', 'CACHE', 'STATE']) environment[`XDG_${kind}_HOME`] = join(profile, kind.toLowerCase());
+    for (const kind of ['CONFIG', 'DATA', 'CACHE', 'STATE'])
+      environment[`XDG_${kind}_HOME`] = join(profile, kind.toLowerCase());
     if (options.downloads) environment.XDG_DOWNLOAD_DIR = options.downloads;
   }
   const port = await freePort();
@@ -55,14 +61,23 @@ export async function launch(name, options = {}) {
   const close = async () => {
     await within(driver?.quit(), 15_000).catch(() => {});
     process_.kill('SIGTERM');
-    if (!(await within(exited(process_), 5_000).then(() => true, () => false))) process_.kill('SIGKILL');
+    if (
+      !(await within(exited(process_), 5_000).then(
+        () => true,
+        () => false,
+      ))
+    )
+      process_.kill('SIGKILL');
     screen?.close();
     rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
   try {
     await answering(port, process_);
     driver = await within(
-      new Builder().usingServer(`http://127.0.0.1:${port}`).withCapabilities(capabilities(name, found.binary, profile, options)).build(),
+      new Builder()
+        .usingServer(`http://127.0.0.1:${port}`)
+        .withCapabilities(capabilities(name, found.binary, profile, options))
+        .build(),
       120_000,
     );
     await driver.manage().setTimeouts({ script: 120_000, pageLoad: 120_000 });
@@ -74,7 +89,8 @@ export async function launch(name, options = {}) {
     await close();
     throw new Error(`${name} did not start: ${error.message}\n${said}`, { cause: error });
   }
-  const seen = async (what) => (await driver.executeScript(`return window.__seen ? [...window.__seen.${what}] : [];`)) ?? [];
+  const seen = async (what) =>
+    (await driver.executeScript(`return window.__seen ? [...window.__seen.${what}] : [];`)) ?? [];
   return { name, driver, errors: () => seen('errors'), violations: () => seen('violations'), close };
 }
 
@@ -164,7 +180,9 @@ async function answering(port, driver) {
 }
 
 const exited = (child) =>
-  child.exitCode === null && child.signalCode === null ? new Promise((resolve) => void child.once('exit', resolve)) : Promise.resolve();
+  child.exitCode === null && child.signalCode === null
+    ? new Promise((resolve) => void child.once('exit', resolve))
+    : Promise.resolve();
 
 /** A guard against hanging, generous: it fails, it does not measure. */
 function within(promise, ms) {

@@ -60,15 +60,24 @@ function miniBrowsers() {
   };
   const roots = ['/usr/lib', '/usr/libexec', '/usr/lib64'].filter(existsSync);
   const dirs = roots.flatMap((root) => [root, ...list(root).map((entry) => join(root, entry.name))]);
-  const homes = dirs.flatMap((dir) => list(dir).filter((entry) => /^webkit2?gtk-\d/.test(entry.name)).map((entry) => join(dir, entry.name)));
-  return homes.map((home) => join(home, 'MiniBrowser')).sort().reverse();
+  const homes = dirs.flatMap((dir) =>
+    list(dir)
+      .filter((entry) => /^webkit2?gtk-\d/.test(entry.name))
+      .map((entry) => join(dir, entry.name)),
+  );
+  return homes
+    .map((home) => join(home, 'MiniBrowser'))
+    .sort()
+    .reverse();
 }
 
 /** The first of the names that is a program: a path, or looked for on PATH. */
 export function firstProgram(names) {
   for (const name of names) {
     if (!name) continue;
-    const places = name.includes('/') ? [name] : (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, name));
+    const places = name.includes('/')
+      ? [name]
+      : (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, name));
     for (const place of places) {
       try {
         accessSync(place, constants.X_OK);

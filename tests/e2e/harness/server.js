@@ -59,6 +59,7 @@ export const framed = (site, width, height, page = '') =>
  * @property {number} [delay] milliseconds before each answer begins
  * @property {boolean} [cors] allow other origins (default false)
  * @property {boolean} [probe] put the tests' probe into HTML pages (default true), see `browsers.js`
+ * @property {Record<string, string>} [headers] sent with every file
  * @property {number} [failAfter] break the connection after this many bytes of a body
  *
  * @typedef {object} Server
@@ -116,7 +117,8 @@ async function answer(dir, base, options, request, response, requests) {
   if (options.delay) await sleep(options.delay);
   if (!path.startsWith(base)) return end(404, 'outside the sub-path');
   if (path === base + PROBE_NAME) return send(response, entry, Buffer.from(PROBE), TYPES['.js']);
-  if (path === base + FRAME_NAME) return send(response, entry, Buffer.from(frame(address.searchParams)), TYPES['.html']);
+  if (path === base + FRAME_NAME)
+    return send(response, entry, Buffer.from(frame(address.searchParams)), TYPES['.html']);
 
   let file = normalize(join(dir, path.slice(base.length)));
   if (file !== normalize(dir) && !file.startsWith(normalize(dir + sep))) return end(404, 'outside the directory');
@@ -129,11 +131,14 @@ async function answer(dir, base, options, request, response, requests) {
 
   const type = TYPES[extname(file).toLowerCase()] ?? 'application/octet-stream';
   if (type.startsWith('text/html') && options.probe !== false) {
-    const html = (await readFile(file, 'utf8')).replace(/<head[^>]*>/i, `$&<script src="${base}${PROBE_NAME}"></script>`);
-    return send(response, entry, Buffer.from(html), type);
+    const html = (await readFile(file, 'utf8')).replace(
+      /<head[^>]*>/i,
+      `$&<script src="${base}${PROBE_NAME}"></script>`,
+    );
+    return send(response, entry, Buffer.from(html), type, options.headers);
   }
 
-  const headers = { 'Content-Type': type, 'Cache-Control': 'no-cache' };
+  const headers = { 'Content-Type': type, 'Cache-Control': 'no-cache', ...options.headers };
   if (options.cors) {
     headers['Access-Control-Allow-Origin'] = '*';
     headers['Access-Control-Allow-Headers'] = '*';
@@ -200,9 +205,10 @@ function frame(wanted) {
     style="border:0;width:${quoted('width')}px;height:${quoted('height')}px" src="${quoted('page')}"></iframe>`;
 }
 
-function send(response, entry, bytes, type) {
+function send(response, entry, bytes, type, more = {}) {
   entry.status = 200;
-  response.writeHead(200, { 'Content-Type': type, 'Content-Length': bytes.length, 'Cache-Control': 'no-cache' }).end(bytes);
+  const headers = { 'Content-Type': type, 'Content-Length': bytes.length, 'Cache-Control': 'no-cache', ...more };
+  response.writeHead(200, headers).end(bytes);
 }
 
 const once = (emitter, event) => new Promise((resolve) => void emitter.once(event, resolve));

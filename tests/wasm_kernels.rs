@@ -1,0 +1,159 @@
+//! Every kernel in SIMD128 against its scalar form, bit for bit, on the edge table. Runs in Node and in browsers.
+#![cfg(target_arch = "wasm32")]
+
+mod edges;
+
+use edges::{Random, assert_same_bits, for_each_input};
+use fewerbits::kernels::{self, Axis, CompareSums, Grid, Moments, Rounding, scalar};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+/// Without it the tests would hold scalar against scalar.
+#[wasm_bindgen_test]
+fn this_build_has_vector_instructions() {
+    const { assert!(cfg!(target_feature = "simd128")) };
+}
+
+const ROUNDINGS: [Rounding; 4] = [
+    Rounding::TiesEven,
+    Rounding::TiesAway,
+    Rounding::Stochastic { seed: 0 },
+    Rounding::Stochastic { seed: 0xDEAD_BEEF },
+];
+
+fn grids() -> Vec<Grid> {
+    let grid = |scale, zero_point, q_min, q_max| Grid { scale, zero_point, q_min, q_max };
+    vec![
+        grid(1.0, 0, -127, 127),
+        grid(0.01, 0, -127, 127),
+        grid(0.01, -128, -128, 127),
+        grid(0.01, 127, -128, 127),
+        grid(0.013, 3, -8, 7),
+        grid(-0.013, 0, -8, 7),
+        grid(0.2, 0, -1, 1),
+        grid(0.2, 1, -2, 1),
+        grid(f32::MIN_POSITIVE, 0, -127, 127),
+        grid(1e37, -5, -128, 127),
+        grid(2.0, 0, -127, 127),
+    ]
+}
+
+fn for_each_grid(mut f: impl FnMut(&str, &[f32], usize, Grid, Rounding)) {
+    for_each_input(|name, x| {
+        for grid in grids() {
+            for rounding in ROUNDINGS {
+                for index in [0, 4_294_967_290] {
+                    f(&format!("{name}; {grid:?}, {rounding:?}, index {index}"), x, index, grid, rounding);
+                }
+            }
+        }
+    });
+}
+
+#[wasm_bindgen_test]
+fn codes_are_equal() {
+    for_each_grid(|name, x, index, grid, rounding| {
+        let (mut simd, mut plain) = (vec![99; x.len()], vec![-99; x.len()]);
+        kernels::encode(x, index, grid, rounding, &mut simd);
+        scalar::affine::encode(x, index, grid, rounding, &mut plain);
+        assert_eq!(simd, plain, "{name}");
+    });
+}
+
+#[wasm_bindgen_test]
+fn steps_and_values_are_equal() {
+    for_each_grid(|name, x, index, grid, rounding| {
+        let (mut simd, mut plain) = (vec![99.0; x.len()], vec![-99.0; x.len()]);
+        kernels::steps(x, index, grid, rounding, &mut simd);
+        scalar::affine::steps(x, index, grid, rounding, &mut plain);
+        assert_same_bits(&simd, &plain, name);
+        kernels::reconstruct(x, index, grid, rounding, &mut simd);
+        scalar::affine::reconstruct(x, index, grid, rounding, &mut plain);
+        assert_same_bits(&simd, &plain, name);
+    });
+}
+
+#[wasm_bindgen_test]
+fn one_grid_for_all_is_a_grid_for_each() {
+    for_each_grid(|name, x, index, grid, rounding| {
+        let (scales, zeros) = (vec![grid.scale; x.len()], vec![f32::from(grid.zero_point); x.len()]);
+        let (mut all, mut each) = (vec![99.0; x.len()], vec![-99.0; x.len()]);
+        kernels::reconstruct(x, index, grid, rounding, &mut all);
+        kernels::reconstruct_each(x, index, &scales, &zeros, (grid.q_min, grid.q_max), rounding, &mut each);
+        assert_same_bits(&all, &each, name);
+    });
+}
+
+#[wasm_bindgen_test]
+fn grid_errors_are_equal() {
+    for_each_input(|name, x| {
+        for grid in grids() {
+            let (simd, plain) = (kernels::grid_error(x, grid), scalar::affine::grid_error(x, grid));
+            assert!(same(simd, plain), "{name}; {grid:?}: {simd} and {plain}");
+        }
+    });
+}
+
+fn same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+#[wasm_bindgen_test]
+fn extents_are_equal() {
+    for_each_input(|name, x| {
+        let (simd, plain) = (kernels::extent(x), scalar::sums::extent(x));
+        assert_same_bits(&[simd.min, simd.max], &[plain.min, plain.max], name);
+        assert_eq!(simd.abs_max.to_bits(), plain.abs_max.to_bits(), "{name}");
+    });
+}
+
+#[wasm_bindgen_test]
+fn moments_are_equal() {
+    for_each_input(|name, x| {
+        let fields = |m: Moments| [m.count, m.mean, m.m2, m.m3, m.m4];
+        let (simd, plain) = (fields(kernels::moments(x)), fields(scalar::sums::moments(x)));
+        assert!(simd.iter().zip(&plain).all(|(a, b)| same(*a, *b)), "{name}: {simd:?} and {plain:?}");
+    });
+}
+
+#[wasm_bindgen_test]
+fn comparisons_and_products_are_equal() {
+    let mut random = Random(7);
+    for_each_input(|name, x| {
+        let mut y = x.to_vec();
+        for y in &mut y {
+            if random.bits().is_multiple_of(4) {
+                *y = random.gaussian();
+            }
+        }
+        let fields = |s: CompareSums| [s.error2, s.error_abs, s.x2, s.y2, s.max];
+        let (simd, plain) = (kernels::compare(x, &y), scalar::sums::compare(x, &y));
+        let (a, b) = (fields(simd), fields(plain));
+        // The greatest of errors that are NaN depends on the lane: comparisons are of finite values.
+        if x.iter().all(|x| x.is_finite()) {
+            assert!(a.iter().zip(&b).all(|(a, b)| same(*a, *b)), "{name}: {a:?} and {b:?}");
+        }
+        let zeros = |s: CompareSums| [s.x_zeros, s.y_zeros, s.both_zeros];
+        assert_eq!(zeros(simd), zeros(plain), "{name}");
+        let (simd, plain) = (kernels::products(x, &y), scalar::sums::products(x, &y));
+        assert!(same(simd.0, plain.0) && same(simd.1, plain.1), "{name}: {simd:?} and {plain:?}");
+    });
+}
+
+#[wasm_bindgen_test]
+fn histograms_are_equal() {
+    let axes =
+        [(-0.2, 0.2, 64), (0.0, 1.0, 1), (-1.0, 127.0, 333), (f32::MIN, f32::MAX, 5), (0.0, 1e-44, 3), (5.0, 5.0, 4)];
+    for_each_input(|name, x| {
+        let y: Vec<f32> = x.iter().rev().copied().collect();
+        for (lo, hi, bins) in axes {
+            let axis = Axis::new(lo, hi, bins);
+            let (mut simd, mut plain) = (vec![0; axis.table_len()], vec![0; axis.table_len()]);
+            kernels::count_bins(x, &axis, &mut simd);
+            scalar::binning::count_bins(x, &axis, &mut plain);
+            assert_eq!(simd, plain, "{name}, {axis:?}");
+            kernels::count_error_bins(x, &y, &axis, &mut simd);
+            scalar::binning::count_error_bins(x, &y, &axis, &mut plain);
+            assert_eq!(simd, plain, "errors, {name}, {axis:?}");
+        }
+    });
+}

@@ -1,0 +1,198 @@
+/**
+ * The bridge to the engine's worker. A request is `{id, type, …}`; a reply is `{id, progress | done | error}`.
+ *
+ * Each call may name a lane. A lane has one request under way and at most one waiting: a newer call takes the waiting
+ * place, and the one it pushed out rejects with code `superseded`. So a drag never queues up work. With `preempt` the
+ * one under way is aborted too.
+ *
+ * When the worker dies every pending call rejects with `worker_died`; the next call gets a new worker, in which what
+ * was open is opened again first.
+ */
+
+/** @typedef {Error & {code: string, file?: string, tensor?: string, offset?: number, expected?: string, found?: string}} CodedError */
+/**
+ * @typedef {{signal?: AbortSignal, onProgress?: (progress: any) => void, lane?: string, preempt?: boolean}} CallOptions
+ * @typedef {{id: number, type: string, payload: any, options: CallOptions, resolve: (value: any) => void,
+ *   reject: (error: Error) => void, sent: boolean, detach: () => void}} Call
+ */
+
+/**
+ * @param {string} code
+ * @param {string} message
+ * @returns {CodedError}
+ */
+export function codedError(code, message) {
+  return Object.assign(new Error(message), { code });
+}
+
+export class EngineClient {
+  /** @param {() => Worker} spawn */
+  constructor(spawn) {
+    this.spawn = spawn;
+    /** @type {Worker | null} */
+    this.worker = null;
+    /** @type {Map<number, Call>} */
+    this.pending = new Map();
+    /** @type {Map<string, {running: Call, waiting: Call | null}>} */
+    this.lanes = new Map();
+    /** What a new worker must be told before anything else: the file and the tensor that are open. */
+    this.opened = /** @type {{open: any, tensor: any}} */ ({ open: null, tensor: null });
+    /** @type {Promise<unknown>} */
+    this.ready = Promise.resolve();
+    this.next = 1;
+    /** @type {(type: string, detail: any) => void} */
+    this.onNotice = () => {};
+  }
+
+  /**
+   * @param {string} type
+   * @param {any} [payload]
+   * @param {CallOptions} [options]
+   * @returns {Promise<any>}
+   */
+  call(type, payload = {}, options = {}) {
+    const { signal, lane } = options;
+    if (signal?.aborted) return Promise.reject(codedError('aborted', 'cancelled'));
+    return new Promise((resolve, reject) => {
+      const abort = () => this.#abort(call);
+      /** @type {Call} */
+      const call = {
+        id: this.next++,
+        type,
+        payload,
+        options,
+        resolve,
+        reject,
+        sent: false,
+        detach: () => signal?.removeEventListener('abort', abort),
+      };
+      signal?.addEventListener('abort', abort);
+      this.pending.set(call.id, call);
+      const traffic = lane ? this.lanes.get(lane) : undefined;
+      if (!lane) {
+        this.#send(call);
+      } else if (!traffic) {
+        this.lanes.set(lane, { running: call, waiting: null });
+        this.#send(call);
+      } else {
+        if (traffic.waiting) this.#settle(traffic.waiting, codedError('superseded', 'a newer request took its place'));
+        traffic.waiting = call;
+        if (options.preempt) this.#abort(traffic.running, 'superseded');
+      }
+    });
+  }
+
+  /** Ends the worker and with it whatever it computes. The next call gets a new one. */
+  stop(code = 'aborted', message = 'cancelled') {
+    this.worker?.terminate();
+    this.#died(code, message);
+  }
+
+  /** @param {Call} call */
+  async #send(call) {
+    if (!this.worker) this.#start();
+    await this.ready.catch(() => {});
+    if (!this.pending.has(call.id)) return;
+    if (!this.worker) return this.#settle(call, codedError('worker_died', 'the engine could not be started'));
+    call.sent = true;
+    this.worker.postMessage({ id: call.id, type: call.type, ...call.payload });
+  }
+
+  #start() {
+    const worker = this.spawn();
+    this.worker = worker;
+    worker.onmessage = (event) => this.#receive(event.data);
+    worker.onmessageerror = () => this.stop('worker_died', 'a message from the engine could not be read');
+    worker.onerror = (event) => {
+      event.preventDefault?.();
+      if (this.worker === worker) this.stop('worker_died', event.message || 'the engine stopped');
+    };
+    const { open, tensor } = this.opened;
+    const replay = async () => {
+      if (open) await this.#direct('open', open);
+      if (open && tensor) await this.#direct('tensor', tensor);
+    };
+    this.ready = replay();
+  }
+
+  /**
+   * A request past lanes and past waiting for the replay, which it is part of.
+   * @param {string} type
+   * @param {any} payload
+   */
+  #direct(type, payload) {
+    return new Promise((resolve, reject) => {
+      const id = this.next++;
+      this.pending.set(id, { id, type, payload, options: {}, resolve, reject, sent: true, detach: () => {} });
+      this.worker?.postMessage({ id, type, ...payload });
+    });
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    if (message.notice) return this.onNotice(message.notice, message.detail);
+    const call = this.pending.get(message.id);
+    if (message.error?.fatal) {
+      const { code, message: text } = message.error;
+      return this.stop(code ?? 'worker_died', text);
+    }
+    if (!call) return;
+    if ('progress' in message) return call.options.onProgress?.(message.progress);
+    if (message.error) {
+      const { message: text, ...facts } = message.error;
+      return this.#settle(call, Object.assign(new Error(text), facts));
+    }
+    if (call.type === 'open') this.opened = { open: call.payload, tensor: null };
+    if (call.type === 'tensor') this.opened.tensor = call.payload;
+    this.#settle(call, null, message.done);
+  }
+
+  /**
+   * @param {Call} call
+   * @param {string} [code]
+   */
+  #abort(call, code = 'aborted') {
+    if (!this.pending.has(call.id)) return;
+    if (call.sent) this.worker?.postMessage({ id: call.id, type: 'abort' });
+    this.#settle(call, codedError(code, code === 'aborted' ? 'cancelled' : 'a newer request took its place'));
+  }
+
+  /**
+   * @param {Call} call
+   * @param {Error | null} error
+   * @param {any} [value]
+   */
+  #settle(call, error, value) {
+    this.pending.delete(call.id);
+    call.detach();
+    const { lane } = call.options;
+    const traffic = lane ? this.lanes.get(lane) : undefined;
+    if (lane && traffic?.waiting === call) traffic.waiting = null;
+    if (lane && traffic?.running === call) {
+      if (traffic.waiting) {
+        traffic.running = traffic.waiting;
+        traffic.waiting = null;
+        this.#send(traffic.running);
+      } else {
+        this.lanes.delete(lane);
+      }
+    }
+    if (error) call.reject(error);
+    else call.resolve(value);
+  }
+
+  /**
+   * @param {string} code
+   * @param {string} message
+   */
+  #died(code, message) {
+    this.worker = null;
+    const calls = [...this.pending.values()];
+    this.pending.clear();
+    this.lanes.clear();
+    for (const call of calls) {
+      call.detach();
+      call.reject(codedError(code, message));
+    }
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * What the worker answers, by type of request. Each takes the request's payload and `{signal, onProgress}`, and returns
+ * plain data and typed arrays of its own. It is handed the engine: only worker.js imports that.
+ */
+import { Sample } from './worker-sample.js';
+
+/** @typedef {typeof import('../lib/index.js')} Engine */
+/** @typedef {{signal: AbortSignal, onProgress: (progress: {loaded: number, total?: number}) => void}} Tools */
+
+/** Values in a small histogram of the list, at most. */
+const SAMPLE = 16384;
+
+/**
+ * @param {Engine} engine
+ * @returns {{[type: string]: (payload: any, tools: Tools) => any}}
+ */
+export function answersWith(engine) {
+  /** @type {any} the open file */
+  let model = null;
+  /** @type {any} the open tensor, in wasm memory */
+  let weights = null;
+  /** @type {Sample | null} the sample network, while the sample is open */
+  let sample = null;
+
+  return {
+    start: () => ({ schemes: engine.schemes() }),
+
+    async open({ source, sample: heldOut }, { signal, onProgress }) {
+      const next = await engine.openModel(source, { signal, onProgress });
+      let network = null;
+      try {
+        if (heldOut) network = await Sample.load(engine, next, heldOut, signal);
+      } catch (error) {
+        await next.close?.();
+        throw error;
+      }
+      await model?.close?.();
+      sample?.free();
+      model = next;
+      sample = network;
+      return outline(next);
+    },
+
+    async tensor({ name, bins }, { signal, onProgress }) {
+      const next = await load(engine, model, name, signal, onProgress);
+      const stats = next.stats({ bins });
+      weights?.free();
+      weights = next;
+      return { name, stats, matrix: [...next.matrix], suggestion: suggested(next) };
+    },
+
+    /** Everything that one setting of the controls needs, in one crossing. */
+    evaluate({ sides, axis, bins, errorBins, samples, index }) {
+      const at = index ?? 0;
+      const [lo, hi] = axis;
+      const evaluation = (/** @type {any} */ scheme) => scheme && weights.evaluate(scheme, { bins, range: axis, errorBins, at });
+      const stairs = (/** @type {any} */ scheme) =>
+        scheme && weights.count > 0 ? weights.staircase(scheme, { at, lo, hi, samples }) : null;
+      return { a: evaluation(sides.a), b: evaluation(sides.b), stairsA: stairs(sides.a), stairsB: stairs(sides.b) };
+    },
+
+    pictures({ sides, kind, region, width, height }) {
+      const [r0, r1, c0, c1] = region;
+      const spec = { rows: [r0, r1], columns: [c0, c1], width, height };
+      const draw = (/** @type {any} */ scheme, /** @type {string} */ what) => weights.image(scheme, { kind: what, ...spec });
+      return {
+        float: draw(null, 'values'),
+        a: sides.a === null ? null : draw(sides.a, kind),
+        b: draw(sides.b, kind),
+      };
+    },
+
+    weight({ sides, index }) {
+      return {
+        a: sides.a === null ? null : weights.trace(sides.a, index),
+        b: weights.trace(sides.b, index),
+      };
+    },
+
+    async spark({ name, bins }, { signal }) {
+      const tensor = model.tensors.find((/** @type {any} */ t) => t.name === name);
+      const { values, sampled } = await sampleOf(model, tensor, signal);
+      return { counts: engine.stats(values, { bins }).histogram?.counts ?? new Float64Array(bins), sampled };
+    },
+
+    /** The whole file under one scheme: matrices quantized, the rest kept; for the sample also what it still reads right. */
+    file({ scheme }) {
+      return { ...sizes(engine, model.tensors, scheme), accuracy: sample?.accuracy(scheme) ?? null };
+    },
+  };
+}
+
+/** The parts of an open model that the page shows. @param {any} model */
+function outline(model) {
+  return {
+    name: model.name,
+    format: model.format,
+    byteLength: model.byteLength,
+    metadata: { ...model.metadata },
+    tensors: model.tensors.map((/** @type {any} */ t) => ({
+      name: t.name,
+      dtype: t.dtype,
+      shape: [...t.shape],
+      byteLength: t.byteLength,
+      count: t.count,
+      row: [...t.row],
+      readable: t.readable,
+    })),
+  };
+}
+
+/**
+ * Fills a tensor in wasm memory, chunk by chunk.
+ * @param {Engine} engine
+ * @param {any} model
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @param {Tools['onProgress']} onProgress
+ */
+async function load(engine, model, name, signal, onProgress) {
+  const tensor = model.tensors.find((/** @type {any} */ t) => t.name === name);
+  if (!tensor) throw Object.assign(new Error(`no tensor named ${name}`), { code: 'unknown_tensor', tensor: name });
+  const weights = engine.Weights.allocate(tensor.shape);
+  try {
+    const chunks = model.chunks(name, { signal, onProgress });
+    for await (const bytes of chunks) weights.push(bytes, chunks.dtype);
+    return weights;
+  } catch (error) {
+    weights.free();
+    throw error;
+  }
+}
+
+/** Advice, where there is any to give. @param {any} weights */
+function suggested(weights) {
+  try {
+    return weights.suggest();
+  } catch {
+    return null; // nothing can be advised for a tensor that is empty or not finite
+  }
+}
+
+/**
+ * All of a small tensor; of a large one rows from a few places.
+ * @param {any} model
+ * @param {any} tensor
+ * @param {AbortSignal} signal
+ * @returns {Promise<{values: Float32Array, sampled: boolean}>}
+ */
+async function sampleOf(model, tensor, signal) {
+  const [rows, columns] = tensor.row;
+  if (tensor.count <= 4 * SAMPLE) return { values: await model.read(tensor.name, { signal }), sampled: false };
+  const take = Math.max(1, Math.floor(SAMPLE / 8 / columns));
+  const places = Math.max(1, Math.min(8, Math.floor(SAMPLE / (take * columns))));
+  const parts = [];
+  for (let i = 0; i < places; i++) {
+    const start = Math.floor(((rows - take) * i) / Math.max(1, places - 1));
+    parts.push(await model.read(tensor.name, { start, end: start + take, signal }));
+  }
+  const values = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    values.set(part, at);
+    at += part.length;
+  }
+  return { values, sampled: true };
+}
+
+/**
+ * Bytes before and after, known from the shapes alone.
+ * @param {Engine} engine
+ * @param {any[]} tensors
+ * @param {any} scheme
+ */
+function sizes(engine, tensors, scheme) {
+  let before = 0;
+  let after = 0;
+  let count = 0;
+  for (const tensor of tensors) {
+    before += tensor.byteLength;
+    count += tensor.count;
+    after += isQuantized(tensor) ? engine.packedLength(tensor.shape, scheme) : tensor.byteLength;
+  }
+  return { before, after, count, bits: count > 0 ? (after * 8) / count : 0, tensors: tensors.length, exact: true };
+}
+
+/** @param {any} tensor */
+export function isQuantized(tensor) {
+  return tensor.shape.length > 1 && tensor.count > 0 && /^(F|BF)\d/.test(tensor.dtype);
+}

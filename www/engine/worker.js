@@ -1,0 +1,83 @@
+/**
+ * The engine's thread: the only place on the page that touches the wasm. It holds one open file and one open tensor;
+ * summaries cross to the page, weights do not.
+ */
+import * as fewerbits from '../lib/index.js';
+import { answersWith } from './worker-answers.js';
+
+/** @type {Map<number, AbortController>} */
+const running = new Map();
+
+const answers = answersWith(fewerbits);
+const started = fewerbits.init();
+started.catch(() => {});
+
+self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
+  const { id, type, ...payload } = event.data;
+  if (type === 'abort') return running.get(id)?.abort();
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    await started;
+    const answer = answers[type];
+    if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
+    const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
+    self.postMessage({ id, done }, { transfer: buffers(done) });
+  } catch (error) {
+    self.postMessage({ id, error: facts(/** @type {any} */ (error)) });
+  } finally {
+    running.delete(id);
+    self.postMessage({ notice: 'requests', detail: requestList() });
+  }
+});
+
+/** @param {any} error */
+function facts(error) {
+  const trapped = typeof WebAssembly !== 'undefined' && error instanceof WebAssembly.RuntimeError;
+  if (trapped) return { code: 'worker_died', message: error.message, fatal: true };
+  const aborted = error?.name === 'AbortError';
+  const { code, file, tensor, offset, expected, found } = error ?? {};
+  const result = { code: code ?? (aborted ? 'aborted' : 'unexpected'), message: String(error?.message ?? error) };
+  return { ...result, ...strip({ file, tensor, offset, expected, found }) };
+}
+
+/** @param {{[key: string]: any}} values */
+function strip(values) {
+  return Object.fromEntries(
+    Object.entries(values)
+      .filter(([, value]) => value !== undefined && value !== null)
+      .map(([key, value]) => [key, typeof value === 'bigint' ? Number(value) : value]),
+  );
+}
+
+/**
+ * At most some twenty messages a second.
+ * @param {number} id
+ */
+function throttled(id) {
+  let last = 0;
+  return (/** @type {any} */ progress) => {
+    const now = performance.now();
+    if (now - last < 50) return;
+    last = now;
+    self.postMessage({ id, progress });
+  };
+}
+
+/** What left this page, without the requests for the page's own sample. */
+function requestList() {
+  const { list } = fewerbits.requests;
+  return list.filter((r) => new URL(r.url).origin !== self.location.origin).map((r) => ({ url: r.url, bytes: r.bytes }));
+}
+
+/**
+ * The buffers of the typed arrays in an answer, to be handed over rather than copied.
+ * @param {any} value
+ * @param {Set<ArrayBuffer>} [found]
+ * @returns {ArrayBuffer[]}
+ */
+function buffers(value, found = new Set()) {
+  if (ArrayBuffer.isView(value)) found.add(/** @type {ArrayBuffer} */ (value.buffer));
+  else if (value && typeof value === 'object') for (const inner of Object.values(value)) buffers(inner, found);
+  return [...found];
+}

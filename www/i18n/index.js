@@ -1,0 +1,67 @@
+/** The page's words: one function, two languages, one switch. */
+import en from './en.js';
+import zh from './zh.js';
+
+/** @type {{[language: string]: {[key: string]: string}}} */
+export const catalogues = { en, zh };
+let current = 'en';
+
+/** @param {string} language */
+export function setLanguage(language) {
+  current = language in catalogues ? language : 'en';
+}
+
+export const language = () => current;
+
+/**
+ * The text under a key, with `{names}` filled in.
+ * @param {string} key
+ * @param {{[name: string]: string | number}} [values]
+ */
+export function t(key, values = {}) {
+  const text = catalogues[current][key] ?? en[/** @type {keyof typeof en} */ (key)] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/**
+ * The text under a key, or what stands in for it where nobody has written one.
+ * @param {string} key
+ * @param {string} fallback
+ * @param {{[name: string]: string | number}} [values]
+ */
+export function tOr(key, fallback, values) {
+  return key in catalogues[current] ? t(key, values) : fallback;
+}
+
+/** @param {import('../types.js').SchemeInfo} info */
+export const schemeTitle = (info) => tOr(`scheme.${info.id}.title`, info.title);
+/** @param {import('../types.js').SchemeInfo} info */
+export const schemeSummary = (info) => tOr(`scheme.${info.id}.summary`, tOr(`scheme.${info.family}.summary`, info.summary));
+/** @param {string} family */
+export const familyTitle = (family) => tOr(`family.${family}`, family);
+/** @param {import('../types.js').Option} option */
+export const optionTitle = (option) => tOr(`option.${option.name}.title`, option.title);
+/** @param {import('../types.js').Option} option */
+export const optionHelp = (option) => tOr(`option.${option.name}.help`, option.help ?? '');
+/** @param {import('../types.js').Option} option @param {{value: string, title: string}} value */
+export const valueTitle = (option, value) => tOr(`option.${option.name}.${value.value}`, value.title);
+/** "channel 3" in the language of the page. @param {{index: number, label: string}} run */
+export function runTitle({ index, label }) {
+  const [kind, number] = label.split(' ');
+  return label ? `${tOr(`run.${kind}`, kind)}${number ? ` ${number}` : ''}` : `#${index}`;
+}
+/** @param {import('../types.js').Step} step */
+export const stepTitle = (step) => tOr(`step.${step.op}`, step.title || step.op);
+
+/**
+ * The language to start with: `?lang=`, then what was chosen before, then the browser's.
+ * @param {{search: string, stored: string | null, preferred: readonly string[]}} from
+ */
+export function firstLanguage({ search, stored, preferred }) {
+  const asked = new URLSearchParams(search).get('lang');
+  for (const candidate of [asked, stored, ...preferred]) {
+    const language = candidate?.toLowerCase().split('-')[0];
+    if (language && language in catalogues) return language;
+  }
+  return 'en';
+}

@@ -1,0 +1,93 @@
+import { EngineClient } from './engine/client.js';
+import { Session } from './session.js';
+import { store } from './store.js';
+import { firstLanguage, setLanguage, t } from './i18n/index.js';
+import { fromHash, toHash } from './url.js';
+import { actions } from './views/actions.js';
+import { recall, remember } from './memory.js';
+import './views/page.js';
+
+const stored = recall('theme');
+const theme = stored === 'light' || stored === 'dark' ? stored : 'system';
+const language = firstLanguage({ search: location.search, stored: recall('language'), preferred: navigator.languages ?? [] });
+store.update((s) => fromHash({ ...s, language, theme }, location.hash));
+
+const client = new EngineClient(
+  () => new Worker(new URL('./engine/worker.js', import.meta.url), { type: 'module', name: 'fewerbits engine' }),
+);
+const session = new Session(store, client);
+actions.session = session;
+
+/** Language and theme belong to the whole document. @param {import('./types.js').State} state */
+function dress(state) {
+  setLanguage(state.language);
+  const root = document.documentElement;
+  root.lang = state.language === 'zh' ? 'zh-CN' : 'en';
+  root.dataset.theme = state.theme;
+  document.title = t('title');
+}
+
+let last = store.state;
+let written = false;
+let lastPush = 0;
+let timer = 0;
+/** The state that the address shall show next. @type {import('./types.js').State | null} */
+let pending = null;
+
+/** The state goes into the address: a step of its own for a choice, none for a drag. */
+function writeHash() {
+  const state = pending;
+  pending = null;
+  clearTimeout(timer);
+  if (!state?.model || state.tensor === null) return;
+  const hash = toHash(state);
+  const choice = written && historyKey(hash) !== historyKey(location.hash);
+  written = true;
+  if (hash === location.hash) return;
+  if (choice && performance.now() - lastPush > 600) {
+    lastPush = performance.now();
+    history.pushState(null, '', hash);
+  } else {
+    history.replaceState(null, '', hash);
+  }
+}
+
+/** The part of the address worth a step back: tensor and schemes. @param {string} hash */
+function historyKey(hash) {
+  const values = new URLSearchParams(hash.slice(hash.indexOf('?') + 1));
+  return ['t', 'a', 'b'].map((key) => values.get(key)).join('&');
+}
+
+/** @param {import('./types.js').State} state */
+function schedule(state) {
+  const turn = pending && (pending.tensor !== state.tensor || pending.sides !== state.sides);
+  if (turn && !state.continuous) writeHash();
+  pending = state;
+  clearTimeout(timer);
+  timer = window.setTimeout(writeHash, 120);
+}
+
+store.subscribe((state) => {
+  if (state.language !== last.language) remember('language', state.language);
+  if (state.theme !== last.theme) remember('theme', state.theme);
+  last = state;
+  dress(state);
+  schedule(state);
+});
+
+window.addEventListener('hashchange', () => {
+  pending = null;
+  store.update((s) => settle(fromHash(s, location.hash)));
+});
+
+/**
+ * An address may name a tensor that the open file does not have.
+ * @param {import('./types.js').State} state
+ */
+function settle(state) {
+  const known = state.model?.tensors.some((x) => x.name === state.tensor);
+  return known || !state.model ? state : { ...state, tensor: state.data?.name ?? null };
+}
+
+dress(store.state);
+session.start();

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setLanguage } from '../i18n/index.js';
+import { bytes, number, percent, shortCount, tick } from './format.js';
+import { explain } from './problems.js';
+import { metricsCsv, metricsJson } from './report.js';
+
+test('numbers carry sensible digits, true minus signs and powers of ten', () => {
+  assert.equal(number(0.073126), '0.07313');
+  assert.equal(number(-1234.5), '−1235');
+  assert.equal(number(3.2e-9, 2), '3.2×10⁻⁹');
+  assert.deepEqual([number(0), number(-0), number(Infinity), number(NaN)], ['0', '−0', '∞', 'NaN']);
+});
+
+test('sizes are decimal', () => {
+  assert.deepEqual([bytes(999), bytes(211_880), bytes(5e8), bytes(4_000_000)], ['999 B', '212 kB', '500 MB', '4 MB']);
+  assert.equal(shortCount(1_250_000), '1.25M');
+});
+
+test('a small share is never shown as none, nor a large one as all', () => {
+  assert.deepEqual([percent(0), percent(0.00001), percent(0.99999), percent(1)], ['0 %', '<0.1 %', '>99.9 %', '100.0 %']);
+});
+
+test('ticks show just the digits of their step', () => {
+  assert.deepEqual([tick(0.30000000000000004, 0.1), tick(-2, 1), tick(1e-17, 0.1)], ['0.3', '−2', '0']);
+});
+
+test('an error says what happened, where, and what to do', () => {
+  setLanguage('en');
+  const { what, where, remedy } = explain({ code: 'truncated', message: 'm', file: 'a.safetensors', tensor: 'w', offset: 8, what: 'open' });
+  assert.match(what, /ends too early/);
+  assert.deepEqual(where, ['file a.safetensors', 'tensor w', 'at byte 8']);
+  assert.match(remedy, /again/);
+  assert.equal(explain({ code: 'never_heard_of', message: 'm', what: 'tensor' }).what, 'This tensor could not be read.');
+});
+
+const metrics = { mse: 1e-6, rmse: 1e-3, mae: 5e-4, maxAbs: 2e-3, maxAbsIndex: 3, sqnrDb: Infinity, cosine: 1, zeroed: 0, zerosBefore: 0, zerosAfter: 0 };
+const state = /** @type {any} */ ({
+  model: { name: '=cmd("x"),\n.safetensors', tensors: [{ name: 'w', dtype: 'F32', shape: [2, 3], byteLength: 24 }] },
+  data: { name: 'w', stats: { count: 6, histogram: {} } },
+  result: { a: null, b: { scheme: { id: 'int8', symmetric: true }, count: 6, byteLength: 10, bitsPerWeight: 13.3, metrics } },
+});
+
+test('metrics as CSV: names from files can neither break a row nor become a formula', () => {
+  const text = metricsCsv(state);
+  assert.match(text, /^side,file,tensor,/);
+  assert.match(text, /"'=cmd\(""x""\),\n\.safetensors"/);
+  assert.match(text, /,int8,"\{""symmetric"":true\}",/);
+});
+
+test('metrics as JSON can be read back at full precision', () => {
+  const report = JSON.parse(metricsJson(state));
+  assert.equal(report.b.metrics.rmse, 1e-3);
+  assert.equal(report.b.metrics.sqnrDb, 'Infinity');
+  assert.equal(report.a, null);
+});

@@ -1,0 +1,86 @@
+/**
+ * The shapes of plain data that the page passes around. No code lives here.
+ *
+ * @typedef {{id: string, [option: string]: string | number | boolean}} Scheme
+ *   a scheme with the options that differ from their defaults
+ * @typedef {{
+ *   name: string, kind: 'flag' | 'choice' | 'integer' | 'number', title: string, help?: string,
+ *   default: string | number | boolean, unit?: string, min?: number, max?: number, step?: number,
+ *   suggestions?: number[], values?: {value: string, title: string}[],
+ *   when?: {[option: string]: (string | number | boolean)[]}
+ * }} Option
+ * @typedef {{
+ *   id: string, title: string, family: string, bits: number | null, blockSize: number | null, summary: string,
+ *   source?: {title: string, url: string}, options: Option[]
+ * }} SchemeInfo
+ *
+ * @typedef {{lo: number, hi: number, counts: Float64Array, below: number, above: number}} Histogram
+ * @typedef {{
+ *   count: number, min: number, max: number, mean: number, std: number, skewness: number, kurtosis: number,
+ *   zeros: number, nan: number, infinite: number, absMax: number,
+ *   quantiles: {q: number, value: number}[], quantilesExact: boolean, histogram: Histogram
+ * }} Stats
+ * @typedef {{
+ *   mse: number, rmse: number, mae: number, maxAbs: number, maxAbsIndex: number | null, sqnrDb: number, cosine: number,
+ *   zeroed: number, zerosBefore: number, zerosAfter: number
+ * }} Metrics
+ * @typedef {{
+ *   scheme: Scheme, count: number, byteLength: number, bitsPerWeight: number, metrics: Metrics,
+ *   histogram: Histogram, reference: Histogram, error: Histogram, runs: number,
+ *   run: {index: number, label: string, scale: number, zeroPoint: number, low: number, high: number, count: number} | null,
+ *   levels: Float32Array
+ * }} Evaluation
+ * @typedef {{x: Float32Array, y: Float32Array}} Staircase
+ * @typedef {{op: string, title: string, operand?: number | string, value: number | string}} Step
+ * @typedef {{
+ *   index: number, coordinates: number[], row: number, column: number, value: number, run: {index: number, label: string}, back: number,
+ *   error: number, steps: Step[], code?: number | null, bits?: string, floatBits: number, byteOffset?: number, bitOffset?: number
+ * }} Trace
+ *
+ * @typedef {{
+ *   name: string, dtype: string, shape: number[], byteLength: number, count: number, row: [number, number],
+ *   readable: true | string
+ * }} Tensor
+ * @typedef {{
+ *   id: number, name: string, format: string, byteLength: number, tensors: Tensor[], metadata: {[key: string]: string},
+ *   sample: boolean, url: string | null
+ * }} Model
+ *
+ * @typedef {'a' | 'b'} Side
+ * @typedef {{a: Scheme | null, b: Scheme}} Sides
+ * @typedef {{
+ *   log: boolean, axis: [number, number] | null, matrix: 'values' | 'error', split: number,
+ *   region: [number, number, number, number] | null
+ * }} View
+ * @typedef {{
+ *   code: string, message: string, file?: string, tensor?: string, offset?: number, expected?: string, found?: string,
+ *   what: 'open' | 'tensor' | 'scheme' | 'start'
+ * }} Problem
+ * @typedef {{name: string, stats: Stats, matrix: [number, number], epoch: number,
+ *   suggestion: {scheme: Scheme, reasons: {code: string, text: string, facts: any}[]} | null}} OpenTensor
+ * @typedef {{
+ *   a: Evaluation | null, b: Evaluation, stairsA: Staircase | null, stairsB: Staircase, sides: Sides, epoch: number,
+ *   axis: [number, number], continuous: boolean, ms: number
+ * }} Result
+ * @typedef {{
+ *   width: number, height: number, region: [number, number, number, number], kind: 'values' | 'error',
+ *   float: Float32Array, a: Float32Array | null, b: Float32Array, span: number, epoch: number
+ * }} Pictures
+ * @typedef {{index: number, a: Trace | null, b: Trace, epoch: number}} Weight
+ * @typedef {{counts: Float64Array, sampled: boolean} | {failed: true}} Spark
+ * @typedef {{
+ *   before: number, after: number, bits: number, exact: boolean, tensors: number, count: number,
+ *   accuracy: {float: number, quantized: number, correct: number, total: number} | null
+ * }} FileResult
+ * @typedef {{done: number, total: number | null, started: number, name: string}} Job
+ *
+ * @typedef {{
+ *   catalogue: SchemeInfo[], model: Model | null, tensor: string | null, sides: Sides, active: Side, view: View,
+ *   selected: number | null, hover: number | null, list: {query: string, sort: string, descending: boolean, dtype: string},
+ *   opening: Job | null, loading: Job | null, computing: number | null, problem: Problem | null, fatal: Problem | null,
+ *   data: OpenTensor | null, result: Result | null, pictures: Pictures | null, weight: Weight | null,
+ *   sparks: {[tensor: string]: Spark}, file: FileResult | null, requests: {url: string, bytes?: number}[],
+ *   language: string, theme: 'system' | 'light' | 'dark', offered: string | null, continuous: boolean, dropping: boolean
+ * }} State
+ */
+export {};

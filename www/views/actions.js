@@ -1,0 +1,5 @@
+/**
+ * What views may set going besides pure updates: the page puts its session here when it starts.
+ * @type {{session: import('../session.js').Session | null}}
+ */
+export const actions = { session: null };

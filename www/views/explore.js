@@ -1,0 +1,352 @@
+import { html, nothing } from 'lit';
+import { View } from './view.js';
+import { store } from '../store.js';
+import * as change from '../state.js';
+import { t, runTitle, schemeTitle } from '../i18n/index.js';
+import { bytes, count, number, shapeText } from '../text/format.js';
+import { save, toPng, toSvg } from '../figures/export.js';
+import '../figures/back-to-back.js';
+import '../figures/staircase.js';
+import '../figures/error-histogram.js';
+import '../figures/matrix.js';
+
+/** @typedef {import('../types.js').State} State */
+
+/** The figures of the chosen tensor. */
+export class Explore extends View {
+  /** @param {State} state */
+  pick({ model, tensor, data, result, pictures, weight, view, sides, catalogue, hover, selected, theme, loading }) {
+    return { model, tensor, data, result, pictures, weight, view, sides, catalogue, hover, selected, theme, loading };
+  }
+
+  constructor() {
+    super();
+    this.narrow = matchMedia('(max-width: 760px)');
+    this.dark = matchMedia('(prefers-color-scheme: dark)');
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.narrow.addEventListener('change', this.#again);
+    this.dark.addEventListener('change', this.#again);
+  }
+
+  #again = () => this.requestUpdate();
+
+  render() {
+    const { data, model, tensor } = this.state;
+    if (!model || !data) return this.#empty();
+    const info = model.tensors.find((x) => x.name === data.name);
+    const waiting = tensor !== data.name;
+    return html`
+      <header class="subject" ?data-waiting=${waiting}>
+        <h2>${data.name}</h2>
+        <span class="soft num">${info ? `[${shapeText(info.shape)}] · ${info.dtype} · ${bytes(info.byteLength)}` : ''}</span>
+      </header>
+      ${this.#main()}
+      <div class="three">${this.#staircase()} ${this.#errors()} ${this.#matrix()}</div>
+    `;
+  }
+
+  /** Nothing to show yet: the figure's axis stands there, waiting. */
+  #empty() {
+    const { model, catalogue } = this.state;
+    const text = model && model.tensors.length === 0 ? t('empty.tensors') : catalogue.length ? t('empty.loading') : t('empty.starting');
+    return html`<div class="waiting"><span class="axis" aria-hidden="true"></span><p>${text}</p></div>`;
+  }
+
+  /** @param {import('../types.js').Side} side */
+  #sideTitle(side) {
+    const scheme = this.state.sides[side];
+    const info = this.state.catalogue.find((s) => s.id === scheme?.id);
+    return scheme === null ? t('float') : info ? schemeTitle(info) : (scheme?.id ?? '');
+  }
+
+  /** The weight that all figures light up. */
+  #mark() {
+    const { weight, hover, selected, data } = this.state;
+    if (!weight || !data || weight.epoch !== data.epoch || (hover ?? selected) === null) return null;
+    return weight;
+  }
+
+  #main() {
+    const { data, result, view, sides, catalogue } = this.state;
+    if (!data) return nothing;
+    const axis = result?.axis ?? change.axisOf(this.state);
+    const float = result?.b.reference ?? data.stats.histogram;
+    const none = { ...float, counts: new Float64Array(float.counts.length), below: 0, above: 0 };
+    const weight = this.#mark();
+    /** @type {import('../figures/back-to-back.js').Half} */
+    const upper =
+      sides.a === null
+        ? { kind: 'float', histogram: float, label: t('float') }
+        : { kind: 'quantized', histogram: result?.a?.histogram ?? none, label: `A · ${this.#sideTitle('a')}`, levels: result?.a?.levels, runs: result?.a?.runs };
+    /** @type {import('../figures/back-to-back.js').Half} */
+    const lower = { kind: 'quantized', histogram: result?.b.histogram ?? none, label: `B · ${this.#sideTitle('b')}`, levels: result?.b.levels, runs: result?.b.runs };
+    const movable = change.hasRange(catalogue, sides.b);
+    const range = change.rangeOf(this.state, 'b');
+    const clip = range && { ...range, movable, lowLabel: t('clip.low'), highLabel: t('clip.high') };
+    return html`<figure class="main-figure">
+      <div class="bar">
+        <figcaption>${t('figure.main', { a: this.#sideTitle('a'), b: this.#sideTitle('b') })}</figcaption>
+        <span class="tools">
+          <span class="segmented" role="group" aria-label=${t('counts')}>
+            <button aria-pressed=${!view.log} @click=${() => store.update((s) => change.setView(s, { log: false }))}>${t('linear')}</button>
+            <button aria-pressed=${view.log} @click=${() => store.update((s) => change.setView(s, { log: true }))}>${t('log')}</button>
+          </span>
+          <button class="plain icon" aria-label=${t('zoom.in')} title=${t('zoom.in')} @click=${() => this.#zoomAxis(0.6)}>+</button>
+          <button class="plain icon" aria-label=${t('zoom.out')} title=${t('zoom.out')} @click=${() => this.#zoomAxis(1 / 0.6)}>−</button>
+          <button class="plain" ?disabled=${!view.axis} @click=${() => this.#zoomAxis(null)}>${t('zoom.all')}</button>
+          ${this.#exports('fb-back-to-back', 'distribution')}
+        </span>
+      </div>
+      <fb-back-to-back
+        .label=${this.#mainLabel(upper, lower)}
+        .upper=${upper}
+        .lower=${lower}
+        .reference=${float}
+        .levels=${result?.b.levels ?? null}
+        .stairs=${result?.stairsB ?? null}
+        .clip=${clip}
+        .axis=${axis}
+        .log=${view.log}
+        .moving=${result?.continuous ?? true}
+        .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
+        .height=${this.narrow.matches ? 270 : 380}
+        @fb-range=${this.#range}
+        @fb-point=${this.#point}
+        @fb-pick=${this.#pick}
+        @fb-zoom=${(/** @type {CustomEvent} */ e) => this.#zoomAxis(e.detail.factor)}
+      ></fb-back-to-back>
+      <p class="note soft">${this.#levelsNote()}</p>
+    </figure>`;
+  }
+
+  /** @param {any} upper @param {any} lower */
+  #mainLabel(upper, lower) {
+    const { data, result } = this.state;
+    return t('figure.main.text', {
+      a: upper.label,
+      b: lower.label,
+      name: data?.name ?? '',
+      n: result ? result.b.levels.length : 0,
+    });
+  }
+
+  #levelsNote() {
+    const { result, language } = this.state;
+    const run = result?.b.run;
+    if (!result || !run) return '';
+    const levels = count(result.b.levels.length, language);
+    const scale = number(run.scale, 4);
+    return result.b.runs > 1
+      ? t('levels.of.run', { n: levels, run: runTitle(run), runs: count(result.b.runs, language), scale })
+      : t('levels.of.all', { n: levels, scale });
+  }
+
+  #staircase() {
+    const { result, data } = this.state;
+    const weight = this.#mark();
+    return html`<figure>
+      <div class="bar"><figcaption>${t('figure.staircase')}</figcaption><span class="tools">${this.#exports('fb-staircase', 'staircase')}</span></div>
+      <fb-staircase
+        .label=${t('figure.staircase.text', { name: data?.name ?? '', b: this.#sideTitle('b') })}
+        .stairs=${result?.stairsB ?? null}
+        .other=${result?.stairsA ?? null}
+        .axis=${result?.axis ?? [-1, 1]}
+        .titles=${{ input: t('input'), output: t('output') }}
+        .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
+        @fb-point=${this.#point}
+        @fb-pick=${this.#pick}
+      ></fb-staircase>
+    </figure>`;
+  }
+
+  #errors() {
+    const { result, view, data } = this.state;
+    const weight = this.#mark();
+    return html`<figure>
+      <div class="bar"><figcaption>${t('figure.error')}</figcaption><span class="tools">${this.#exports('fb-error-histogram', 'error')}</span></div>
+      <fb-error-histogram
+        .label=${t('figure.error.text', { name: data?.name ?? '', rmse: result ? number(result.b.metrics.rmse) : '' })}
+        .histogram=${result?.b.error ?? null}
+        .other=${result?.a?.error ?? null}
+        .log=${view.log}
+        .caption=${t('error.axis')}
+        .beyond=${t('error.beyond')}
+        .mark=${weight ? weight.b.error : null}
+      ></fb-error-histogram>
+    </figure>`;
+  }
+
+  #matrix() {
+    const { pictures, view, data, result, theme } = this.state;
+    const weight = this.#mark();
+    const [rows, columns] = data?.matrix ?? [1, 1];
+    const worst = Math.max(result?.b.metrics.maxAbs ?? 0, result?.a?.metrics.maxAbs ?? 0);
+    const region = change.regionOf(this.state);
+    return html`<figure class="matrix">
+      <div class="bar">
+        <figcaption>${t('figure.matrix')}</figcaption>
+        <span class="tools">
+          <span class="segmented" role="group" aria-label=${t('matrix.kind')}>
+            <button aria-pressed=${view.matrix === 'values'} @click=${() => store.update((s) => change.setView(s, { matrix: 'values' }))}>${t('matrix.values')}</button>
+            <button aria-pressed=${view.matrix === 'error'} @click=${() => store.update((s) => change.setView(s, { matrix: 'error' }))}>${t('matrix.error')}</button>
+          </span>
+          ${this.#exports('fb-matrix', 'matrix')}
+        </span>
+      </div>
+      <fb-matrix
+        .label=${t('figure.matrix.text', { name: data?.name ?? '', rows, columns })}
+        .pictures=${pictures}
+        .split=${view.split}
+        .span=${pictures?.span ?? 1}
+        .errorSpan=${worst || 1}
+        .size=${[rows, columns]}
+        .theme=${theme}
+        .titles=${{ left: `A · ${this.#sideTitle('a')}`, right: `B · ${this.#sideTitle('b')}`, split: t('matrix.split') }}
+        .mark=${weight ? { row: weight.b.row, column: weight.b.column } : null}
+        @fb-cell=${this.#cell}
+        @fb-pick-cell=${this.#pickCell}
+        @fb-step=${this.#step}
+        @fb-split=${(/** @type {CustomEvent} */ e) => store.update((s) => change.setView(s, { split: e.detail.split }))}
+        @fb-region=${(/** @type {CustomEvent} */ e) => store.update((s) => change.setView(s, { region: e.detail.region }))}
+      ></fb-matrix>
+      <p class="note soft">
+        <button class="plain icon" aria-label=${t('matrix.closer')} title=${t('matrix.closer')} @click=${() => this.#zoomMatrix(0.5)}>+</button>
+        <button class="plain icon" aria-label=${t('matrix.further')} title=${t('matrix.further')} ?disabled=${!view.region} @click=${() => this.#zoomMatrix(2)}>−</button>
+        <span class="num">${region[1] - region[0]} × ${region[3] - region[2]} · ${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span>
+      </p>
+    </figure>`;
+  }
+
+  /** @param {number} factor */
+  #zoomMatrix(factor) {
+    /** @type {import('../figures/matrix.js').MatrixFigure | null} */ (this.querySelector('fb-matrix'))?.zoom(factor);
+  }
+
+  /**
+   * @param {string} tag
+   * @param {string} what
+   */
+  #exports(tag, what) {
+    return html`<span class="exports">
+      <button class="plain" @click=${() => this.#export(tag, what, 'svg')} aria-label=${t('export.svg', { what: t(`figure.${what}.short`) })}>SVG</button>
+      <button class="plain" @click=${() => this.#export(tag, what, 'png')} aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}>PNG</button>
+    </span>`;
+  }
+
+  /**
+   * @param {string} tag
+   * @param {string} what
+   * @param {'svg' | 'png'} kind
+   */
+  async #export(tag, what, kind) {
+    const figure = /** @type {import('../figures/figure.js').Figure} */ (this.querySelector(tag));
+    const { data } = this.state;
+    const title = `${data?.name ?? ''} · ${this.#sideTitle('a')} | ${this.#sideTitle('b')}`;
+    const text = toSvg(figure, { title, description: figure.label });
+    const name = `${data?.name ?? 'tensor'}-${what}.${kind}`;
+    if (kind === 'svg') save(text, name, 'image/svg+xml');
+    else save(await toPng(text), name);
+  }
+
+  /** @param {number | null} factor */
+  #zoomAxis(factor) {
+    store.update((s) => {
+      if (!s.data) return s;
+      if (factor === null) return change.setView(s, { axis: null });
+      const [lo, hi] = change.axisOf(s);
+      const whole = change.naturalAxis(s.data.stats);
+      const eye = s.weight ? s.weight.b.value : Math.min(hi, Math.max(lo, 0));
+      const width = (hi - lo) * factor;
+      if (width >= whole[1] - whole[0]) return change.setView(s, { axis: null });
+      if (width < (whole[1] - whole[0]) / 1e5) return s;
+      const at = eye - ((eye - lo) / (hi - lo)) * width;
+      return change.setView(s, { axis: [Number(at.toPrecision(6)), Number((at + width).toPrecision(6))] });
+    });
+  }
+
+  /** @param {CustomEvent} event */
+  #range = ({ detail }) => {
+    store.update((s) => {
+      if (detail.settled) return { ...s, continuous: false };
+      let { low, high } = detail;
+      if (change.isSymmetric(s, 'b')) {
+        const end = Math.abs(detail.side === 'low' ? low : high);
+        [low, high] = [-end, end];
+      }
+      return change.setRange(s, 'b', [low, high], true);
+    });
+  };
+
+  /** @param {CustomEvent} event */
+  #point = ({ detail }) => store.update((s) => change.point(s, detail.value === null ? null : nearest(s, detail.value)));
+
+  /** @param {CustomEvent} event */
+  #pick = ({ detail }) => store.update((s) => change.select(s, nearest(s, detail.value)));
+
+  /** @param {CustomEvent} event */
+  #cell = ({ detail }) =>
+    store.update((s) => change.point(s, detail.row === null ? null : indexAt(s, detail.row, detail.column)));
+
+  /** @param {CustomEvent} event */
+  #pickCell = ({ detail }) => store.update((s) => change.select(s, indexAt(s, detail.row, detail.column)));
+
+  /** @param {CustomEvent} event */
+  #step = ({ detail }) => store.update((s) => step(s, detail));
+}
+
+/** @param {State} state @param {number} row @param {number} column */
+function indexAt(state, row, column) {
+  const columns = state.data?.matrix[1] ?? 1;
+  return row * columns + column;
+}
+
+/**
+ * The selected weight moved in the matrix by keys; the region follows it.
+ * @param {State} s
+ * @param {{dx: number, dy: number, clear?: boolean}} detail
+ */
+export function step(s, { dx, dy, clear }) {
+  if (!s.data || clear) return change.select(s, null);
+  const [rows, columns] = s.data.matrix;
+  const [r0, r1, c0, c1] = change.regionOf(s);
+  const now = s.selected ?? Math.floor((r0 + r1) / 2) * columns + Math.floor((c0 + c1) / 2);
+  const moved = s.selected !== null;
+  const row = Math.min(rows - 1, Math.max(0, Math.floor(now / columns) + (moved ? dy : 0)));
+  const column = Math.min(columns - 1, Math.max(0, (now % columns) + (moved ? dx : 0)));
+  const next = change.select(s, row * columns + column);
+  if (!s.view.region) return next;
+  const down = row < r0 ? row - r0 : row >= r1 ? row - r1 + 1 : 0;
+  const across = column < c0 ? column - c0 : column >= c1 ? column - c1 + 1 : 0;
+  if (!down && !across) return next;
+  return change.setView(next, { region: [r0 + down, r1 + down, c0 + across, c1 + across] });
+}
+
+/**
+ * Of the weights in the picture, one whose value is nearest: pointing at a value lights up a real weight.
+ * @param {State} s
+ * @param {number} value
+ */
+function nearest(s, value) {
+  const { pictures } = s;
+  if (!pictures || !s.data) return null;
+  const { float, width, height, region } = pictures;
+  let best = 0;
+  let least = Infinity;
+  for (let i = 0; i < float.length; i++) {
+    const away = Math.abs(float[i] - value);
+    if (away < least) {
+      least = away;
+      best = i;
+    }
+  }
+  const x = best % width;
+  const y = Math.floor(best / width);
+  const row = Math.floor(region[0] + ((y + 0.5) / height) * (region[1] - region[0]));
+  const column = Math.floor(region[2] + ((x + 0.5) / width) * (region[3] - region[2]));
+  return indexAt(s, row, column);
+}
+
+customElements.define('fb-explore', Explore);

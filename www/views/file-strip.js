@@ -1,0 +1,120 @@
+import { html, nothing } from 'lit';
+import { View } from './view.js';
+import { store } from '../store.js';
+import { actions } from './actions.js';
+import { t } from '../i18n/index.js';
+import { bitsPerWeight, bytes, count, percent } from '../text/format.js';
+import { explain } from '../text/problems.js';
+
+/** What is open, what the scheme makes of it, and what is being opened or went wrong. */
+export class FileStrip extends View {
+  /** @param {import('../types.js').State} state */
+  pick({ model, file, opening, loading, computing, problem, offered, catalogue }) {
+    return { model, file, opening, loading, computing, problem, offered, catalogue };
+  }
+
+  render() {
+    const { model } = this.state;
+    return html`
+      <div class="strip">
+        ${model ? this.#facts(model) : html`<span class="soft">${t('file.starting')}</span><span class="gap"></span>`}
+        <button class="open" @click=${this.#open}>${t('open')}</button>
+      </div>
+      ${this.#jobs()} ${this.#offer()} ${this.#problem()}
+    `;
+  }
+
+  /** @param {import('../types.js').Model} model */
+  #facts(model) {
+    const { file, language } = this.state;
+    const approx = file && !file.exact ? '≈ ' : '';
+    return html`
+      <span class="name" title=${model.name}>${model.name}</span>
+      <span class="fact">${t(model.tensors.length === 1 ? 'file.tensor' : 'file.tensors', { n: count(model.tensors.length, language) })}</span>
+      ${
+        file
+          ? html`<span class="fact num" title=${t('file.size.help')}
+                ><span class="float">${bytes(file.before)}</span> → <span class="quantized">${approx}${bytes(file.after)}</span></span
+              >
+              <span class="fact num" title=${t('file.bits.help')}>${approx}${bitsPerWeight(file.bits)} ${t('bits.per.weight')}</span>`
+          : html`<span class="fact num">${bytes(model.byteLength)}</span>`
+      }
+      <span class="gap"></span>
+      ${
+        file?.accuracy
+          ? html`<span class="fact accuracy num" title=${t('accuracy.help', { n: file.accuracy.total })}
+              >${t('accuracy')} <span class="float">${percent(file.accuracy.float)}</span> →
+              <b class="quantized">${percent(file.accuracy.quantized)}</b></span
+            >`
+          : nothing
+      }
+    `;
+  }
+
+  #jobs() {
+    const { opening, loading, computing } = this.state;
+    const job = opening ?? loading;
+    if (!job && computing === null) return nothing;
+    const seconds = job ? Math.max(0.001, (performance.now() - job.started) / 1000) : 0;
+    const text = !job
+      ? t('job.computing')
+      : t(opening ? 'job.opening' : 'job.loading', { name: job.name });
+    const cancel = opening
+      ? () => actions.session?.cancelOpening()
+      : loading
+        ? () => actions.session?.cancelLoading()
+        : () => actions.session?.cancelComputing();
+    return html`<div class="job" role="status">
+      <span class="what">${text}</span>
+      ${
+        job && job.total
+          ? html`<progress max=${job.total} .value=${job.done} aria-label=${text}></progress>
+              <span class="num">${bytes(job.done)} / ${bytes(job.total)}</span>
+              <span class="num soft">${bytes(job.done / seconds)}/s</span>`
+          : html`<progress aria-label=${text}></progress>${job && job.done > 0 ? html`<span class="num">${bytes(job.done)}</span>` : nothing}`
+      }
+      <button @click=${cancel}>${t('cancel')}</button>
+    </div>`;
+  }
+
+  #offer() {
+    const { offered } = this.state;
+    if (!offered) return nothing;
+    return html`<div class="offer">
+      <span>${t('offer', { url: offered })}</span>
+      <button @click=${() => actions.session?.open(offered, { name: nameOf(offered), url: offered })}>${t('offer.open')}</button>
+      <button class="plain" @click=${() => store.update((s) => ({ ...s, offered: null }))}>${t('dismiss')}</button>
+    </div>`;
+  }
+
+  #problem() {
+    const { problem } = this.state;
+    if (!problem) return nothing;
+    const { what, where, remedy, detail } = explain(problem);
+    return html`<div class="problem" role="alert">
+      <div>
+        <p class="headline">${what}</p>
+        ${where.length ? html`<p class="where">${where.map((fact) => html`<span>${fact}</span>`)}</p>` : nothing}
+        <p>${remedy}</p>
+        ${detail ? html`<p class="detail">${detail}</p>` : nothing}
+      </div>
+      <button class="plain" @click=${() => store.update((s) => ({ ...s, problem: null }))}>${t('dismiss')}</button>
+    </div>`;
+  }
+
+  #open = () => {
+    const box = /** @type {import('./open-box.js').OpenBox | null} */ (document.querySelector('fb-open-box'));
+    box?.show();
+  };
+}
+
+/** @param {string} url */
+export function nameOf(url) {
+  try {
+    return decodeURIComponent(new URL(url).pathname.split('/').pop() || url);
+  } catch {
+    return url;
+  }
+}
+
+customElements.define('fb-file-strip', FileStrip);

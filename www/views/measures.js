@@ -1,0 +1,118 @@
+import { html, nothing } from 'lit';
+import { View } from './view.js';
+import { store } from '../store.js';
+import { select } from '../state.js';
+import { t, schemeTitle } from '../i18n/index.js';
+import { bitsPerWeight, bytes, count, decibel, number, percent } from '../text/format.js';
+import { describeMetrics, describeStats } from '../text/describe.js';
+import { metricsCsv, metricsJson } from '../text/report.js';
+import { save } from '../figures/export.js';
+
+/** @typedef {import('../types.js').Evaluation} Evaluation */
+
+/** What the damage is, in numbers: side A beside side B. */
+export class Measures extends View {
+  /** @param {import('../types.js').State} state */
+  pick({ result, data, catalogue }) {
+    return { result, data, catalogue };
+  }
+
+  render() {
+    const { result } = this.state;
+    if (!result) return nothing;
+    const { a, b } = result;
+    return html`<section aria-labelledby="measures-title">
+      <h3 id="measures-title">${t('measures.title')}</h3>
+      <table class="measures">
+        <thead>
+          <tr><th scope="col">${t('measure')}</th>${a ? html`<th scope="col">A</th>` : nothing}<th scope="col">B</th></tr>
+        </thead>
+        <tbody>
+          ${ROWS.map(
+            ([key, show]) => html`<tr data-metric=${key}>
+              <th scope="row" title=${t(`metric.${key}.help`)}>${t(`metric.${key}`)}</th>
+              ${a ? html`<td class="num">${show(a)}</td>` : nothing}
+              <td class="num">${show(b)}</td>
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+      <p class="row">
+        <button class="plain" @click=${() => this.#worst(b)}>${t('measures.worst')}</button>
+        <span class="exports">
+          <button class="plain" aria-label=${t('export.metrics', { kind: 'CSV' })} @click=${() => this.#save('csv')}>CSV</button>
+          <button class="plain" aria-label=${t('export.metrics', { kind: 'JSON' })} @click=${() => this.#save('json')}>JSON</button>
+        </span>
+      </p>
+    </section>`;
+  }
+
+  /** @param {Evaluation} b */
+  #worst(b) {
+    store.update((s) => select(s, b.metrics.maxAbsIndex));
+  }
+
+  /** @param {'csv' | 'json'} kind */
+  #save(kind) {
+    const text = kind === 'csv' ? metricsCsv(this.state) : metricsJson(this.state);
+    save(text, `${this.state.data?.name ?? 'tensor'}-metrics.${kind}`, kind === 'csv' ? 'text/csv' : 'application/json');
+  }
+}
+
+/** @type {[string, (e: Evaluation) => string][]} */
+const ROWS = [
+  ['sqnrDb', (e) => decibel(e.metrics.sqnrDb)],
+  ['rmse', (e) => number(e.metrics.rmse)],
+  ['mae', (e) => number(e.metrics.mae)],
+  ['maxAbs', (e) => number(e.metrics.maxAbs)],
+  ['cosine', (e) => e.metrics.cosine.toFixed(6)],
+  ['zeroed', (e) => percent(e.metrics.zeroed)],
+  ['bitsPerWeight', (e) => bitsPerWeight(e.bitsPerWeight)],
+  ['byteLength', (e) => bytes(e.byteLength)],
+];
+
+/** The weights and the damage, in words. */
+export class Words extends View {
+  /** @param {import('../types.js').State} state */
+  pick({ result, data, sides, catalogue }) {
+    return { result, data, sides, catalogue };
+  }
+
+  render() {
+    const { data, result, sides, catalogue, language } = this.state;
+    if (!data) return nothing;
+    const { stats } = data;
+    const info = catalogue.find((s) => s.id === sides.b.id);
+    const at = (/** @type {number} */ q) => stats.quantiles.find((x) => Math.abs(x.q - q) < 1e-9)?.value;
+    /** @type {[string, string | undefined][]} */
+    const facts = [
+      ['count', count(stats.count, language)],
+      ['min', number(stats.min)],
+      ['max', number(stats.max)],
+      ['mean', number(stats.mean)],
+      ['std', number(stats.std)],
+      ['skewness', number(stats.skewness, 3)],
+      ['kurtosis', number(stats.kurtosis, 3)],
+      ['median', at(0.5) === undefined ? undefined : number(/** @type {number} */ (at(0.5)))],
+      ['zeros', count(stats.zeros, language)],
+      ['nan', stats.nan ? count(stats.nan, language) : undefined],
+      ['infinite', stats.infinite ? count(stats.infinite, language) : undefined],
+    ];
+    return html`<section class="words" aria-labelledby="words-title">
+      <div>
+        <h3 id="words-title">${t('words.stats')}</h3>
+        <p class="prose">${describeStats(stats)}</p>
+        <dl class="facts num">
+          ${facts.filter(([, value]) => value !== undefined).map(([key, value]) => html`<div data-stat=${key}><dt title=${t(`stat.${key}.help`)}>${t(`stat.${key}`)}</dt><dd>${value}</dd></div>`)}
+        </dl>
+      </div>
+      <div>
+        <h3>${t('words.damage', { b: info ? schemeTitle(info) : sides.b.id })}</h3>
+        ${result ? html`<p class="prose">${describeMetrics(result.b, stats)}</p>` : nothing}
+      </div>
+    </section>`;
+  }
+}
+
+customElements.define('fb-measures', Measures);
+customElements.define('fb-words', Words);

@@ -1,0 +1,83 @@
+import { html } from 'lit';
+import { View } from './view.js';
+import { actions } from './actions.js';
+import { nameOf } from './file-strip.js';
+import { t } from '../i18n/index.js';
+
+/** The dialog with the ways to open something. */
+export class OpenBox extends View {
+  render() {
+    return html`<dialog class="box" aria-labelledby="open-title" @click=${this.#outside}>
+      <h2 id="open-title">${t('open.title')}</h2>
+      <p>${t('open.drop')}</p>
+      <p class="row">
+        <label class="button">${t('open.file')}<input class="sr" type="file" multiple accept=".safetensors,.npy,.json" @change=${this.#picked} /></label>
+        <label class="button">${t('open.folder')}<input class="sr" type="file" webkitdirectory @change=${this.#picked} /></label>
+        <button @click=${this.#sample}>${t('open.sample')}</button>
+      </p>
+      <form class="address" @submit=${this.#address}>
+        <label for="open-url">${t('open.url')}</label>
+        <span class="row">
+          <input id="open-url" name="url" type="url" required placeholder="https://…/model.safetensors" autocomplete="off" spellcheck="false" />
+          <button>${t('open.go')}</button>
+        </span>
+        <p class="soft">${t('open.url.help')}</p>
+      </form>
+      <p class="soft">${t('open.formats')}</p>
+      <p class="end"><button @click=${this.#close}>${t('close')}</button></p>
+    </dialog>`;
+  }
+
+  get dialog() {
+    return /** @type {HTMLDialogElement} */ (this.querySelector('dialog'));
+  }
+
+  show() {
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  #close = () => this.dialog.close();
+
+  /** @param {Event} event */
+  #outside = (event) => {
+    if (event.target === this.dialog) this.dialog.close();
+  };
+
+  /** @param {Event} event */
+  #picked = (event) => {
+    const input = /** @type {HTMLInputElement} */ (event.target);
+    const files = [...(input.files ?? [])];
+    input.value = '';
+    this.dialog.close();
+    if (files.length > 0) openFiles(files);
+  };
+
+  #sample = () => {
+    this.dialog.close();
+    actions.session?.openSample();
+  };
+
+  /** @param {SubmitEvent} event */
+  #address = (event) => {
+    event.preventDefault();
+    const url = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('url') ?? '').trim();
+    this.dialog.close();
+    actions.session?.open(url, { name: nameOf(url), url });
+  };
+}
+
+/** @param {File[]} files */
+export function openFiles(files) {
+  const folder = files[0].webkitRelativePath?.split('/')[0];
+  const source = files.length === 1 && !folder ? files[0] : wanted(files);
+  const name = folder || (files.length === 1 ? files[0].name : t('open.several', { n: files.length }));
+  actions.session?.open(source, { name });
+}
+
+/** Of a folder only what a model is made of: its other files stay out. @param {File[]} files */
+function wanted(files) {
+  const chosen = files.filter((f) => /\.(safetensors|npy|json)$/i.test(f.name));
+  return chosen.length > 0 ? chosen : files;
+}
+
+customElements.define('fb-open-box', OpenBox);

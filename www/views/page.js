@@ -1,0 +1,102 @@
+import { html, nothing } from 'lit';
+import { View } from './view.js';
+import { store } from '../store.js';
+import { openFiles } from './open-box.js';
+import { t } from '../i18n/index.js';
+import { explain } from '../text/problems.js';
+import { filesOf } from './drop.js';
+import './top-bar.js';
+import './file-strip.js';
+import './tensor-list.js';
+import './explore.js';
+import './controls.js';
+import './weight.js';
+import './measures.js';
+
+/** The whole page: its rooms' frame, and files dropped anywhere on it. */
+export class Page extends View {
+  /** @param {import('../types.js').State} state */
+  pick({ fatal, dropping }) {
+    return { fatal, dropping };
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    for (const [type, handler] of this.#handlers) window.addEventListener(type, handler);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    for (const [type, handler] of this.#handlers) window.removeEventListener(type, handler);
+  }
+
+  render() {
+    const { fatal, dropping } = this.state;
+    return html`
+      <header class="top"><fb-top-bar></fb-top-bar></header>
+      ${fatal ? this.#fatal(fatal) : this.#explore()}
+      <fb-open-box></fb-open-box>
+      ${dropping ? html`<div class="dropping" aria-hidden="true"><p>${t('drop')}</p></div>` : nothing}
+    `;
+  }
+
+  #explore() {
+    return html`
+      <section aria-label=${t('file.title')}><fb-file-strip></fb-file-strip></section>
+      <div class="explore">
+        <nav aria-label=${t('list.title')}><fb-tensor-list></fb-tensor-list></nav>
+        <main id="main" tabindex="-1">
+          <h1 class="sr">${t('title')}</h1>
+          <fb-explore></fb-explore>
+          <fb-weight></fb-weight>
+          <fb-words></fb-words>
+        </main>
+        <aside aria-label=${t('controls')}>
+          <fb-controls></fb-controls>
+          <fb-measures></fb-measures>
+        </aside>
+      </div>
+    `;
+  }
+
+  /** @param {import('../types.js').Problem} problem */
+  #fatal(problem) {
+    const { what, remedy, detail } = explain(problem);
+    return html`<main class="fatal" role="alert"><h1>${what}</h1><p>${remedy}</p><p class="detail soft">${detail}</p></main>`;
+  }
+
+  /** @param {Event} event */
+  #over = (event) => {
+    const { dataTransfer } = /** @type {DragEvent} */ (event);
+    if (!dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    dataTransfer.dropEffect = 'copy';
+    if (!store.state.dropping) store.update((s) => ({ ...s, dropping: true }));
+  };
+
+  /** @param {Event} event */
+  #leave = (event) => {
+    if (/** @type {DragEvent} */ (event).relatedTarget) return;
+    store.update((s) => ({ ...s, dropping: false }));
+  };
+
+  /** @param {Event} event */
+  #drop = async (event) => {
+    const { dataTransfer } = /** @type {DragEvent} */ (event);
+    if (!dataTransfer) return;
+    event.preventDefault();
+    store.update((s) => ({ ...s, dropping: false }));
+    const files = await filesOf(dataTransfer);
+    if (files.length > 0) openFiles(files);
+  };
+
+  /** @type {[string, (event: Event) => void][]} */
+  #handlers = [
+    ['dragover', this.#over],
+    ['dragenter', this.#over],
+    ['dragleave', this.#leave],
+    ['drop', this.#drop],
+  ];
+}
+
+customElements.define('fb-page', Page);

@@ -1,0 +1,79 @@
+import { html, nothing } from 'lit';
+import { View } from './view.js';
+import { store } from '../store.js';
+import { t } from '../i18n/index.js';
+import { bytes } from '../text/format.js';
+
+/** Name, the sentence that matters, and the switches for language and theme. */
+export class TopBar extends View {
+  constructor() {
+    super();
+    this.listing = false;
+  }
+
+  /** @param {import('../types.js').State} state */
+  pick({ requests, theme }) {
+    return { requests, theme };
+  }
+
+  render() {
+    const { requests, theme, language } = this.state;
+    return html`
+      <a class="wordmark" href="#/explore" aria-label="Fewerbits">Fewer<b>bits</b></a>
+      <span class="tagline">${t('tagline')}</span>
+      <span class="local">
+        <span class="lamp" aria-hidden="true"></span>
+        <span>${t('local')}</span>
+        <button
+          class="plain count"
+          aria-expanded=${this.listing}
+          @click=${this.#toggle}
+          title=${t('requests.help')}
+        >${t(requests.length === 1 ? 'requests.one' : 'requests.many', { n: requests.length })}</button>
+        ${this.listing ? this.#list() : nothing}
+      </span>
+      <span class="switches">
+        <button class="plain language" lang=${language === 'zh' ? 'en' : 'zh'} @click=${this.#language}>
+          ${language === 'zh' ? 'English' : '中文'}
+        </button>
+        <label class="theme"
+          ><span class="sr">${t('theme')}</span>
+          <select @change=${this.#theme}>
+            ${['system', 'light', 'dark'].map(
+              (value) => html`<option value=${value} ?selected=${value === theme}>${t(`theme.${value}`)}</option>`,
+            )}
+          </select></label
+        >
+      </span>
+    `;
+  }
+
+  #list() {
+    const { requests } = this.state;
+    return html`<div class="requests" role="region" aria-label=${t('requests.title')}>
+      <p>${t('requests.help')}</p>
+      ${
+        requests.length === 0
+          ? html`<p class="soft">${t('requests.none')}</p>`
+          : html`<ol>
+              ${requests.map((r) => html`<li><span>${r.url}</span><span class="num">${r.bytes ? bytes(r.bytes) : ''}</span></li>`)}
+            </ol>`
+      }
+    </div>`;
+  }
+
+  #toggle = () => {
+    this.listing = !this.listing;
+    this.requestUpdate();
+  };
+
+  #language = () => store.update((s) => ({ ...s, language: s.language === 'zh' ? 'en' : 'zh' }));
+
+  /** @param {Event} event */
+  #theme = (event) => {
+    const theme = /** @type {'system' | 'light' | 'dark'} */ (/** @type {HTMLSelectElement} */ (event.target).value);
+    store.update((s) => ({ ...s, theme }));
+  };
+}
+
+customElements.define('fb-top-bar', TopBar);
