@@ -29,7 +29,7 @@ function dress(state) {
 
 let last = store.state;
 let written = false;
-let lastPush = 0;
+let lastPush = -Infinity;
 let timer = 0;
 /** The state that the address shall show next. @type {import('./types.js').State | null} */
 let pending = null;
@@ -75,6 +75,7 @@ store.subscribe((state) => {
   schedule(state);
 });
 
+window.addEventListener('popstate', () => (pending = null));
 window.addEventListener('hashchange', () => {
   pending = null;
   store.update((s) => settle(fromHash(s, location.hash)));
