@@ -30,6 +30,7 @@ function dress(state) {
 let last = store.state;
 let written = false;
 let lastPush = -Infinity;
+let lastWrite = -Infinity;
 let timer = 0;
 /** The state that the address shall show next. @type {import('./types.js').State | null} */
 let pending = null;
@@ -44,6 +45,7 @@ function writeHash() {
   const choice = written && historyKey(hash) !== historyKey(location.hash);
   written = true;
   if (hash === location.hash) return;
+  lastWrite = performance.now();
   if (choice && performance.now() - lastPush > 600) {
     lastPush = performance.now();
     history.pushState(null, '', hash);
@@ -61,7 +63,8 @@ function historyKey(hash) {
 /** @param {import('./types.js').State} state */
 function schedule(state) {
   const turn = pending && (pending.tensor !== state.tensor || pending.sides !== state.sides);
-  if (turn && !state.continuous) writeHash();
+  // WebKit allows a hundred changes of the address in ten seconds.
+  if (turn && !state.continuous && performance.now() - lastWrite > 250) writeHash();
   pending = state;
   clearTimeout(timer);
   timer = window.setTimeout(writeHash, 120);

@@ -98,6 +98,7 @@ export function chooseTensor(state, name) {
   return {
     ...state,
     tensor: name,
+    continuous: false,
     problem: state.problem?.what === 'open' ? state.problem : null,
     selected: null,
     hover: null,
