@@ -68,7 +68,8 @@ fn mutate(file: &mut Vec<u8>, random: &mut Random) {
     }
     let at = random.below(header);
     let some = 1 + random.below(12);
-    match random.below(10) {
+    match random.below(11) {
+        10 => shift(file, random),
         0 => file[at] ^= 1 << random.below(8),
         1 => file[at] = random.next() as u8,
         2 => file[at] = b"{}[]()\"',:0\\\x00\xff LT"[random.below(17)],
@@ -95,6 +96,25 @@ fn mutate(file: &mut Vec<u8>, random: &mut Random) {
             drop(file.splice(from..to, NUMBERS[random.below(NUMBERS.len())].bytes()));
         }
     }
+}
+
+/// Moves one tensor (the last, often) a few bytes down, into the one before it, and ends the file as much earlier.
+fn shift(file: &mut Vec<u8>, random: &mut Random) {
+    const KEY: &[u8] = b"\"data_offsets\":[";
+    let places: Vec<usize> =
+        (0..file.len().saturating_sub(KEY.len())).filter(|&i| file[i..].starts_with(KEY)).collect();
+    let Some(&last) = places.last() else { return };
+    let from = KEY.len() + if random.below(2) == 0 { last } else { places[random.below(places.len())] };
+    let Some(length) = file[from..].iter().position(|&b| b == b']') else { return };
+    let by = 1 + random.next() % 8;
+    let numbers = String::from_utf8_lossy(&file[from..from + length]).into_owned();
+    let moved: Option<Vec<u64>> = numbers.split(',').map(|n| n.parse::<u64>().ok()?.checked_sub(by)).collect();
+    let Some(moved) = moved else { return };
+    let mut text = moved.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    // White space keeps the header's length.
+    text.extend(std::iter::repeat_n(' ', length.saturating_sub(text.len())));
+    file.splice(from..from + length, text.bytes());
+    file.truncate(file.len().saturating_sub(by as usize));
 }
 
 /// Sets the safetensors length right again, so that the change is met behind it.

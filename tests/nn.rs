@@ -24,6 +24,14 @@ fn sample() -> DigitsNet {
     net
 }
 
+/// The shipped network with a few images: for tests where more would show no more.
+fn small_sample() -> DigitsNet {
+    let mut net = sample();
+    let (images, labels) = held_out();
+    net.set_held_out(&images[..20 * 64], &labels[..20]).unwrap();
+    net
+}
+
 fn argmax(row: &[f32]) -> i64 {
     (0..row.len()).reduce(|best, i| if row[i] > row[best] { i } else { best }).unwrap() as i64
 }
@@ -64,7 +72,7 @@ fn accuracy_with_rounded_weights_is_numpys() {
 
 #[test]
 fn a_change_of_any_tensor_reaches_the_logits_as_if_computed_afresh() {
-    let mut net = sample();
+    let mut net = small_sample();
     let original = net.logits().unwrap();
     for (name, _) in TENSORS {
         let values = goldens::sample_f32(WEIGHTS, name);
@@ -73,7 +81,7 @@ fn a_change_of_any_tensor_reaches_the_logits_as_if_computed_afresh() {
         let after = net.logits().unwrap();
         assert_ne!(after, original, "{name}");
 
-        let mut fresh = sample();
+        let mut fresh = small_sample();
         fresh.set(name, &changed).unwrap();
         assert_eq!(after, fresh.logits().unwrap(), "{name}");
 
@@ -152,7 +160,7 @@ fn held_out_images_are_checked_and_a_refusal_keeps_the_old_ones() {
 #[test]
 fn nan_weights_make_every_answer_wrong() {
     for (name, _) in TENSORS {
-        let mut net = sample();
+        let mut net = small_sample();
         let mut values = goldens::sample_f32(WEIGHTS, name);
         values.fill(f32::NAN);
         net.set(name, &values).unwrap();
@@ -164,7 +172,7 @@ fn nan_weights_make_every_answer_wrong() {
 #[test]
 fn one_nan_weight_reaches_the_logits() {
     for (name, _) in TENSORS {
-        let mut net = sample();
+        let mut net = small_sample();
         let mut values = goldens::sample_f32(WEIGHTS, name);
         values[4] = f32::NAN; // of a 3×3 kernel: the middle, which never falls on the padding
         net.set(name, &values).unwrap();
@@ -177,9 +185,9 @@ fn one_nan_weight_reaches_the_logits() {
 fn huge_and_infinite_weights_do_not_panic() {
     for value in [f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE / 2.0, -0.0] {
         for (name, shape) in TENSORS {
-            let mut net = sample();
+            let mut net = small_sample();
             net.set(name, &vec![value; shape.iter().product()]).unwrap();
-            assert!(net.accuracy().unwrap().correct <= 360);
+            assert!(net.accuracy().unwrap().total == 20);
         }
     }
 }

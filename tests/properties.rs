@@ -70,8 +70,8 @@ fn for_each_tensor(mut f: impl FnMut(&str, &[f32], &Shape)) {
         }
         let n = x.len() as u64;
         let mut dims = vec![vec![1, n], vec![n, 1]];
-        dims.extend((2..8).find(|d| n > 0 && n % d == 0).map(|d| vec![n / d, d]));
-        dims.extend((n % 12 == 0).then(|| vec![n / 12, 2, 3, 2]));
+        dims.extend((2..8).find(|d| n > 0 && n.is_multiple_of(*d)).map(|d| vec![n / d, d]));
+        dims.extend(n.is_multiple_of(12).then(|| vec![n / 12, 2, 3, 2]));
         for dims in dims {
             f(&format!("{name}, {dims:?}"), x, &Shape::new(&dims).unwrap());
         }

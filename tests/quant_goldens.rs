@@ -61,7 +61,10 @@ fn affine_is_onnx_runtimes() {
         assert_eq!(zero_points(&prepared), goldens::ints(&case["zeroPoints"]), "zero points: {title}");
         let packed = prepared.encode(x).unwrap();
         assert_eq!(prepared.codes(&packed).unwrap(), golden_codes(case), "codes: {title}");
-        let values = bits(&goldens::f32s(&case["dequantized"]));
+        // Where ONNX Runtime's value overflows f32, ours is the greatest finite one.
+        let values =
+            goldens::f32s(&case["dequantized"]).iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect::<Vec<_>>();
+        let values = bits(&values);
         assert_eq!(bits(&reconstructed(&prepared, x)), values, "values: {title}");
         assert_eq!(bits(&scheme.decode(&packed, &shape).unwrap()), values, "values from bytes: {title}");
         // The codes come last in the packed bytes.

@@ -10,7 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 /// Without it the tests would hold scalar against scalar.
 #[wasm_bindgen_test]
 fn this_build_has_vector_instructions() {
-    assert!(cfg!(target_feature = "simd128"));
+    const { assert!(cfg!(target_feature = "simd128")) };
 }
 
 const ROUNDINGS: [Rounding; 4] = [
@@ -121,7 +121,7 @@ fn comparisons_and_products_are_equal() {
     for_each_input(|name, x| {
         let mut y = x.to_vec();
         for y in &mut y {
-            if random.bits() % 4 == 0 {
+            if random.bits().is_multiple_of(4) {
                 *y = random.gaussian();
             }
         }

@@ -36,7 +36,7 @@ export default [
   },
   { files: ['**/*.js'], languageOptions: { globals: { ...globals.browser } } },
   {
-    files: ['**/engine/worker*.js', '**/engine/answers.js'],
+    files: ['**/engine/worker*.js'],
     languageOptions: {
       globals: { ...Object.fromEntries(Object.keys(globals.browser).map((k) => [k, 'off'])), ...globals.worker },
     },

@@ -4,4 +4,7 @@
 mod calls;
 mod convert;
 mod formats;
+mod nn;
 mod weights;
+
+use convert::to_js;

@@ -66,16 +66,15 @@ fn plain(e: &serde_json::Error) -> Error {
     let text = e.to_string();
     let sentence = text.rsplit_once(" at line ").map_or(text.as_str(), |(s, _)| s);
     let clipped: String = sentence.chars().take(160).collect();
-    if e.is_data() {
-        if let Some((found, expected)) = clipped
+    if e.is_data()
+        && let Some((found, expected)) = clipped
             .strip_prefix("invalid ")
             .and_then(|s| s.split_once(": "))
             .and_then(|(_, s)| s.split_once(", expected "))
-        {
-            return Error::new(Code::Malformed, "the header holds a value of the wrong kind")
-                .with_expected(expected)
-                .with_found(found);
-        }
+    {
+        return Error::new(Code::Malformed, "the header holds a value of the wrong kind")
+            .with_expected(expected)
+            .with_found(found);
     }
     Error::new(Code::Malformed, "the header is not valid JSON").with_found(clipped)
 }

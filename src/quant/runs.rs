@@ -178,7 +178,6 @@ impl Runs {
     }
 
     /// The run of each element of one period; see [`Runs::short_period`].
-    #[must_use]
     pub fn period_runs(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.channels).flat_map(|channel| std::iter::repeat_n(channel, self.inner))
     }
@@ -225,7 +224,7 @@ impl Runs {
     #[must_use]
     pub fn codes_are_dense(&self, bits: u32) -> bool {
         let (_, unit_len) = self.unit();
-        unit_len * bits as usize % 8 == 0 && self.row_len * bits as usize % 8 == 0
+        (unit_len * bits as usize).is_multiple_of(8) && (self.row_len * bits as usize).is_multiple_of(8)
     }
 
     /// Where the code of an element begins, in bits from the start of the codes.

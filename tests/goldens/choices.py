@@ -38,7 +38,8 @@ def percentile_grid(x, percent, bits, mode):
 
 
 def least_squares_grid(x, bits, mode):
-    """(grid, share, error): r = 1, 0.92, …, 0.28, then ±0.02, ±0.04, ±0.06 around the best; the larger wins ties."""
+    """(grid, share, error): r = 2^(−k/4) for k = 0 … 24, until four in a row are no better than the best so far; then the best
+    times 2^(±1/12) and 2^(±1/6), where that is at most 1; the larger wins ties."""
 
     def at(share):
         r = np.float32(share)
@@ -46,12 +47,21 @@ def least_squares_grid(x, bits, mode):
             return parameters(np.array([x[np.argmax(np.abs(x))] * r], np.float32), bits, mode)
         return grid_of_range(x.min() * r, x.max() * r, bits, mode)
 
-    def best_of(shares):
-        return min(shares, key=lambda share: (squared_error(x, *at(share), bits, mode), -share))
+    def error(share):
+        return squared_error(x, *at(share), bits, mode)
 
-    coarse = best_of([1 - 0.08 * k for k in range(10)])
-    share = best_of([coarse] + [s for k in (1, 2, 3) for s in (coarse + 0.02 * k, coarse - 0.02 * k) if s < 1])
-    return at(share), share, squared_error(x, *at(share), bits, mode)
+    coarse, in_vain = 1.0, 0
+    for k in range(1, 25):
+        share = 2 ** (-k / 4)
+        if error(share) < error(coarse):
+            coarse, in_vain = share, 0
+        else:
+            in_vain += 1
+        if in_vain == 4:
+            break
+    around = [coarse * 2 ** (i / 12) for i in (-2, -1, 0, 1, 2)]
+    share = min((s for s in around if s <= 1), key=lambda s: (error(s), -s))
+    return at(share), share, error(share)
 
 
 def kl_clip(x, bits):

@@ -1,6 +1,6 @@
 """Writes the goldens: what implementations that are not ours compute. README.md here says which and in what form.
 
-python tests/goldens/generate.py            writes tests/goldens/*.json
+python tests/goldens/generate.py            writes tests/goldens/*.jsonl
 python tests/goldens/generate.py --check    makes them in memory and compares them with the committed files
 """
 
@@ -12,15 +12,18 @@ import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Each is a module here with cases() -> [dict]; its file is <topic>.json.
+# Each is a module here with cases() -> [dict]; its file is <topic>.jsonl.
 TOPICS = ["affine", "article", "choices", "digits", "stats"]
 TOLERANCE = 1e-12  # relative, for JSON's float numbers in --check: sums in another order on another processor
 
 
 def dump(cases):
     """One case on a line, so that a difference shows as one line."""
-    rows = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
-    return f"[\n{rows}\n]\n"
+    return "".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n" for case in cases)
+
+
+def load(text):
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def same(a, b):
@@ -35,12 +38,12 @@ def same(a, b):
 
 def compare(topic, cases):
     """(passed, failed) of the topic's cases against its committed file."""
-    made = json.loads(dump(cases))
-    path = HERE / f"{topic}.json"
+    made = load(dump(cases))
+    path = HERE / f"{topic}.jsonl"
     if not path.exists():
         print(f"FAIL {topic}: {path.name} is missing")
         return 0, len(made)
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept = load(path.read_text(encoding="utf-8"))
     differ = [i for i, (a, b) in enumerate(zip(made, kept)) if not same(a, b)]
     for i in differ[:3]:
         fields = [k for k in made[i] | kept[i] if not same(made[i].get(k), kept[i].get(k))]
@@ -68,7 +71,7 @@ def main():
             passed, failed = passed + p, failed + f
         else:
             text = dump(cases)
-            (HERE / f"{topic}.json").write_text(text, encoding="utf-8")
+            (HERE / f"{topic}.jsonl").write_text(text, encoding="utf-8")
             print(f"{topic}: {len(cases)} cases, {len(text.encode()):,} bytes")
     if args.check:
         print(f"{passed} passed, {failed} failed")

@@ -15,9 +15,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nn", &["quant", "kernels"]),
     ("evaluate", &["quant", "stats", "kernels"]),
     ("picture", &["quant"]),
+    ("picture", &["quant"]),
     ("plan", &["formats", "quant", "stats"]),
     ("pipeline", &["plan", "formats", "quant", "stats", "evaluate", "decode"]),
-    ("bindings", &["kernels", "stats", "quant", "formats", "decode", "nn", "evaluate", "plan", "pipeline"]),
+    ("bindings", &["kernels", "stats", "quant", "formats", "decode", "nn", "evaluate", "picture", "plan", "pipeline"]),
 ];
 
 /// Everyone may use these.

@@ -31,6 +31,7 @@ import { Weights, floats } from './weights.js';
 
 export { init, memoryBytes } from './engine.js';
 export { FewerbitsError } from './errors.js';
+export { DigitsNet } from './digits.js';
 export { openModel } from './model.js';
 export { filesFromDataTransfer, filesFromList } from './folders.js';
 export { requests } from './sources.js';

@@ -429,13 +429,10 @@ export function isFileUrl(path) {
   return path instanceof URL ? path.protocol === 'file:' : /^file:\/\//i.test(String(path));
 }
 
-/** Through a variable, so that no bundler takes Node's modules into a page. */
+/** Node's own modules; a bundler for pages leaves them out, and no page gets here. */
 export async function nodeModules() {
   if (!isNode) throw new FewerbitsError('unsupported', 'paths can only be opened in Node');
-  const load = (/** @type {string} */ name) => import(/* @vite-ignore */ `node:${name}`);
-  return /** @type {Promise<[typeof import('node:fs/promises'), typeof import('node:path'), typeof import('node:url')]>} */ (
-    Promise.all([load('fs/promises'), load('path'), load('url')])
-  );
+  return Promise.all([import('node:fs/promises'), import('node:path'), import('node:url')]);
 }
 
 /**

@@ -13,6 +13,9 @@ const ADMITTED: std::ops::RangeInclusive<u32> = 11..=13;
 
 /// The environment's python; `Ok(Err(why))` where there is no Python to make one with.
 pub fn environment() -> Result<Result<PathBuf, String>> {
+    if find().is_none() && debian::can_install() {
+        debian::install(&[vec!["python3", "python3-venv"]]);
+    }
     let Some(python) = find() else {
         return Ok(Err(format!("no Python 3.{} to 3.{} here", ADMITTED.start(), ADMITTED.end())));
     };

@@ -9,9 +9,11 @@
 //! - **asymmetric**: the range is widened to hold 0; `scale = (hi − lo)/(2^b − 1)` in f64, `zero_point = clamp(round_half_even(
 //!   q_min − lo/scale))` with that f64 scale, then the scale is rounded to f32.
 //! - a scale below the least normal f32 becomes 1 with zero point 0.
+//! - a level that overflows f32 (an end near ±FLT_MAX, where ONNX gives ±∞) is ±FLT_MAX.
 //!
-//! After the codes are fixed, `refit` replaces each scale by the least-squares one, and `correction: mean` adds to every value of a
-//! channel (of the channel axis, else of a row) what its mean lost; 0 is then no longer exact.
+//! `refit` rounds once, replaces each scale by the least-squares one for the codes found (`Σ x·k / Σ k²`, `k = code − zero_point`), and rounds
+//! again on the new grid. `correction: mean` adds to every value of a channel (of the channel axis, else of a row) what its mean lost;
+//! 0 is then no longer exact.
 //!
 //! On the same grid stand the three ways of the article, as they are meant: `zero` (small weights fall to zero), `nonzero` (a
 //! weight that would fall on the zero point moves one code towards its own sign), `mixed` (a share of the smallest becomes zero, a

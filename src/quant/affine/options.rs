@@ -241,7 +241,7 @@ fn options(symmetric: bool) -> Vec<OptionSpec> {
         OptionSpec {
             name: "refit",
             title: "refit scales",
-            help: "After rounding, replaces each scale by the one with the least squared error for the codes found.",
+            help: "After rounding, fits each scale to the codes found by least squares, and rounds once more.",
             kind: Kind::Flag { default: false },
             when: None,
         },

@@ -2,7 +2,7 @@
 
 use super::super::runs::Runs;
 use super::options::{Affine, Treatment};
-use super::prepared::{Prepared, corrected, correction_runs};
+use super::prepared::{Prepared, corrected, correction_runs, saturate};
 use super::split::kept_count;
 use crate::error::Result;
 use crate::kernels::{self, bits};
@@ -57,6 +57,9 @@ impl Affine {
                 }
             });
         })?;
+        if scales.iter().any(|scale| !(scale * 255.0).is_finite()) {
+            saturate(&mut out);
+        }
         if self.mean_correction {
             let offsets = floats(&bytes[parts.offsets..parts.codes]);
             let channels = correction_runs(shape, self.granularity)?;

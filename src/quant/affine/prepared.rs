@@ -21,6 +21,8 @@ pub struct Prepared {
     /// What is added to the values of a channel, with mean correction.
     pub(super) offsets: Option<(Runs, Vec<f32>)>,
     pub(super) split: Option<Split>,
+    /// Whether some run has a level beyond f32.
+    overflows: bool,
     /// A scale and zero point per element of one period, where channels alternate quickly.
     each: Option<Each>,
 }
@@ -57,6 +59,7 @@ impl Affine {
             zero_points: grids.iter().map(|g| g.zero_point).collect(),
             offsets: None,
             split,
+            overflows: false,
             each: None,
             runs,
         };
@@ -65,6 +68,7 @@ impl Affine {
             prepared.refit(x);
             prepared.spread();
         }
+        prepared.overflows = (0..prepared.runs.len()).any(|run| overflows(prepared.grid(run)));
         if self.mean_correction {
             prepared.correct_means(x, shape)?;
         }
@@ -76,7 +80,7 @@ impl Affine {
         use super::options::RangeRule::{Entropy, MinMax};
         let keeps_floats = split.is_some_and(|split| split.kept > 0);
         // Min–max of narrow or asymmetric grids needs the runs' extents only: one pass, which also finds what is not finite.
-        if self.range == MinMax && !keeps_floats && !(self.symmetric && !self.narrow_range) {
+        if self.range == MinMax && !keeps_floats && (self.narrow_range || !self.symmetric) {
             let extents = run_extents(x, shape, runs)?;
             if extents.iter().all(Extent::is_finite) {
                 return Ok(extents.iter().map(|e| grid(e.min, e.max, self)).collect());
@@ -191,8 +195,8 @@ impl Prepared {
             // The change of Σ(x − s·k)²; only an improvement is taken, so rounding the scale to f32 cannot make it worse.
             let (old, new) = (f64::from(*scale), f64::from(fitted));
             let change = (new - old) * ((new + old) * k2 - 2.0 * xk);
-            let (low, high) = Grid { scale: fitted, zero_point, q_min, q_max }.step_range();
-            if fitted.is_normal() && (fitted * high.max(-low)).is_finite() && change < 0.0 {
+            let grid = Grid { scale: fitted, zero_point, q_min, q_max };
+            if fitted.is_normal() && !overflows(grid) && change < 0.0 {
                 *scale = fitted;
             }
         }
@@ -286,6 +290,9 @@ impl Prepared {
                 self.steps(x, start, out);
                 self.scale_steps(start, out);
             }
+        }
+        if self.overflows {
+            saturate(out);
         }
         self.finish(start, out);
         if self.split.is_some() {
@@ -457,9 +464,20 @@ impl Prepared {
     }
 }
 
+/// Whether the outermost level lies beyond f32.
+fn overflows(grid: Grid) -> bool {
+    let (low, high) = grid.step_range();
+    !(grid.scale * high.max(-low)).is_finite()
+}
+
+/// Turns infinities into the greatest finite values.
+pub(super) fn saturate(values: &mut [f32]) {
+    values.iter_mut().for_each(|v| *v = v.clamp(f32::MIN, f32::MAX));
+}
+
 /// A value with its channel's mean correction; the sum of finite numbers stays finite.
 pub(super) fn corrected(value: f32, offset: f32) -> f32 {
-    (value + offset).clamp(f32::MIN, f32::MAX)
+    (value.clamp(f32::MIN, f32::MAX) + offset).clamp(f32::MIN, f32::MAX)
 }
 
 /// One code towards the weight's own sign where a weight that is not zero fell on the zero point; to the other side where the

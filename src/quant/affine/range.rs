@@ -65,21 +65,12 @@ fn full_grid(extreme: f32, affine: &Affine) -> Grid {
     normal(extreme / f32::from(q_min), 0, (q_min, q_max))
 }
 
-/// A scale below the least normal f32 becomes 1 with zero point 0; one whose outermost level would overflow becomes the largest that
-/// does not.
+/// A scale below the least normal f32 becomes 1 with zero point 0.
 fn normal(scale: f32, zero_point: i8, (q_min, q_max): (i8, i8)) -> Grid {
     if scale.abs() < f32::MIN_POSITIVE || scale.is_nan() {
         return Grid { scale: 1.0, zero_point: 0, q_min, q_max };
     }
-    let grid = Grid { scale, zero_point, q_min, q_max };
-    let (low, high) = grid.step_range();
-    let steps = high.max(-low);
-    if (scale * steps).is_finite() {
-        return grid;
-    }
-    let largest = f32::MAX / steps;
-    let largest = if (largest * steps).is_finite() { largest } else { largest.next_down() };
-    Grid { scale: largest.copysign(scale), ..grid }
+    Grid { scale: scale.clamp(f32::MIN, f32::MAX), zero_point, q_min, q_max }
 }
 
 fn percentile_range(x: &[f32], percent: f64, symmetric: bool) -> (f32, f32) {
