@@ -9,7 +9,11 @@ import './views/page.js';
 
 const stored = recall('theme');
 const theme = stored === 'light' || stored === 'dark' ? stored : 'system';
-const language = firstLanguage({ search: location.search, stored: recall('language'), preferred: navigator.languages ?? [] });
+const language = firstLanguage({
+  search: location.search,
+  stored: recall('language'),
+  preferred: navigator.languages ?? [],
+});
 store.update((s) => fromHash({ ...s, language, theme }, location.hash));
 
 const client = new EngineClient(

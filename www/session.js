@@ -325,7 +325,9 @@ export class Session {
  * @param {import('./types.js').Stats} stats
  */
 function spanOf(stats) {
-  const at = (/** @type {number} */ q) => stats.quantiles.reduce((best, x) => (Math.abs(x.q - q) < Math.abs(best.q - q) ? x : best), stats.quantiles[0])?.value ?? 0;
+  const at = (/** @type {number} */ q) =>
+    stats.quantiles.reduce((best, x) => (Math.abs(x.q - q) < Math.abs(best.q - q) ? x : best), stats.quantiles[0])
+      ?.value ?? 0;
   const span = Math.max(Math.abs(at(0.005)), Math.abs(at(0.995)));
   return span > 0 && Number.isFinite(span) ? span : stats.absMax || 1;
 }

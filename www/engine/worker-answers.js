@@ -53,7 +53,8 @@ export function answersWith(engine) {
     evaluate({ sides, axis, bins, errorBins, samples, index }) {
       const at = index ?? 0;
       const [lo, hi] = axis;
-      const evaluation = (/** @type {any} */ scheme) => scheme && weights.evaluate(scheme, { bins, range: axis, errorBins, at });
+      const evaluation = (/** @type {any} */ scheme) =>
+        scheme && weights.evaluate(scheme, { bins, range: axis, errorBins, at });
       const stairs = (/** @type {any} */ scheme) =>
         scheme && weights.count > 0 ? weights.staircase(scheme, { at, lo, hi, samples }) : null;
       return { a: evaluation(sides.a), b: evaluation(sides.b), stairsA: stairs(sides.a), stairsB: stairs(sides.b) };
@@ -62,7 +63,8 @@ export function answersWith(engine) {
     pictures({ sides, kind, region, width, height }) {
       const [r0, r1, c0, c1] = region;
       const spec = { rows: [r0, r1], columns: [c0, c1], width, height };
-      const draw = (/** @type {any} */ scheme, /** @type {string} */ what) => weights.image(scheme, { kind: what, ...spec });
+      const draw = (/** @type {any} */ scheme, /** @type {string} */ what) =>
+        weights.image(scheme, { kind: what, ...spec });
       return {
         float: draw(null, 'values'),
         a: sides.a === null ? null : draw(sides.a, kind),

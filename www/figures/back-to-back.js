@@ -45,19 +45,61 @@ export class BackToBack extends Figure {
   static styles = [
     Figure.styles,
     css`
-      .handle { cursor: ew-resize; touch-action: none; }
-      .handle .grip { fill: var(--p); stroke: var(--i); stroke-width: 1.5; }
-      .handle:hover .grip, .handle[data-held] .grip { fill: var(--i); }
-      .handle .ridge { stroke: var(--i); stroke-width: 1; }
-      .handle:hover .ridge, .handle[data-held] .ridge { stroke: var(--p); }
-      .handle.fixed { cursor: default; }
-      .side { font-size: 12px; font-weight: 600; paint-order: stroke; stroke: var(--p); stroke-width: 4; stroke-linejoin: round; }
-      .side.float { fill: var(--float-text, var(--f)); }
-      .side.quantized { fill: var(--quantized-text, var(--q)); }
-      .funnel { fill: var(--l); fill-opacity: 0.3; }
-      .funnel.lit { fill: var(--i); fill-opacity: 0.5; }
-      .reference { fill: none; stroke: var(--f); stroke-width: 1; opacity: 0.85; }
-      .plot { touch-action: pan-y; }
+      .handle {
+        cursor: ew-resize;
+        touch-action: none;
+      }
+      .handle .grip {
+        fill: var(--p);
+        stroke: var(--i);
+        stroke-width: 1.5;
+      }
+      .handle:hover .grip,
+      .handle[data-held] .grip {
+        fill: var(--i);
+      }
+      .handle .ridge {
+        stroke: var(--i);
+        stroke-width: 1;
+      }
+      .handle:hover .ridge,
+      .handle[data-held] .ridge {
+        stroke: var(--p);
+      }
+      .handle.fixed {
+        cursor: default;
+      }
+      .side {
+        font-size: 12px;
+        font-weight: 600;
+        paint-order: stroke;
+        stroke: var(--p);
+        stroke-width: 4;
+        stroke-linejoin: round;
+      }
+      .side.float {
+        fill: var(--float-text, var(--f));
+      }
+      .side.quantized {
+        fill: var(--quantized-text, var(--q));
+      }
+      .funnel {
+        fill: var(--l);
+        fill-opacity: 0.3;
+      }
+      .funnel.lit {
+        fill: var(--i);
+        fill-opacity: 0.5;
+      }
+      .reference {
+        fill: none;
+        stroke: var(--f);
+        stroke-width: 1;
+        opacity: 0.85;
+      }
+      .plot {
+        touch-action: pan-y;
+      }
     `,
   ];
 
@@ -165,8 +207,8 @@ export class BackToBack extends Figure {
       ${this.#shares(upper, top, half, -1)} ${this.#shares(lower, bottom, half, 1)}
       <g clip-path="url(#inside)">
         ${this.#half(upper, this.between?.upper ?? upper.histogram.counts, top, half, -1)}
-        ${this.#half(lower, this.between?.lower ?? lower.histogram.counts, bottom, half, 1)}
-        ${this.#clipped(top, half)} ${this.#funnel(top, bottom)} ${this.#marked(top, bottom, half)}
+        ${this.#half(lower, this.between?.lower ?? lower.histogram.counts, bottom, half, 1)} ${this.#clipped(top, half)}
+        ${this.#funnel(top, bottom)} ${this.#marked(top, bottom, half)}
       </g>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${top} y2=${top}></line>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${bottom} y2=${bottom}></line>
@@ -197,10 +239,10 @@ export class BackToBack extends Figure {
     const ref = this.reference;
     const refHeight = ref ? heights(Math.max(1, largest(ref.counts)), room * 0.94, this.log) : null;
     return svg`${
-        !float && ref && refHeight
-          ? svg`<path class="reference" d=${areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, refHeight, sign)}></path>`
-          : nothing
-      }
+      !float && ref && refHeight
+        ? svg`<path class="reference" d=${areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, refHeight, sign)}></path>`
+        : nothing
+    }
       <path class=${float ? 'f-fill' : 'q-fill'} data-half=${sign < 0 ? 'upper' : 'lower'} d=${d}></path>`;
   }
 
@@ -252,7 +294,9 @@ export class BackToBack extends Figure {
       return centre < clip.low - bin / 2 || centre > clip.high + bin / 2 ? c : 0;
     });
     const d = areaPath(out, x.to(histogram.lo), x.to(histogram.hi), base, height, -1);
-    return d === '' ? nothing : svg`<path d=${d} fill="var(--p)"></path><path class="clipped" d=${d} fill="url(#hatch)"></path>`;
+    return d === ''
+      ? nothing
+      : svg`<path d=${d} fill="var(--p)"></path><path class="clipped" d=${d} fill="url(#hatch)"></path>`;
   }
 
   /** From each stretch of values to the level it falls on. @param {number} top @param {number} bottom */
@@ -380,7 +424,8 @@ export class BackToBack extends Figure {
     const least = (hi - lo) / 1000;
     const inside = Number(Math.min(hi, Math.max(lo, value)).toPrecision(5));
     const { low, high } = this.clip;
-    const next = side === 'low' ? { low: Math.min(inside, high - least), high } : { low, high: Math.max(inside, low + least) };
+    const next =
+      side === 'low' ? { low: Math.min(inside, high - least), high } : { low, high: Math.max(inside, low + least) };
     this.say('fb-range', { ...next, side, done });
   }
 

@@ -35,7 +35,13 @@ export class MatrixFigure extends Figure {
         cursor: crosshair;
         background: var(--p);
       }
-      canvas { display: block; width: 100%; height: 100%; image-rendering: pixelated; outline-offset: -3px; }
+      canvas {
+        display: block;
+        width: 100%;
+        height: 100%;
+        image-rendering: pixelated;
+        outline-offset: -3px;
+      }
       .split {
         position: absolute;
         top: 0;
@@ -73,9 +79,16 @@ export class MatrixFigure extends Figure {
         border: solid var(--i);
         border-width: 0 1px;
       }
-      .split:hover i { background: var(--i); }
-      .split:hover i::before { border-color: var(--p); }
-      .split:focus-visible i { outline: 2px solid var(--focus, var(--i)); outline-offset: 3px; }
+      .split:hover i {
+        background: var(--i);
+      }
+      .split:hover i::before {
+        border-color: var(--p);
+      }
+      .split:focus-visible i {
+        outline: 2px solid var(--focus, var(--i));
+        outline-offset: 3px;
+      }
       .mark {
         position: absolute;
         box-sizing: border-box;
@@ -93,8 +106,12 @@ export class MatrixFigure extends Figure {
         font-size: 11px;
         pointer-events: none;
       }
-      .corner.left { left: 4px; }
-      .corner.right { right: 4px; }
+      .corner.left {
+        left: 4px;
+      }
+      .corner.right {
+        right: 4px;
+      }
     `,
   ];
 
@@ -148,7 +165,9 @@ export class MatrixFigure extends Figure {
                 @pointerdown=${this.#grab}
                 @pointermove=${this.#drag}
                 @keydown=${this.#splitKeys}
-              ><i></i></div>`
+              >
+                <i></i>
+              </div>`
           : nothing
       }
     </div>`;

@@ -41,7 +41,9 @@ export class Explore extends View {
     return html`
       <header class="subject" ?data-waiting=${waiting}>
         <h2>${data.name}</h2>
-        <span class="soft num">${info ? `[${shapeText(info.shape)}] · ${info.dtype} · ${bytes(info.byteLength)}` : ''}</span>
+        <span class="soft num"
+          >${info ? `[${shapeText(info.shape)}] · ${info.dtype} · ${bytes(info.byteLength)}` : ''}</span
+        >
       </header>
       ${this.#main()}
       <div class="three">${this.#staircase()} ${this.#errors()} ${this.#matrix()}</div>
@@ -51,8 +53,16 @@ export class Explore extends View {
   /** Nothing to show yet: the figure's axis stands there, waiting. */
   #empty() {
     const { model, catalogue } = this.state;
-    const text = model && model.tensors.length === 0 ? t('empty.tensors') : catalogue.length ? t('empty.loading') : t('empty.starting');
-    return html`<div class="waiting"><span class="axis" aria-hidden="true"></span><p>${text}</p></div>`;
+    const text =
+      model && model.tensors.length === 0
+        ? t('empty.tensors')
+        : catalogue.length
+          ? t('empty.loading')
+          : t('empty.starting');
+    return html`<div class="waiting">
+      <span class="axis" aria-hidden="true"></span>
+      <p>${text}</p>
+    </div>`;
   }
 
   /** @param {import('../types.js').Side} side */
@@ -80,9 +90,21 @@ export class Explore extends View {
     const upper =
       sides.a === null
         ? { kind: 'float', histogram: float, label: t('float') }
-        : { kind: 'quantized', histogram: result?.a?.histogram ?? none, label: `A · ${this.#sideTitle('a')}`, levels: result?.a?.levels, runs: result?.a?.runs };
+        : {
+            kind: 'quantized',
+            histogram: result?.a?.histogram ?? none,
+            label: `A · ${this.#sideTitle('a')}`,
+            levels: result?.a?.levels,
+            runs: result?.a?.runs,
+          };
     /** @type {import('../figures/back-to-back.js').Half} */
-    const lower = { kind: 'quantized', histogram: result?.b.histogram ?? none, label: `B · ${this.#sideTitle('b')}`, levels: result?.b.levels, runs: result?.b.runs };
+    const lower = {
+      kind: 'quantized',
+      histogram: result?.b.histogram ?? none,
+      label: `B · ${this.#sideTitle('b')}`,
+      levels: result?.b.levels,
+      runs: result?.b.runs,
+    };
     const movable = change.hasRange(catalogue, sides.b);
     const range = change.rangeOf(this.state, 'b');
     const clip = range && { ...range, movable, lowLabel: t('clip.low'), highLabel: t('clip.high') };
@@ -91,11 +113,29 @@ export class Explore extends View {
         <figcaption>${t('figure.main', { a: this.#sideTitle('a'), b: this.#sideTitle('b') })}</figcaption>
         <span class="tools">
           <span class="segmented" role="group" aria-label=${t('counts')}>
-            <button aria-pressed=${!view.log} @click=${() => store.update((s) => change.setView(s, { log: false }))}>${t('linear')}</button>
-            <button aria-pressed=${view.log} @click=${() => store.update((s) => change.setView(s, { log: true }))}>${t('log')}</button>
+            <button aria-pressed=${!view.log} @click=${() => store.update((s) => change.setView(s, { log: false }))}>
+              ${t('linear')}
+            </button>
+            <button aria-pressed=${view.log} @click=${() => store.update((s) => change.setView(s, { log: true }))}>
+              ${t('log')}
+            </button>
           </span>
-          <button class="plain icon" aria-label=${t('zoom.in')} title=${t('zoom.in')} @click=${() => this.#zoomAxis(0.6)}>+</button>
-          <button class="plain icon" aria-label=${t('zoom.out')} title=${t('zoom.out')} @click=${() => this.#zoomAxis(1 / 0.6)}>−</button>
+          <button
+            class="plain icon"
+            aria-label=${t('zoom.in')}
+            title=${t('zoom.in')}
+            @click=${() => this.#zoomAxis(0.6)}
+          >
+            +
+          </button>
+          <button
+            class="plain icon"
+            aria-label=${t('zoom.out')}
+            title=${t('zoom.out')}
+            @click=${() => this.#zoomAxis(1 / 0.6)}
+          >
+            −
+          </button>
           <button class="plain" ?disabled=${!view.axis} @click=${() => this.#zoomAxis(null)}>${t('zoom.all')}</button>
           ${this.#exports('fb-back-to-back', 'distribution')}
         </span>
@@ -148,7 +188,10 @@ export class Explore extends View {
     const { result, data } = this.state;
     const weight = this.#mark();
     return html`<figure>
-      <div class="bar"><figcaption>${t('figure.staircase')}</figcaption><span class="tools">${this.#exports('fb-staircase', 'staircase')}</span></div>
+      <div class="bar">
+        <figcaption>${t('figure.staircase')}</figcaption>
+        <span class="tools">${this.#exports('fb-staircase', 'staircase')}</span>
+      </div>
       <fb-staircase
         .label=${t('figure.staircase.text', { name: data?.name ?? '', b: this.#sideTitle('b') })}
         .stairs=${result?.stairsB ?? null}
@@ -166,7 +209,10 @@ export class Explore extends View {
     const { result, view, data } = this.state;
     const weight = this.#mark();
     return html`<figure>
-      <div class="bar"><figcaption>${t('figure.error')}</figcaption><span class="tools">${this.#exports('fb-error-histogram', 'error')}</span></div>
+      <div class="bar">
+        <figcaption>${t('figure.error')}</figcaption>
+        <span class="tools">${this.#exports('fb-error-histogram', 'error')}</span>
+      </div>
       <fb-error-histogram
         .label=${t('figure.error.text', { name: data?.name ?? '', rmse: result ? number(result.b.metrics.rmse) : '' })}
         .histogram=${result?.b.error ?? null}
@@ -190,8 +236,18 @@ export class Explore extends View {
         <figcaption>${t('figure.matrix')}</figcaption>
         <span class="tools">
           <span class="segmented" role="group" aria-label=${t('matrix.kind')}>
-            <button aria-pressed=${view.matrix === 'values'} @click=${() => store.update((s) => change.setView(s, { matrix: 'values' }))}>${t('matrix.values')}</button>
-            <button aria-pressed=${view.matrix === 'error'} @click=${() => store.update((s) => change.setView(s, { matrix: 'error' }))}>${t('matrix.error')}</button>
+            <button
+              aria-pressed=${view.matrix === 'values'}
+              @click=${() => store.update((s) => change.setView(s, { matrix: 'values' }))}
+            >
+              ${t('matrix.values')}
+            </button>
+            <button
+              aria-pressed=${view.matrix === 'error'}
+              @click=${() => store.update((s) => change.setView(s, { matrix: 'error' }))}
+            >
+              ${t('matrix.error')}
+            </button>
           </span>
           ${this.#exports('fb-matrix', 'matrix')}
         </span>
@@ -213,9 +269,27 @@ export class Explore extends View {
         @fb-region=${(/** @type {CustomEvent} */ e) => store.update((s) => change.setView(s, { region: e.detail.region }))}
       ></fb-matrix>
       <p class="note soft">
-        <button class="plain icon" aria-label=${t('matrix.closer')} title=${t('matrix.closer')} @click=${() => this.#zoomMatrix(0.5)}>+</button>
-        <button class="plain icon" aria-label=${t('matrix.further')} title=${t('matrix.further')} ?disabled=${!view.region} @click=${() => this.#zoomMatrix(2)}>−</button>
-        <span class="num">${region[1] - region[0]} × ${region[3] - region[2]} · ${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span>
+        <button
+          class="plain icon"
+          aria-label=${t('matrix.closer')}
+          title=${t('matrix.closer')}
+          @click=${() => this.#zoomMatrix(0.5)}
+        >
+          +
+        </button>
+        <button
+          class="plain icon"
+          aria-label=${t('matrix.further')}
+          title=${t('matrix.further')}
+          ?disabled=${!view.region}
+          @click=${() => this.#zoomMatrix(2)}
+        >
+          −
+        </button>
+        <span class="num"
+          >${region[1] - region[0]} × ${region[3] - region[2]} ·
+          ${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span
+        >
       </p>
     </figure>`;
   }
@@ -231,8 +305,20 @@ export class Explore extends View {
    */
   #exports(tag, what) {
     return html`<span class="exports">
-      <button class="plain" @click=${() => this.#export(tag, what, 'svg')} aria-label=${t('export.svg', { what: t(`figure.${what}.short`) })}>SVG</button>
-      <button class="plain" @click=${() => this.#export(tag, what, 'png')} aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}>PNG</button>
+      <button
+        class="plain"
+        @click=${() => this.#export(tag, what, 'svg')}
+        aria-label=${t('export.svg', { what: t(`figure.${what}.short`) })}
+      >
+        SVG
+      </button>
+      <button
+        class="plain"
+        @click=${() => this.#export(tag, what, 'png')}
+        aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}
+      >
+        PNG
+      </button>
     </span>`;
   }
 
@@ -281,7 +367,8 @@ export class Explore extends View {
   };
 
   /** @param {CustomEvent} event */
-  #point = ({ detail }) => store.update((s) => change.point(s, detail.value === null ? null : nearest(s, detail.value)));
+  #point = ({ detail }) =>
+    store.update((s) => change.point(s, detail.value === null ? null : nearest(s, detail.value)));
 
   /** @param {CustomEvent} event */
   #pick = ({ detail }) => store.update((s) => change.select(s, nearest(s, detail.value)));
