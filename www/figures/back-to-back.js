@@ -233,17 +233,22 @@ export class BackToBack extends Figure {
     const x0 = x.to(lo);
     const x1 = x.to(hi);
     const float = half.kind === 'float';
-    const d = float
-      ? areaPath(counts, x0, x1, base, height, sign)
-      : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half));
-    const ref = this.reference;
-    const refHeight = ref ? heights(Math.max(1, largest(ref.counts)), room * 0.94, this.log) : null;
-    return svg`${
-      !float && ref && refHeight
-        ? svg`<path class="reference" d=${areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, refHeight, sign)}></path>`
-        : nothing
-    }
-      <path class=${float ? 'f-fill' : 'q-fill'} data-half=${sign < 0 ? 'upper' : 'lower'} d=${d}></path>`;
+    const name = sign < 0 ? 'upper' : 'lower';
+    const space = [this.width, this.height, this.log, ...this.axis];
+    const d = this.keeper.keep(name, [counts, half, ...space], () =>
+      float
+        ? areaPath(counts, x0, x1, base, height, sign)
+        : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half)),
+    );
+    const ref = float ? null : this.reference;
+    const outline =
+      ref &&
+      this.keeper.keep(`${name} outline`, [ref, ...space], () => {
+        const tall = heights(Math.max(1, largest(ref.counts)), room * 0.94, this.log);
+        return areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, tall, sign);
+      });
+    return svg`${outline ? svg`<path class="reference" d=${outline}></path>` : nothing}
+      <path class=${float ? 'f-fill' : 'q-fill'} data-half=${name} d=${d}></path>`;
   }
 
   /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. */
@@ -284,6 +289,20 @@ export class BackToBack extends Figure {
   #clipped(base, room) {
     const { clip, upper } = this;
     if (!clip || upper?.kind !== 'float') return nothing;
+    const from = [upper, clip.low, clip.high, this.width, this.height, this.log, ...this.axis];
+    const d = this.keeper.keep('clipped', from, () => this.#clippedPath(clip, upper, base, room));
+    return d === ''
+      ? nothing
+      : svg`<path d=${d} fill="var(--p)"></path><path class="clipped" d=${d} fill="url(#hatch)"></path>`;
+  }
+
+  /**
+   * @param {Clip} clip
+   * @param {Half} upper
+   * @param {number} base
+   * @param {number} room
+   */
+  #clippedPath(clip, upper, base, room) {
     const x = this.#scale();
     const { histogram } = upper;
     const height = heights(Math.max(1, largest(histogram.counts)), room * 0.94, this.log);
@@ -293,10 +312,7 @@ export class BackToBack extends Figure {
       const centre = histogram.lo + (i + 0.5) * bin;
       return centre < clip.low - bin / 2 || centre > clip.high + bin / 2 ? c : 0;
     });
-    const d = areaPath(out, x.to(histogram.lo), x.to(histogram.hi), base, height, -1);
-    return d === ''
-      ? nothing
-      : svg`<path d=${d} fill="var(--p)"></path><path class="clipped" d=${d} fill="url(#hatch)"></path>`;
+    return areaPath(out, x.to(histogram.lo), x.to(histogram.hi), base, height, -1);
   }
 
   /** From each stretch of values to the level it falls on. @param {number} top @param {number} bottom */
@@ -304,7 +320,7 @@ export class BackToBack extends Figure {
     const { stairs, levels, mark } = this;
     const x = this.#scale();
     if (!stairs || stairs.x.length < 2) return nothing;
-    const falls = catchments(stairs.x, stairs.y);
+    const falls = this.keeper.keep('falls', [stairs], () => catchments(stairs.x, stairs.y));
     const [lo, hi] = this.axis;
     if (falls.length > 300) {
       const every = Math.max(1, Math.ceil((levels?.length ?? 0) / (this.width / 3)));

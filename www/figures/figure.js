@@ -1,4 +1,5 @@
 import { LitElement, css } from 'lit';
+import { Keeper } from '../keep.js';
 
 /**
  * What every figure shares: its width follows its box, text for those who cannot see it, and colours by role. A figure
@@ -128,6 +129,8 @@ export class Figure extends LitElement {
     super();
     this.label = '';
     this.width = 0;
+    /** Paths that were computed once and still hold. */
+    this.keeper = new Keeper();
     /** @type {ResizeObserver | null} */
     this.observer = null;
   }

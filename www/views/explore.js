@@ -12,6 +12,9 @@ import '../figures/matrix.js';
 
 /** @typedef {import('../types.js').State} State */
 
+/** @type {[number, number]} */
+const UNIT = [-1, 1];
+
 /** The figures of the chosen tensor. */
 export class Explore extends View {
   /** @param {State} state */
@@ -65,9 +68,12 @@ export class Explore extends View {
     </div>`;
   }
 
-  /** @param {import('../types.js').Side} side */
-  #sideTitle(side) {
-    const scheme = this.state.sides[side];
+  /**
+   * @param {import('../types.js').Side} side
+   * @param {import('../types.js').Sides} [sides]
+   */
+  #sideTitle(side, sides = this.state.sides) {
+    const scheme = sides[side];
     const info = this.state.catalogue.find((s) => s.id === scheme?.id);
     return scheme === null ? t('float') : info ? schemeTitle(info) : (scheme?.id ?? '');
   }
@@ -84,30 +90,21 @@ export class Explore extends View {
     if (!data) return nothing;
     const axis = result?.axis ?? change.axisOf(this.state);
     const float = result?.b.reference ?? data.stats.histogram;
-    const none = { ...float, counts: new Float64Array(float.counts.length), below: 0, above: 0 };
     const weight = this.#mark();
-    /** @type {import('../figures/back-to-back.js').Half} */
-    const upper =
-      sides.a === null
-        ? { kind: 'float', histogram: float, label: t('float') }
-        : {
-            kind: 'quantized',
-            histogram: result?.a?.histogram ?? none,
-            label: `A · ${this.#sideTitle('a')}`,
-            levels: result?.a?.levels,
-            runs: result?.a?.runs,
-          };
-    /** @type {import('../figures/back-to-back.js').Half} */
-    const lower = {
-      kind: 'quantized',
-      histogram: result?.b.histogram ?? none,
-      label: `B · ${this.#sideTitle('b')}`,
-      levels: result?.b.levels,
-      runs: result?.b.runs,
-    };
+    const shown = result?.sides ?? sides;
+    const { language } = this.state;
+    const upper = this.#half('a', shown, float);
+    const lower = this.#half('b', shown, float);
     const movable = change.hasRange(catalogue, sides.b);
     const range = change.rangeOf(this.state, 'b');
-    const clip = range && { ...range, movable, lowLabel: t('clip.low'), highLabel: t('clip.high') };
+    const clip =
+      range &&
+      this.keeper.keep('clip', [range.low, range.high, movable, language], () => ({
+        ...range,
+        movable,
+        lowLabel: t('clip.low'),
+        highLabel: t('clip.high'),
+      }));
     return html`<figure class="main-figure">
       <div class="bar">
         <figcaption>${t('figure.main', { a: this.#sideTitle('a'), b: this.#sideTitle('b') })}</figcaption>
@@ -151,7 +148,7 @@ export class Explore extends View {
         .axis=${axis}
         .log=${view.log}
         .moving=${result?.continuous ?? true}
-        .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
+        .mark=${this.#place(weight)}
         .height=${this.narrow.matches ? 270 : 380}
         @fb-range=${this.#range}
         @fb-point=${this.#point}
@@ -160,6 +157,38 @@ export class Explore extends View {
       ></fb-back-to-back>
       <p class="note soft">${this.#levelsNote()}</p>
     </figure>`;
+  }
+
+  /**
+   * One half of the main figure.
+   * @param {import('../types.js').Side} side
+   * @param {import('../types.js').Sides} shown the schemes that the result is of
+   * @param {import('../types.js').Histogram} float
+   * @returns {import('../figures/back-to-back.js').Half}
+   */
+  #half(side, shown, float) {
+    const { result, language, catalogue } = this.state;
+    const evaluation = result?.[side];
+    if (shown[side] === null) {
+      return this.keeper.keep(side, [float, language], () => ({ kind: 'float', histogram: float, label: t('float') }));
+    }
+    return this.keeper.keep(side, [float, evaluation, language, catalogue], () => ({
+      kind: 'quantized',
+      histogram: evaluation?.histogram ?? {
+        ...float,
+        counts: new Float64Array(float.counts.length),
+        below: 0,
+        above: 0,
+      },
+      label: `${side.toUpperCase()} · ${this.#sideTitle(side, shown)}`,
+      levels: evaluation?.levels,
+      runs: evaluation?.runs,
+    }));
+  }
+
+  /** Where the marked weight goes in and comes out. @param {import('../types.js').Weight | null} weight */
+  #place(weight) {
+    return weight && this.keeper.keep('mark', [weight], () => ({ value: weight.b.value, back: weight.b.back }));
   }
 
   /** @param {any} upper @param {any} lower */
@@ -196,9 +225,9 @@ export class Explore extends View {
         .label=${t('figure.staircase.text', { name: data?.name ?? '', b: this.#sideTitle('b') })}
         .stairs=${result?.stairsB ?? null}
         .other=${result?.stairsA ?? null}
-        .axis=${result?.axis ?? [-1, 1]}
-        .titles=${{ input: t('input'), output: t('output') }}
-        .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
+        .axis=${result?.axis ?? UNIT}
+        .titles=${this.keeper.keep('stairs', [this.state.language], () => ({ input: t('input'), output: t('output') }))}
+        .mark=${this.#place(weight)}
         @fb-point=${this.#point}
         @fb-pick=${this.#pick}
       ></fb-staircase>
@@ -258,10 +287,18 @@ export class Explore extends View {
         .split=${view.split}
         .span=${pictures?.span ?? 1}
         .errorSpan=${worst || 1}
-        .size=${[rows, columns]}
-        .theme=${theme}
-        .titles=${{ left: `A · ${this.#sideTitle('a')}`, right: `B · ${this.#sideTitle('b')}`, split: t('matrix.split') }}
-        .mark=${weight ? { row: weight.b.row, column: weight.b.column } : null}
+        .size=${data?.matrix ?? UNIT}
+        .theme=${theme === 'system' ? (this.dark.matches ? 'dark' : 'light') : theme}
+        .titles=${this.keeper.keep(
+          'sides',
+          [result?.sides ?? this.state.sides, this.state.language, this.state.catalogue],
+          () => ({
+            left: `A · ${this.#sideTitle('a', result?.sides)}`,
+            right: `B · ${this.#sideTitle('b', result?.sides)}`,
+            split: t('matrix.split'),
+          }),
+        )}
+        .mark=${weight && this.keeper.keep('cell', [weight], () => ({ row: weight.b.row, column: weight.b.column }))}
         @fb-cell=${this.#cell}
         @fb-pick-cell=${this.#pickCell}
         @fb-step=${this.#step}
