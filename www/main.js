@@ -9,7 +9,11 @@ import './views/page.js';
 
 const stored = recall('theme');
 const theme = stored === 'light' || stored === 'dark' ? stored : 'system';
-const language = firstLanguage({ search: location.search, stored: recall('language'), preferred: navigator.languages ?? [] });
+const language = firstLanguage({
+  search: location.search,
+  stored: recall('language'),
+  preferred: navigator.languages ?? [],
+});
 store.update((s) => fromHash({ ...s, language, theme }, location.hash));
 
 const client = new EngineClient(
@@ -29,7 +33,8 @@ function dress(state) {
 
 let last = store.state;
 let written = false;
-let lastPush = 0;
+let lastPush = -Infinity;
+let lastWrite = -Infinity;
 let timer = 0;
 /** The state that the address shall show next. @type {import('./types.js').State | null} */
 let pending = null;
@@ -44,6 +49,7 @@ function writeHash() {
   const choice = written && historyKey(hash) !== historyKey(location.hash);
   written = true;
   if (hash === location.hash) return;
+  lastWrite = performance.now();
   if (choice && performance.now() - lastPush > 600) {
     lastPush = performance.now();
     history.pushState(null, '', hash);
@@ -61,7 +67,8 @@ function historyKey(hash) {
 /** @param {import('./types.js').State} state */
 function schedule(state) {
   const turn = pending && (pending.tensor !== state.tensor || pending.sides !== state.sides);
-  if (turn && !state.continuous) writeHash();
+  // WebKit allows a hundred changes of the address in ten seconds.
+  if (turn && !state.continuous && performance.now() - lastWrite > 250) writeHash();
   pending = state;
   clearTimeout(timer);
   timer = window.setTimeout(writeHash, 120);
@@ -75,6 +82,7 @@ store.subscribe((state) => {
   schedule(state);
 });
 
+window.addEventListener('popstate', () => (pending = null));
 window.addEventListener('hashchange', () => {
   pending = null;
   store.update((s) => settle(fromHash(s, location.hash)));

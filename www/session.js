@@ -11,6 +11,8 @@ import { codedError } from './engine/client.js';
 const BINS = 512;
 const ERROR_BINS = 160;
 const SAMPLES = 2048;
+/** Pixels of the matrix, at most: more than this the figure does not show. */
+const PICTURE = [256, 192];
 /** Work that takes longer than this is shown, with a way out. */
 const PATIENCE = 400;
 
@@ -22,7 +24,10 @@ export class Session {
   constructor(store, client) {
     this.store = store;
     this.client = client;
-    this.asked = { tensor: '', evaluate: '', pictures: '', weight: '', file: '' };
+    this.asked = { tensor: '', file: '' };
+    /** Keys of the parts computed last. @type {{[part: string]: string}} */
+    this.shown = {};
+    this.showing = false;
     this.epoch = 0;
     this.models = 0;
     /** @type {AbortController | null} */
@@ -32,7 +37,6 @@ export class Session {
     /** @type {string[]} */
     this.sparkQueue = [];
     this.sparking = false;
-    this.pictureSize = [256, 192];
     client.onNotice = (notice, detail) => {
       if (notice !== 'requests' || detail.length === this.store.state.requests.length) return;
       store.update((s) => ({ ...s, requests: detail }));
@@ -84,7 +88,8 @@ export class Session {
           },
         },
       );
-      this.asked = { tensor: '', evaluate: '', pictures: '', weight: '', file: '' };
+      this.asked = { tensor: '', file: '' };
+      this.shown = {};
       this.sparkQueue = [];
       const opened = { ...model, id: ++this.models, sample: sample !== undefined, url: url ?? null };
       this.store.update((s) => change.modelOpened(s, opened));
@@ -110,7 +115,8 @@ export class Session {
   /** Long work on a setting: the worker is ended and the last setting that worked comes back. */
   cancelComputing() {
     this.client.stop();
-    this.asked = { ...this.asked, evaluate: '', pictures: '', weight: '', file: '' };
+    this.asked.file = '';
+    this.shown = {};
     this.store.update((s) => ({ ...s, computing: null, sides: s.result?.sides ?? s.sides }));
   }
 
@@ -120,9 +126,7 @@ export class Session {
     if (state.tensor !== null && state.tensor !== state.data?.name) this.#load(state, state.tensor);
     else if (this.loading && state.tensor === state.data?.name) this.loading.abort();
     if (!state.data) return;
-    this.#evaluate(state);
-    this.#pictures(state);
-    this.#weight(state);
+    this.#show();
     this.#file(state);
   }
 
@@ -181,83 +185,74 @@ export class Session {
     }
   }
 
-  /** @param {State} state */
-  async #evaluate(state) {
-    const { sides, data, selected } = state;
-    if (!data || state.catalogue.length === 0) return;
-    const axis = change.axisOf(state);
-    const key = JSON.stringify([data.epoch, sides, axis, selected]);
-    if (key === this.asked.evaluate) return;
-    this.asked.evaluate = key;
-    const timer = setTimeout(() => this.store.update((s) => ({ ...s, computing: performance.now() })), PATIENCE);
-    const started = performance.now();
+  /**
+   * What the figures need and do not have: computed in one crossing, so that all of them change together. One at a
+   * time; what the state asks for by then is looked at afresh after each, so nothing queues up during a drag.
+   */
+  async #show() {
+    if (this.showing) return;
+    this.showing = true;
     try {
-      const answer = await this.client.call(
-        'evaluate',
-        { sides, axis, bins: BINS, errorBins: ERROR_BINS, samples: SAMPLES, index: selected },
-        { lane: 'evaluate' },
-      );
+      for (let wanted = this.#wanted(); wanted !== null; wanted = this.#wanted()) await this.#showOnce(wanted);
+    } finally {
+      this.showing = false;
+    }
+  }
+
+  /** The parts of the picture whose key is not the one that was computed last; null where none is wanted. */
+  #wanted() {
+    const state = this.store.state;
+    const { sides, data, view, selected } = state;
+    if (!data || state.catalogue.length === 0 || state.fatal) return null;
+    const axis = change.axisOf(state);
+    const region = change.regionOf(state);
+    const width = Math.min(PICTURE[0], Math.max(1, (region[3] - region[2]) * 8));
+    const height = Math.min(PICTURE[1], Math.max(1, (region[1] - region[0]) * 8));
+    const index = state.hover ?? selected;
+    const parts = {
+      figures: { axis, bins: BINS, errorBins: ERROR_BINS, samples: SAMPLES, index: selected },
+      pictures: { kind: view.matrix, region, width, height },
+      weight: { index },
+    };
+    /** @type {{[part: string]: any}} */
+    const missing = {};
+    for (const [part, spec] of Object.entries(parts)) {
+      const key = JSON.stringify([data.epoch, sides, spec]);
+      if (key === this.shown[part]) continue;
+      this.shown[part] = key;
+      missing[part] = spec;
+    }
+    if (Object.keys(missing).length === 0) return null;
+    return { parts: missing, sides, epoch: data.epoch, name: data.name, continuous: state.continuous };
+  }
+
+  /** @param {{parts: {[part: string]: any}, sides: import('./types.js').Sides, epoch: number, name: string, continuous: boolean}} wanted */
+  async #showOnce({ parts, sides, epoch, name, continuous }) {
+    const started = performance.now();
+    const timer = setTimeout(() => this.store.update((s) => ({ ...s, computing: started })), PATIENCE);
+    try {
+      const answer = await this.client.call('show', { sides, ...parts });
       const ms = performance.now() - started;
-      this.store.update((s) =>
-        s.data?.epoch === data.epoch
-          ? {
-              ...s,
-              result: { ...answer, sides, axis, epoch: data.epoch, continuous: state.continuous, ms },
-              problem: s.problem?.what === 'scheme' ? null : s.problem,
-              // A first look has a weight to follow: the one that this scheme hits hardest.
-              selected: s.result === null && s.selected === null ? (answer.b.metrics.maxAbsIndex ?? null) : s.selected,
-            }
-          : s,
-      );
+      this.store.update((s) => {
+        if (s.data?.epoch !== epoch) return s;
+        const next = { ...s };
+        if (answer.figures) {
+          next.result = { ...answer.figures, sides, axis: parts.figures.axis, epoch, continuous, ms };
+          if (s.problem?.what === 'scheme') next.problem = null;
+          // A first look has a weight to follow: the one that this scheme hits hardest.
+          if (s.result === null && s.selected === null) next.selected = answer.figures.b.metrics.maxAbsIndex ?? null;
+        }
+        if (answer.pictures) {
+          next.pictures = { ...answer.pictures, ...parts.pictures, sides, span: spanOf(s.data.stats), epoch };
+        }
+        if (parts.weight) next.weight = answer.weight && { ...answer.weight, index: parts.weight.index, epoch };
+        return next;
+      });
     } catch (error) {
-      this.#refuse(error, 'scheme', undefined, data.name);
+      if (this.store.state.data?.epoch === epoch) this.#refuse(error, 'scheme', undefined, name);
     } finally {
       clearTimeout(timer);
-      if (key === this.asked.evaluate) this.store.update((s) => (s.computing === null ? s : { ...s, computing: null }));
-    }
-  }
-
-  /** @param {State} state */
-  async #pictures(state) {
-    const { sides, data, view } = state;
-    if (!data || state.catalogue.length === 0) return;
-    const region = change.regionOf(state);
-    const width = Math.min(this.pictureSize[0], (region[3] - region[2]) * 8);
-    const height = Math.min(this.pictureSize[1], (region[1] - region[0]) * 8);
-    const key = JSON.stringify([data.epoch, sides, view.matrix, region, width, height]);
-    if (key === this.asked.pictures || width < 1 || height < 1) return;
-    this.asked.pictures = key;
-    try {
-      const spec = { sides, kind: view.matrix, region, width, height };
-      const answer = await this.client.call('pictures', spec, { lane: 'pictures' });
-      this.store.update((s) =>
-        s.data?.epoch === data.epoch
-          ? { ...s, pictures: { ...answer, ...spec, span: spanOf(data.stats), epoch: data.epoch } }
-          : s,
-      );
-    } catch (error) {
-      this.#refuse(error, 'scheme', undefined, data.name);
-    }
-  }
-
-  /** @param {State} state */
-  async #weight(state) {
-    const { sides, data } = state;
-    const index = state.hover ?? state.selected;
-    if (!data || state.catalogue.length === 0) return;
-    const key = JSON.stringify([data.epoch, sides, index]);
-    if (key === this.asked.weight) return;
-    this.asked.weight = key;
-    if (index === null) return this.store.update((s) => (s.weight ? { ...s, weight: null } : s));
-    try {
-      const answer = await this.client.call('weight', { sides, index }, { lane: 'weight' });
-      this.store.update((s) =>
-        s.data?.epoch === data.epoch && (s.hover ?? s.selected) !== null
-          ? { ...s, weight: { ...answer, index, epoch: data.epoch } }
-          : s,
-      );
-    } catch (error) {
-      this.#refuse(error, 'scheme', undefined, data.name);
+      this.store.update((s) => (s.computing === null ? s : { ...s, computing: null }));
     }
   }
 
@@ -325,7 +320,9 @@ export class Session {
  * @param {import('./types.js').Stats} stats
  */
 function spanOf(stats) {
-  const at = (/** @type {number} */ q) => stats.quantiles.reduce((best, x) => (Math.abs(x.q - q) < Math.abs(best.q - q) ? x : best), stats.quantiles[0])?.value ?? 0;
+  const at = (/** @type {number} */ q) =>
+    stats.quantiles.reduce((best, x) => (Math.abs(x.q - q) < Math.abs(best.q - q) ? x : best), stats.quantiles[0])
+      ?.value ?? 0;
   const span = Math.max(Math.abs(at(0.005)), Math.abs(at(0.995)));
   return span > 0 && Number.isFinite(span) ? span : stats.absMax || 1;
 }

@@ -98,6 +98,7 @@ export function chooseTensor(state, name) {
   return {
     ...state,
     tensor: name,
+    continuous: false,
     problem: state.problem?.what === 'open' ? state.problem : null,
     selected: null,
     hover: null,
@@ -203,7 +204,13 @@ export function rangeOf(state, side) {
  */
 export function isSymmetric(state, side) {
   const scheme = state.sides[side];
-  return optionValue(state.catalogue.find((s) => s.id === scheme?.id), scheme, 'symmetric') === true;
+  return (
+    optionValue(
+      state.catalogue.find((s) => s.id === scheme?.id),
+      scheme,
+      'symmetric',
+    ) === true
+  );
 }
 
 /**

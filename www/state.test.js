@@ -18,7 +18,12 @@ const catalogue = [
       { name: 'rangeHigh', kind: 'number', default: 1, when: { range: ['manual'] } },
     ],
   },
-  { id: 'other', family: 'other', bits: null, options: [{ name: 'ratio', kind: 'number', default: 0, min: 0, max: 1 }] },
+  {
+    id: 'other',
+    family: 'other',
+    bits: null,
+    options: [{ name: 'ratio', kind: 'number', default: 0, min: 0, max: 1 }],
+  },
 ];
 const tensors = [
   { name: 'b', dtype: 'F32', shape: [4], byteLength: 16, count: 4, row: [1, 4], readable: true },
@@ -34,7 +39,10 @@ test('a scheme keeps only options that it knows, that differ and that have a say
     granularity: 'group',
     groupSize: 1024,
   });
-  assert.deepEqual(change.tidy(catalogue, { id: 'int8', granularity: 'nonsense', symmetric: /** @type {any} */ ('yes') }), { id: 'int8' });
+  assert.deepEqual(
+    change.tidy(catalogue, { id: 'int8', granularity: 'nonsense', symmetric: /** @type {any} */ ('yes') }),
+    { id: 'int8' },
+  );
   assert.equal(change.tidy(catalogue, { id: 'nobody' }), null);
 });
 
@@ -66,15 +74,36 @@ test('a state that does not change is the same object', () => {
 
 test('the list is filtered by words over name, type and shape, and sorted with numbers as numbers', () => {
   const list = { query: '', sort: 'name', descending: false, dtype: '' };
-  assert.deepEqual(change.listed(tensors, list).map((t) => t.name), ['b', 'layer.9.w', 'layer.10.w']);
-  assert.deepEqual(change.listed(tensors, { ...list, descending: true }).map((t) => t.name), ['layer.10.w', 'layer.9.w', 'b']);
-  assert.deepEqual(change.listed(tensors, { ...list, query: 'layer f16' }).map((t) => t.name), ['layer.10.w']);
-  assert.deepEqual(change.listed(tensors, { ...list, query: '2x2' }).map((t) => t.name), ['layer.9.w']);
-  assert.deepEqual(change.listed(tensors, { ...list, dtype: 'F32', sort: 'order' }).map((t) => t.name), ['b', 'layer.9.w']);
+  assert.deepEqual(
+    change.listed(tensors, list).map((t) => t.name),
+    ['b', 'layer.9.w', 'layer.10.w'],
+  );
+  assert.deepEqual(
+    change.listed(tensors, { ...list, descending: true }).map((t) => t.name),
+    ['layer.10.w', 'layer.9.w', 'b'],
+  );
+  assert.deepEqual(
+    change.listed(tensors, { ...list, query: 'layer f16' }).map((t) => t.name),
+    ['layer.10.w'],
+  );
+  assert.deepEqual(
+    change.listed(tensors, { ...list, query: '2x2' }).map((t) => t.name),
+    ['layer.9.w'],
+  );
+  assert.deepEqual(
+    change.listed(tensors, { ...list, dtype: 'F32', sort: 'order' }).map((t) => t.name),
+    ['b', 'layer.9.w'],
+  );
 });
 
 test('a new model is shown at its largest matrix, with nothing left of the one before', () => {
-  const before = { ...start(), model: /** @type {any} */ ({ id: 1, tensors }), tensor: 'gone', selected: 7, problem: /** @type {any} */ ({}) };
+  const before = {
+    ...start(),
+    model: /** @type {any} */ ({ id: 1, tensors }),
+    tensor: 'gone',
+    selected: 7,
+    problem: /** @type {any} */ ({}),
+  };
   const state = change.modelOpened(before, /** @type {any} */ ({ id: 2, tensors }));
   assert.equal(state.tensor, 'layer.10.w');
   assert.equal(state.selected, null);
@@ -88,7 +117,8 @@ test('the first model keeps what the address asked for', () => {
 });
 
 test('the natural axis is symmetric where the weights nearly are', () => {
-  const stats = (/** @type {number} */ min, /** @type {number} */ max) => change.naturalAxis(/** @type {any} */ ({ min, max }));
+  const stats = (/** @type {number} */ min, /** @type {number} */ max) =>
+    change.naturalAxis(/** @type {any} */ ({ min, max }));
   assert.deepEqual(stats(-1, 0.9), [-1.06, 1.06]);
   assert.deepEqual(stats(0, 1), [-0.06, 1.06]);
   assert.ok(stats(5, 5)[0] < 5 && stats(5, 5)[1] > 5);
@@ -101,11 +131,18 @@ test('the address holds tensor, schemes, view and weight, and gives them back', 
     model: /** @type {any} */ ({ url: null, tensors }),
     tensor: 'ein/name & more=50% ü.w',
     sides: { a: { id: 'other', ratio: 0.5 }, b: { id: 'int8', granularity: 'group', groupSize: 64, symmetric: false } },
-    view: { log: true, axis: /** @type {[number, number]} */ ([-0.5, 0.25]), matrix: /** @type {const} */ ('error'), split: 0.25, region: /** @type {any} */ ([0, 4, 2, 8]) },
+    view: {
+      log: true,
+      axis: /** @type {[number, number]} */ ([-0.5, 0.25]),
+      matrix: /** @type {const} */ ('error'),
+      split: 0.25,
+      region: /** @type {any} */ ([0, 4, 2, 8]),
+    },
     selected: 12,
   };
   const back = fromHash(start(), toHash(state));
-  for (const key of /** @type {const} */ (['tensor', 'sides', 'view', 'selected'])) assert.deepEqual(back[key], state[key], key);
+  for (const key of /** @type {const} */ (['tensor', 'sides', 'view', 'selected']))
+    assert.deepEqual(back[key], state[key], key);
 });
 
 test('an address of nonsense gives the defaults', () => {
@@ -115,7 +152,10 @@ test('an address of nonsense gives the defaults', () => {
 });
 
 test('an address of a model elsewhere is offered, not opened', () => {
-  assert.equal(fromHash(start(), '#/explore?from=https://example.org/m.safetensors').offered, 'https://example.org/m.safetensors');
+  assert.equal(
+    fromHash(start(), '#/explore?from=https://example.org/m.safetensors').offered,
+    'https://example.org/m.safetensors',
+  );
   assert.equal(fromHash(start(), '#/explore?from=javascript:alert(1)').offered, null);
 });
 

@@ -46,7 +46,10 @@ export class ExplorePage {
 
   /** @param {string} selector */
   text(selector) {
-    return this.driver.executeScript(`return document.querySelector(arguments[0])?.textContent.trim().replace(/\\s+/g, ' ') ?? null`, selector);
+    return this.driver.executeScript(
+      `return document.querySelector(arguments[0])?.textContent.trim().replace(/\\s+/g, ' ') ?? null`,
+      selector,
+    );
   }
 
   /** @param {string} selector */
@@ -139,7 +142,9 @@ export function safetensors(tensors) {
   text += ' '.repeat((8 - (text.length % 8)) % 8);
   const head = Buffer.alloc(8);
   head.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
-  const data = Object.values(tensors).map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
+  const data = Object.values(tensors).map(({ values }) =>
+    Buffer.from(values.buffer, values.byteOffset, values.byteLength),
+  );
   return Buffer.concat([head, Buffer.from(text), ...data]);
 }
 

@@ -8,11 +8,18 @@ import { ExplorePage, readNumber, safetensors, sampleTensor, symmetricMetrics } 
 
 /** A smooth distribution without any library. @param {number} n @param {number} [width] */
 const bell = (n, width = 0.1) =>
-  Float32Array.from({ length: n }, (_, i) => width * ((Math.sin(i * 12.9898) * 43758.5453) % 1) + width * ((Math.sin(i * 78.233) * 12543.123) % 1));
+  Float32Array.from(
+    { length: n },
+    (_, i) => width * ((Math.sin(i * 12.9898) * 43758.5453) % 1) + width * ((Math.sin(i * 78.233) * 12543.123) % 1),
+  );
 
 forEachBrowser((browser) => {
   const page = new ExplorePage(browser);
-  const { driver } = { get driver() { return browser.driver; } };
+  const { driver } = {
+    get driver() {
+      return browser.driver;
+    },
+  };
   void driver;
 
   describe('opening', () => {
@@ -23,8 +30,12 @@ forEachBrowser((browser) => {
       assert.match(await page.text('.strip'), /bits\/weight/);
       const drawn = await browser.driver.executeScript(`return ['fb-back-to-back', 'fb-staircase', 'fb-error-histogram']
         .map((tag) => document.querySelector(tag).shadowRoot.querySelectorAll('path[d]').length)`);
-      assert.ok(drawn.every((/** @type {number} */ n) => n > 0), `paths: ${drawn}`);
-      const inked = await browser.driver.executeScript(`const canvas = document.querySelector('fb-matrix').shadowRoot.querySelector('canvas');
+      assert.ok(
+        drawn.every((/** @type {number} */ n) => n > 0),
+        `paths: ${drawn}`,
+      );
+      const inked = await browser.driver
+        .executeScript(`const canvas = document.querySelector('fb-matrix').shadowRoot.querySelector('canvas');
         return new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size`);
       assert.ok(inked > 16, `${inked} colours in the matrix`);
       const elsewhere = await browser.driver.executeScript(`return performance.getEntriesByType('resource')
@@ -44,7 +55,10 @@ forEachBrowser((browser) => {
       await page.settled();
       const wanted = symmetricMetrics(values, 4);
       const shown = await page.metrics();
-      assert.ok(Math.abs(readNumber(shown.rmse) - wanted.rmse) < wanted.rmse * 1e-3, `${shown.rmse} for ${wanted.rmse}`);
+      assert.ok(
+        Math.abs(readNumber(shown.rmse) - wanted.rmse) < wanted.rmse * 1e-3,
+        `${shown.rmse} for ${wanted.rmse}`,
+      );
       assert.equal(await page.text('.strip .accuracy'), null);
       await page.assertQuiet();
     });
@@ -54,7 +68,10 @@ forEachBrowser((browser) => {
       await page.open();
       await page.drop(`${name}.safetensors`, safetensors({ [name]: { shape: [4, 8], values: bell(32) } }));
       await page.waitText('.subject h2', name);
-      assert.equal(await browser.driver.executeScript(`return window.hurt ?? document.querySelectorAll('fb-page img').length`), 0);
+      assert.equal(
+        await browser.driver.executeScript(`return window.hurt ?? document.querySelectorAll('fb-page img').length`),
+        0,
+      );
       await page.assertQuiet();
     });
 
@@ -80,7 +97,10 @@ forEachBrowser((browser) => {
 
     test('a download shows its progress and can be cancelled; the one after it can be opened', async () => {
       const dir = mkdtempSync(join(tmpdir(), 'fewerbits-e2e-'));
-      writeFileSync(join(dir, 'slow.safetensors'), safetensors({ w: { shape: [256, 1024], values: bell(256 * 1024) } }));
+      writeFileSync(
+        join(dir, 'slow.safetensors'),
+        safetensors({ w: { shape: [256, 1024], values: bell(256 * 1024) } }),
+      );
       const far = await serve(dir, '/', { cors: true, range: false, bytesPerSecond: 100_000 });
       try {
         await page.open();
@@ -125,7 +145,12 @@ forEachBrowser((browser) => {
       const rows = await browser.driver.findElement(By.css('.rows'));
       await rows.sendKeys(Key.END);
       await page.waitText('.subject h2', 'block.4999.weight');
-      assert.ok(await page.until(`return [...document.querySelectorAll('.tensor')].some((row) => row.dataset.name === 'block.4999.weight')`, 'the last row'));
+      assert.ok(
+        await page.until(
+          `return [...document.querySelectorAll('.tensor')].some((row) => row.dataset.name === 'block.4999.weight')`,
+          'the last row',
+        ),
+      );
       const slowest = await browser.driver.executeAsyncScript(`
         const done = arguments[0]; const rows = document.querySelector('.rows'); let worst = 0; let n = 0;
         const step = () => { const t = performance.now(); rows.scrollTop = (n * 7919) % rows.scrollHeight; rows.dispatchEvent(new Event('scroll'));
@@ -147,7 +172,10 @@ forEachBrowser((browser) => {
         await page.waitMetric('sqnrDb', `${wanted.sqnrDb.toFixed(2).replace('-', '−')} dB`);
         const shown = await page.metrics();
         assert.ok(Math.abs(readNumber(shown.rmse) / wanted.rmse - 1) < 1e-3, `rmse ${shown.rmse} for ${wanted.rmse}`);
-        assert.ok(Math.abs(readNumber(shown.maxAbs) / wanted.maxAbs - 1) < 1e-3, `max ${shown.maxAbs} for ${wanted.maxAbs}`);
+        assert.ok(
+          Math.abs(readNumber(shown.maxAbs) / wanted.maxAbs - 1) < 1e-3,
+          `max ${shown.maxAbs} for ${wanted.maxAbs}`,
+        );
         assert.equal(shown.zeroed, wanted.zeroed === 0 ? '0 %' : `${(wanted.zeroed * 100).toFixed(1)} %`);
       }
       await page.assertQuiet();
@@ -155,19 +183,27 @@ forEachBrowser((browser) => {
 
     test('every control of every scheme moves without an error', async () => {
       await page.open();
-      const ids = await browser.driver.executeScript(`return [...document.querySelectorAll('#scheme-b option')].map((o) => o.value)`);
+      const ids = await browser.driver.executeScript(
+        `return [...document.querySelectorAll('#scheme-b option')].map((o) => o.value)`,
+      );
       assert.ok(ids.length >= 10, `${ids}`);
       for (const id of ids.filter((/** @type {string} */ x) => !/int[3567]/.test(x))) {
         await page.set('#scheme-b', id);
-        const names = await browser.driver.executeScript(`return [...document.querySelectorAll('.option[data-option]')].map((o) => [o.dataset.option, o.dataset.kind])`);
+        const names = await browser.driver.executeScript(
+          `return [...document.querySelectorAll('.option[data-option]')].map((o) => [o.dataset.option, o.dataset.kind])`,
+        );
         for (const [name, kind] of names) {
           const at = `.option[data-option="${name}"]`;
           // An option that another one has made pointless is gone.
-          if (!(await browser.driver.executeScript(`return document.querySelector(arguments[0]) !== null`, at))) continue;
+          if (!(await browser.driver.executeScript(`return document.querySelector(arguments[0]) !== null`, at)))
+            continue;
           if (kind === 'flag') {
             await page.click(`${at} input`);
           } else if (kind === 'choice') {
-            const n = await browser.driver.executeScript(`return document.querySelectorAll(arguments[0] + ' input[type=radio], ' + arguments[0] + ' option').length`, at);
+            const n = await browser.driver.executeScript(
+              `return document.querySelectorAll(arguments[0] + ' input[type=radio], ' + arguments[0] + ' option').length`,
+              at,
+            );
             for (let i = n - 1; i >= 0; i--) {
               await browser.driver.executeScript(
                 `const radio = document.querySelectorAll(arguments[0] + ' input[type=radio]')[arguments[1]];
@@ -241,14 +277,22 @@ forEachBrowser((browser) => {
       await page.waitText('.subject h2', 'fc2.weight');
       await page.waitText('fb-weight', 'weight 17');
       assert.equal(await browser.driver.executeScript(`return document.querySelector('#scheme-b').value`), 'int6');
-      assert.equal(await browser.driver.executeScript(`return document.querySelector('[data-option=granularity] input:checked').value`), 'channel');
-      const pressed = await browser.driver.executeScript(`return [...document.querySelectorAll('figure [aria-pressed=true]')].map((b) => b.textContent.trim())`);
+      assert.equal(
+        await browser.driver.executeScript(
+          `return document.querySelector('[data-option=granularity] input:checked').value`,
+        ),
+        'channel',
+      );
+      const pressed = await browser.driver.executeScript(
+        `return [...document.querySelectorAll('figure [aria-pressed=true]')].map((b) => b.textContent.trim())`,
+      );
       assert.deepEqual(pressed, ['log', 'error']);
       await page.choose('conv1.weight');
       await page.until(`return location.hash.includes('t=conv1.weight')`, 'the address');
-      await browser.driver.navigate().back();
+      // From a script: WebKit's own button skips entries that no hand made.
+      await browser.driver.executeScript('history.back()');
       await page.waitText('.subject h2', 'fc2.weight');
-      await browser.driver.navigate().forward();
+      await browser.driver.executeScript('history.forward()');
       await page.waitText('.subject h2', 'conv1.weight');
       await page.assertQuiet();
     });
@@ -278,8 +322,16 @@ forEachBrowser((browser) => {
   describe('hands', () => {
     test('by keyboard alone: a tensor, the bits, the range, a weight, the split', async () => {
       await page.open('?lang=en#/explore?t=conv2.weight');
-      const focus = (/** @type {string} */ path) => browser.driver.executeScript(`let root = document; for (const s of arguments[0].split(' >>> ')) { const e = root.querySelector(s); root = e.shadowRoot ?? e; if (!e.shadowRoot) { e.focus(); return; } }`, path);
-      const press = (/** @type {string[]} */ ...keys) => browser.driver.actions().sendKeys(...keys).perform();
+      const focus = (/** @type {string} */ path) =>
+        browser.driver.executeScript(
+          `let root = document; for (const s of arguments[0].split(' >>> ')) { const e = root.querySelector(s); root = e.shadowRoot ?? e; if (!e.shadowRoot) { e.focus(); return; } }`,
+          path,
+        );
+      const press = (/** @type {string[]} */ ...keys) =>
+        browser.driver
+          .actions()
+          .sendKeys(...keys)
+          .perform();
 
       await focus('.rows');
       await press(Key.ARROW_DOWN);
@@ -295,13 +347,22 @@ forEachBrowser((browser) => {
       await press(Key.ARROW_LEFT, Key.ARROW_LEFT, Key.ARROW_LEFT, Key.PAGE_DOWN);
       await page.until(`return document.querySelector('[data-option=rangeHigh] input')`, 'a range by hand');
       await page.settled();
-      await page.until(`return document.querySelector('tr[data-metric=rmse] td:last-child').textContent.trim() !== arguments[0]`, 'other metrics', before.rmse);
+      await page.until(
+        `return document.querySelector('tr[data-metric=rmse] td:last-child').textContent.trim() !== arguments[0]`,
+        'other metrics',
+        before.rmse,
+      );
 
       await focus('fb-matrix >>> canvas');
       const where = await page.text('fb-weight .where');
       await press(Key.ARROW_RIGHT);
-      await page.until(`return document.querySelector('fb-weight .where').textContent.trim().replace(/\\s+/g, ' ') !== arguments[0]`, 'another weight', where);
-      const lit = await browser.driver.executeScript(`return ['fb-back-to-back', 'fb-staircase', 'fb-error-histogram', 'fb-matrix']
+      await page.until(
+        `return document.querySelector('fb-weight .where').textContent.trim().replace(/\\s+/g, ' ') !== arguments[0]`,
+        'another weight',
+        where,
+      );
+      const lit = await browser.driver
+        .executeScript(`return ['fb-back-to-back', 'fb-staircase', 'fb-error-histogram', 'fb-matrix']
         .map((tag) => !!document.querySelector(tag).shadowRoot.querySelector('.mark:not([hidden])'))`);
       assert.deepEqual(lit, [true, true, true, true]);
 
@@ -319,9 +380,15 @@ forEachBrowser((browser) => {
         const box = handle.getBoundingClientRect(); const x = box.left + box.width / 2; const y = box.top + box.height / 2;
         const fire = (type, dx) => handle.dispatchEvent(new PointerEvent(type, { bubbles: true, pointerId: 1, clientX: x + dx, clientY: y }));
         fire('pointerdown', 0); for (let i = 1; i <= 10; i++) fire('pointermove', -i * 6); fire('pointerup', -60);`);
-      await page.until(`return document.querySelector('[data-option=rangeHigh] input[type=number]')`, 'a range by hand');
+      await page.until(
+        `return document.querySelector('[data-option=rangeHigh] input[type=number]')`,
+        'a range by hand',
+      );
       await page.settled();
-      await page.until(`return document.querySelector('fb-back-to-back').shadowRoot.querySelector('.clipped')`, 'clipped weights');
+      await page.until(
+        `return document.querySelector('fb-back-to-back').shadowRoot.querySelector('.clipped')`,
+        'clipped weights',
+      );
       await page.assertQuiet();
     });
 
@@ -362,7 +429,9 @@ forEachBrowser((browser) => {
         assert.ok(wide <= 360, `${wide} pixels wide`);
         await page.click('.grab');
         await page.until(`return document.querySelector('.options').offsetHeight > 0`, 'the sheet');
-        const room = await browser.driver.executeScript(`return document.querySelector('.sheet').getBoundingClientRect().top`);
+        const room = await browser.driver.executeScript(
+          `return document.querySelector('.sheet').getBoundingClientRect().top`,
+        );
         assert.ok(room > 330, `the sheet leaves ${room} pixels`);
         await page.click('.picker');
         await page.until(`return document.querySelector('.tensor')?.offsetHeight > 0`, 'the list');

@@ -68,11 +68,17 @@ test('in a lane the newest waits and the one it pushed out is superseded, never 
   const third = client.call('draw', { n: 3 }, { lane: 'draw' });
   await assert.rejects(second, { code: 'superseded' });
   await settled();
-  assert.deepEqual(workers[0].told.map((m) => m.n), [1]);
+  assert.deepEqual(
+    workers[0].told.map((m) => m.n),
+    [1],
+  );
   workers[0].say({ id: workers[0].told[0].id, done: 'one' });
   assert.equal(await first, 'one');
   await settled();
-  assert.deepEqual(workers[0].told.map((m) => m.n), [1, 3]);
+  assert.deepEqual(
+    workers[0].told.map((m) => m.n),
+    [1, 3],
+  );
   workers[0].say({ id: workers[0].told[1].id, done: 'three' });
   assert.equal(await third, 'three');
 });
@@ -105,7 +111,10 @@ test('errors keep their code and facts', async () => {
   const { client, workers } = stage();
   const call = client.call('open');
   await settled();
-  workers[0].say({ id: workers[0].told[0].id, error: { code: 'malformed', message: 'bad header', offset: 8, file: 'x' } });
+  workers[0].say({
+    id: workers[0].told[0].id,
+    error: { code: 'malformed', message: 'bad header', offset: 8, file: 'x' },
+  });
   await assert.rejects(call, { code: 'malformed', message: 'bad header', offset: 8, file: 'x' });
 });
 
@@ -128,10 +137,19 @@ test('when the worker dies all calls reject, and the next call opens in a new on
 
   const next = client.call('c', {}, { lane: 'b' });
   await settled();
-  assert.deepEqual(workers[1].told.map((m) => m.type), ['open']);
+  assert.deepEqual(
+    workers[1].told.map((m) => m.type),
+    ['open'],
+  );
   workers[1].say({ id: workers[1].told[0].id, done: {} });
   await settled();
-  assert.deepEqual(workers[1].told.map((m) => [m.type, m.name]), [['open', undefined], ['tensor', 'w']]);
+  assert.deepEqual(
+    workers[1].told.map((m) => [m.type, m.name]),
+    [
+      ['open', undefined],
+      ['tensor', 'w'],
+    ],
+  );
   workers[1].say({ id: workers[1].told[1].id, done: {} });
   await settled();
   workers[1].say({ id: workers[1].last('c').id, done: 'alive' });

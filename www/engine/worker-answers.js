@@ -49,31 +49,12 @@ export function answersWith(engine) {
       return { name, stats, matrix: [...next.matrix], suggestion: suggested(next) };
     },
 
-    /** Everything that one setting of the controls needs, in one crossing. */
-    evaluate({ sides, axis, bins, errorBins, samples, index }) {
-      const at = index ?? 0;
-      const [lo, hi] = axis;
-      const evaluation = (/** @type {any} */ scheme) => scheme && weights.evaluate(scheme, { bins, range: axis, errorBins, at });
-      const stairs = (/** @type {any} */ scheme) =>
-        scheme && weights.count > 0 ? weights.staircase(scheme, { at, lo, hi, samples }) : null;
-      return { a: evaluation(sides.a), b: evaluation(sides.b), stairsA: stairs(sides.a), stairsB: stairs(sides.b) };
-    },
-
-    pictures({ sides, kind, region, width, height }) {
-      const [r0, r1, c0, c1] = region;
-      const spec = { rows: [r0, r1], columns: [c0, c1], width, height };
-      const draw = (/** @type {any} */ scheme, /** @type {string} */ what) => weights.image(scheme, { kind: what, ...spec });
+    /** The parts of the picture that are asked for, in one crossing. */
+    show({ sides, figures, pictures, weight }) {
       return {
-        float: draw(null, 'values'),
-        a: sides.a === null ? null : draw(sides.a, kind),
-        b: draw(sides.b, kind),
-      };
-    },
-
-    weight({ sides, index }) {
-      return {
-        a: sides.a === null ? null : weights.trace(sides.a, index),
-        b: weights.trace(sides.b, index),
+        figures: figures && drawFigures(weights, sides, figures),
+        pictures: pictures && drawPictures(weights, sides, pictures),
+        weight: weight && weight.index !== null ? traceWeight(weights, sides, weight.index) : null,
       };
     },
 
@@ -88,6 +69,44 @@ export function answersWith(engine) {
       return { ...sizes(engine, model.tensors, scheme), accuracy: sample?.accuracy(scheme) ?? null };
     },
   };
+}
+
+/**
+ * Histograms, levels, stairs and metrics of both sides.
+ * @param {any} weights
+ * @param {{a: any, b: any}} sides
+ * @param {{axis: [number, number], bins: number, errorBins: number, samples: number, index: number | null}} spec
+ */
+function drawFigures(weights, sides, { axis, bins, errorBins, samples, index }) {
+  const at = index ?? 0;
+  const [lo, hi] = axis;
+  const evaluate = (/** @type {any} */ scheme) =>
+    scheme && weights.evaluate(scheme, { bins, range: axis, errorBins, at });
+  const stairs = (/** @type {any} */ scheme) =>
+    scheme && weights.count > 0 ? weights.staircase(scheme, { at, lo, hi, samples }) : null;
+  return { a: evaluate(sides.a), b: evaluate(sides.b), stairsA: stairs(sides.a), stairsB: stairs(sides.b) };
+}
+
+/**
+ * The matrix as the float weights, and as each side has it.
+ * @param {any} weights
+ * @param {{a: any, b: any}} sides
+ * @param {{kind: string, region: number[], width: number, height: number}} spec
+ */
+function drawPictures(weights, sides, { kind, region: [r0, r1, c0, c1], width, height }) {
+  const spec = { rows: [r0, r1], columns: [c0, c1], width, height };
+  const draw = (/** @type {any} */ scheme, /** @type {string} */ what) =>
+    weights.image(scheme, { kind: what, ...spec });
+  return { float: draw(null, 'values'), a: sides.a && draw(sides.a, kind), b: draw(sides.b, kind) };
+}
+
+/**
+ * @param {any} weights
+ * @param {{a: any, b: any}} sides
+ * @param {number} index
+ */
+function traceWeight(weights, sides, index) {
+  return { a: sides.a && weights.trace(sides.a, index), b: weights.trace(sides.b, index) };
 }
 
 /** The parts of an open model that the page shows. @param {any} model */

@@ -22,9 +22,7 @@ export class Sample {
    * @param {AbortSignal} signal
    */
   static async load(engine, model, heldOutUrl, signal) {
-    const { DigitsNet } = /** @type {any} */ (engine);
-    if (!DigitsNet) return null;
-    const network = new DigitsNet();
+    const network = new engine.DigitsNet();
     /** @type {{name: string, shape: number[], weights: any}[]} */
     const matrices = [];
     for (const { name, shape } of model.tensors) {

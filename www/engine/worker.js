@@ -67,7 +67,9 @@ function throttled(id) {
 /** What left this page, without the requests for the page's own sample. */
 function requestList() {
   const { list } = fewerbits.requests;
-  return list.filter((r) => new URL(r.url).origin !== self.location.origin).map((r) => ({ url: r.url, bytes: r.bytes }));
+  return list
+    .filter((r) => new URL(r.url).origin !== self.location.origin)
+    .map((r) => ({ url: r.url, bytes: r.bytes }));
 }
 
 /**

@@ -45,19 +45,61 @@ export class BackToBack extends Figure {
   static styles = [
     Figure.styles,
     css`
-      .handle { cursor: ew-resize; touch-action: none; }
-      .handle .grip { fill: var(--p); stroke: var(--i); stroke-width: 1.5; }
-      .handle:hover .grip, .handle[data-held] .grip { fill: var(--i); }
-      .handle .ridge { stroke: var(--i); stroke-width: 1; }
-      .handle:hover .ridge, .handle[data-held] .ridge { stroke: var(--p); }
-      .handle.fixed { cursor: default; }
-      .side { font-size: 12px; font-weight: 600; paint-order: stroke; stroke: var(--p); stroke-width: 4; stroke-linejoin: round; }
-      .side.float { fill: var(--float-text, var(--f)); }
-      .side.quantized { fill: var(--quantized-text, var(--q)); }
-      .funnel { fill: var(--l); fill-opacity: 0.3; }
-      .funnel.lit { fill: var(--i); fill-opacity: 0.5; }
-      .reference { fill: none; stroke: var(--f); stroke-width: 1; opacity: 0.85; }
-      .plot { touch-action: pan-y; }
+      .handle {
+        cursor: ew-resize;
+        touch-action: none;
+      }
+      .handle .grip {
+        fill: var(--p);
+        stroke: var(--i);
+        stroke-width: 1.5;
+      }
+      .handle:hover .grip,
+      .handle[data-held] .grip {
+        fill: var(--i);
+      }
+      .handle .ridge {
+        stroke: var(--i);
+        stroke-width: 1;
+      }
+      .handle:hover .ridge,
+      .handle[data-held] .ridge {
+        stroke: var(--p);
+      }
+      .handle.fixed {
+        cursor: default;
+      }
+      .side {
+        font-size: 12px;
+        font-weight: 600;
+        paint-order: stroke;
+        stroke: var(--p);
+        stroke-width: 4;
+        stroke-linejoin: round;
+      }
+      .side.float {
+        fill: var(--float-text, var(--f));
+      }
+      .side.quantized {
+        fill: var(--quantized-text, var(--q));
+      }
+      .funnel {
+        fill: var(--l);
+        fill-opacity: 0.3;
+      }
+      .funnel.lit {
+        fill: var(--i);
+        fill-opacity: 0.5;
+      }
+      .reference {
+        fill: none;
+        stroke: var(--f);
+        stroke-width: 1;
+        opacity: 0.85;
+      }
+      .plot {
+        touch-action: pan-y;
+      }
     `,
   ];
 
@@ -165,8 +207,8 @@ export class BackToBack extends Figure {
       ${this.#shares(upper, top, half, -1)} ${this.#shares(lower, bottom, half, 1)}
       <g clip-path="url(#inside)">
         ${this.#half(upper, this.between?.upper ?? upper.histogram.counts, top, half, -1)}
-        ${this.#half(lower, this.between?.lower ?? lower.histogram.counts, bottom, half, 1)}
-        ${this.#clipped(top, half)} ${this.#funnel(top, bottom)} ${this.#marked(top, bottom, half)}
+        ${this.#half(lower, this.between?.lower ?? lower.histogram.counts, bottom, half, 1)} ${this.#clipped(top, half)}
+        ${this.#funnel(top, bottom)} ${this.#marked(top, bottom, half)}
       </g>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${top} y2=${top}></line>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${bottom} y2=${bottom}></line>
@@ -191,17 +233,22 @@ export class BackToBack extends Figure {
     const x0 = x.to(lo);
     const x1 = x.to(hi);
     const float = half.kind === 'float';
-    const d = float
-      ? areaPath(counts, x0, x1, base, height, sign)
-      : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half));
-    const ref = this.reference;
-    const refHeight = ref ? heights(Math.max(1, largest(ref.counts)), room * 0.94, this.log) : null;
-    return svg`${
-        !float && ref && refHeight
-          ? svg`<path class="reference" d=${areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, refHeight, sign)}></path>`
-          : nothing
-      }
-      <path class=${float ? 'f-fill' : 'q-fill'} data-half=${sign < 0 ? 'upper' : 'lower'} d=${d}></path>`;
+    const name = sign < 0 ? 'upper' : 'lower';
+    const space = [this.width, this.height, this.log, ...this.axis];
+    const d = this.keeper.keep(name, [counts, half, ...space], () =>
+      float
+        ? areaPath(counts, x0, x1, base, height, sign)
+        : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half)),
+    );
+    const ref = float ? null : this.reference;
+    const outline =
+      ref &&
+      this.keeper.keep(`${name} outline`, [ref, ...space], () => {
+        const tall = heights(Math.max(1, largest(ref.counts)), room * 0.94, this.log);
+        return areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, tall, sign);
+      });
+    return svg`${outline ? svg`<path class="reference" d=${outline}></path>` : nothing}
+      <path class=${float ? 'f-fill' : 'q-fill'} data-half=${name} d=${d}></path>`;
   }
 
   /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. */
@@ -242,6 +289,20 @@ export class BackToBack extends Figure {
   #clipped(base, room) {
     const { clip, upper } = this;
     if (!clip || upper?.kind !== 'float') return nothing;
+    const from = [upper, clip.low, clip.high, this.width, this.height, this.log, ...this.axis];
+    const d = this.keeper.keep('clipped', from, () => this.#clippedPath(clip, upper, base, room));
+    return d === ''
+      ? nothing
+      : svg`<path d=${d} fill="var(--p)"></path><path class="clipped" d=${d} fill="url(#hatch)"></path>`;
+  }
+
+  /**
+   * @param {Clip} clip
+   * @param {Half} upper
+   * @param {number} base
+   * @param {number} room
+   */
+  #clippedPath(clip, upper, base, room) {
     const x = this.#scale();
     const { histogram } = upper;
     const height = heights(Math.max(1, largest(histogram.counts)), room * 0.94, this.log);
@@ -251,8 +312,7 @@ export class BackToBack extends Figure {
       const centre = histogram.lo + (i + 0.5) * bin;
       return centre < clip.low - bin / 2 || centre > clip.high + bin / 2 ? c : 0;
     });
-    const d = areaPath(out, x.to(histogram.lo), x.to(histogram.hi), base, height, -1);
-    return d === '' ? nothing : svg`<path d=${d} fill="var(--p)"></path><path class="clipped" d=${d} fill="url(#hatch)"></path>`;
+    return areaPath(out, x.to(histogram.lo), x.to(histogram.hi), base, height, -1);
   }
 
   /** From each stretch of values to the level it falls on. @param {number} top @param {number} bottom */
@@ -260,7 +320,7 @@ export class BackToBack extends Figure {
     const { stairs, levels, mark } = this;
     const x = this.#scale();
     if (!stairs || stairs.x.length < 2) return nothing;
-    const falls = catchments(stairs.x, stairs.y);
+    const falls = this.keeper.keep('falls', [stairs], () => catchments(stairs.x, stairs.y));
     const [lo, hi] = this.axis;
     if (falls.length > 300) {
       const every = Math.max(1, Math.ceil((levels?.length ?? 0) / (this.width / 3)));
@@ -380,7 +440,8 @@ export class BackToBack extends Figure {
     const least = (hi - lo) / 1000;
     const inside = Number(Math.min(hi, Math.max(lo, value)).toPrecision(5));
     const { low, high } = this.clip;
-    const next = side === 'low' ? { low: Math.min(inside, high - least), high } : { low, high: Math.max(inside, low + least) };
+    const next =
+      side === 'low' ? { low: Math.min(inside, high - least), high } : { low, high: Math.max(inside, low + least) };
     this.say('fb-range', { ...next, side, done });
   }
 

@@ -53,24 +53,31 @@ export class ErrorHistogram extends Figure {
     const tall = heights(peak, room, this.log);
     const axis = ticks(lo, hi, Math.max(2, Math.floor(width / 64)));
     return html`<svg viewBox="0 0 ${width} ${height}" height=${height} role="img" aria-label=${this.label}>
-      <defs><clipPath id="inside"><rect x=${LEFT} y="0" width=${width - LEFT - EDGE} height=${height}></rect></clipPath></defs>
+      <defs>
+        <clipPath id="inside"><rect x=${LEFT} y="0" width=${width - LEFT - EDGE} height=${height}></rect></clipPath>
+      </defs>
       ${axis.values.map(
         (v) => svg`<line class="grid" x1=${x.to(v)} x2=${x.to(v)} y1=${EDGE} y2=${base}></line>
         <text x=${x.to(v)} y=${base + 13} text-anchor="middle">${tick(v, axis.step)}</text>`,
       )}
- <g clip-path="url(#inside)"><path class="e-fill" d=${areaPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1)}></path>
-      ${
-        other
-          ? svg`<path class="ink-line other" data-side="a" d=${areaPath(
-              other.counts,
-              x.to(other.lo),
-              x.to(other.hi),
-              base,
-              (n) => tall(n * weight),
-              -1,
-            )}></path>`
-          : nothing
-      }</g>
+      <g clip-path="url(#inside)">
+        <path
+          class="e-fill"
+          d=${areaPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1)}
+        ></path>
+        ${
+          other
+            ? svg`<path class="ink-line other" data-side="a" d=${areaPath(
+                other.counts,
+                x.to(other.lo),
+                x.to(other.hi),
+                base,
+                (n) => tall(n * weight),
+                -1,
+              )}></path>`
+            : nothing
+        }
+      </g>
       <line class="ink-line" x1=${LEFT} x2=${width - EDGE} y1=${base} y2=${base}></line>
       ${
         this.mark !== null && this.mark >= lo && this.mark <= hi

@@ -1,7 +1,19 @@
 /** Figures as files. What is on the screen is copied, its colours and fonts are written out, and nothing else is asked. */
 
-const WANTED = ['fill', 'fill-opacity', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linejoin', 'opacity',
-  'font-family', 'font-size', 'font-weight', 'text-anchor', 'paint-order'];
+const WANTED = [
+  'fill',
+  'fill-opacity',
+  'stroke',
+  'stroke-width',
+  'stroke-dasharray',
+  'stroke-linejoin',
+  'opacity',
+  'font-family',
+  'font-size',
+  'font-weight',
+  'text-anchor',
+  'paint-order',
+];
 
 /**
  * A figure as a stand-alone SVG document.

@@ -1,4 +1,5 @@
 import { LitElement, css } from 'lit';
+import { Keeper } from '../keep.js';
 
 /**
  * What every figure shares: its width follows its box, text for those who cannot see it, and colours by role. A figure
@@ -41,32 +42,95 @@ export class Figure extends LitElement {
       fill: var(--m);
       font-size: 11px;
     }
-    .f-fill { fill: var(--f); }
-    .q-fill { fill: var(--q); }
-    .e-fill { fill: var(--e); }
-    .f-line { fill: none; stroke: var(--f); stroke-width: 1.5; }
-    .q-line { fill: none; stroke: var(--q); stroke-width: 1.75; stroke-linejoin: round; }
-    .e-line { fill: none; stroke: var(--e); stroke-width: 1.5; }
-    .other { stroke-dasharray: 4 3; stroke-width: 1.25; }
-    .grid { stroke: var(--r); stroke-width: 1; shape-rendering: crispEdges; }
-    .level { stroke: var(--l); stroke-width: 1; }
-    .ink-line { stroke: var(--i); stroke-width: 1; fill: none; }
-    .mark { fill: var(--p); stroke: var(--i); stroke-width: 2; }
-    .guide { stroke: var(--i); stroke-width: 1; stroke-dasharray: 2 2; fill: none; }
-    .clip { stroke: var(--k); stroke-width: 1.25; }
-    .hatch { stroke: var(--k); stroke-width: 1.75; }
-    .clip-fill { fill: var(--k); }
-    [tabindex]:focus { outline: none; }
+    .f-fill {
+      fill: var(--f);
+    }
+    .q-fill {
+      fill: var(--q);
+    }
+    .e-fill {
+      fill: var(--e);
+    }
+    .f-line {
+      fill: none;
+      stroke: var(--f);
+      stroke-width: 1.5;
+    }
+    .q-line {
+      fill: none;
+      stroke: var(--q);
+      stroke-width: 1.75;
+      stroke-linejoin: round;
+    }
+    .e-line {
+      fill: none;
+      stroke: var(--e);
+      stroke-width: 1.5;
+    }
+    .other {
+      stroke-dasharray: 4 3;
+      stroke-width: 1.25;
+    }
+    .grid {
+      stroke: var(--r);
+      stroke-width: 1;
+      shape-rendering: crispEdges;
+    }
+    .level {
+      stroke: var(--l);
+      stroke-width: 1;
+    }
+    .ink-line {
+      stroke: var(--i);
+      stroke-width: 1;
+      fill: none;
+    }
+    .mark {
+      fill: var(--p);
+      stroke: var(--i);
+      stroke-width: 2;
+    }
+    .guide {
+      stroke: var(--i);
+      stroke-width: 1;
+      stroke-dasharray: 2 2;
+      fill: none;
+    }
+    .clip {
+      stroke: var(--k);
+      stroke-width: 1.25;
+    }
+    .hatch {
+      stroke: var(--k);
+      stroke-width: 1.75;
+    }
+    .clip-fill {
+      fill: var(--k);
+    }
+    [tabindex]:focus {
+      outline: none;
+    }
     :host(:focus-visible),
-    canvas:focus-visible { outline: 2px solid var(--focus, var(--i)); outline-offset: 2px; }
-    .ring { fill: none; stroke: none; }
-    [tabindex]:focus-visible .ring { stroke: var(--focus, var(--i)); stroke-width: 2; }
+    canvas:focus-visible {
+      outline: 2px solid var(--focus, var(--i));
+      outline-offset: 2px;
+    }
+    .ring {
+      fill: none;
+      stroke: none;
+    }
+    [tabindex]:focus-visible .ring {
+      stroke: var(--focus, var(--i));
+      stroke-width: 2;
+    }
   `;
 
   constructor() {
     super();
     this.label = '';
     this.width = 0;
+    /** Paths that were computed once and still hold. */
+    this.keeper = new Keeper();
     /** @type {ResizeObserver | null} */
     this.observer = null;
   }

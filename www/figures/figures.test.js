@@ -10,8 +10,14 @@ test('gliding mass starts where it was, ends where it goes, and none is lost on 
   const from = Float64Array.of(0, 4, 4, 0, 2, 0);
   const to = Float64Array.of(5, 0, 0, 0, 0, 5);
   const at = glide(from, to);
-  assert.deepEqual([...at(0)].map((n) => Number(n.toFixed(9))), [...from]);
-  assert.deepEqual([...at(1)].map((n) => Number(n.toFixed(9))), [...to]);
+  assert.deepEqual(
+    [...at(0)].map((n) => Number(n.toFixed(9))),
+    [...from],
+  );
+  assert.deepEqual(
+    [...at(1)].map((n) => Number(n.toFixed(9))),
+    [...to],
+  );
   for (const t of [0.1, 0.5, 0.9]) assert.ok(Math.abs(sum(at(t)) - 10) < 1e-9);
 });
 
@@ -22,14 +28,26 @@ test('mass glides between different totals and from nothing', () => {
 });
 
 test('ticks are round, inside the range and hold zero', () => {
-  assert.deepEqual(ticks(-0.45, 0.53, 5).values.map((v) => Number(v.toFixed(3))), [-0.4, -0.2, 0, 0.2, 0.4]);
+  assert.deepEqual(
+    ticks(-0.45, 0.53, 5).values.map((v) => Number(v.toFixed(3))),
+    [-0.4, -0.2, 0, 0.2, 0.4],
+  );
   assert.deepEqual(ticks(1, 1, 5).values, []);
 });
 
 test('a histogram’s outline is closed and runs of equal bins are one line', () => {
-  assert.equal(areaPath([0, 2, 2, 0], 0, 4, 10, (n) => n, -1), 'M1.0 10V8.0H3.0V10.0Z');
-  assert.equal(areaPath([0, 0], 0, 4, 10, (n) => n, -1), '');
-  assert.equal(areaPath([1], 0, 4, 10, (n) => n, 1), 'M0.0 10V11.0H4.0V10Z');
+  assert.equal(
+    areaPath([0, 2, 2, 0], 0, 4, 10, (n) => n, -1),
+    'M1.0 10V8.0H3.0V10.0Z',
+  );
+  assert.equal(
+    areaPath([0, 0], 0, 4, 10, (n) => n, -1),
+    '',
+  );
+  assert.equal(
+    areaPath([1], 0, 4, 10, (n) => n, 1),
+    'M0.0 10V11.0H4.0V10Z',
+  );
 });
 
 test('bars stand for bins that hold something', () => {

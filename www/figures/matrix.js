@@ -8,7 +8,8 @@ import { parseColour, ramp } from './colours.js';
  * The tensor as an image: side A left of a handle, side B right of it. Values are inked from the least (paper) to the
  * greatest (full ink); errors from none (paper) to the largest.
  *
- * Properties: `pictures`, `split` 0…1, `span` (the value at full ink), `errorSpan`, `mark` {row, column}, `titles`, `size` [rows, columns].
+ * Properties: `pictures`, `split` 0…1, `span` (the value at full ink), `errorSpan`, `mark` {row, column}, `titles`, `size` [rows, columns], `theme`
+ * (any name: another one means other colours).
  * Events: `fb-cell` {row, column | null}, `fb-pick-cell` {row, column}, `fb-split` {split}, `fb-region` {region}, `fb-step` {dx, dy}.
  */
 export class MatrixFigure extends Figure {
@@ -35,7 +36,13 @@ export class MatrixFigure extends Figure {
         cursor: crosshair;
         background: var(--p);
       }
-      canvas { display: block; width: 100%; height: 100%; image-rendering: pixelated; outline-offset: -3px; }
+      canvas {
+        display: block;
+        width: 100%;
+        height: 100%;
+        image-rendering: pixelated;
+        outline-offset: -3px;
+      }
       .split {
         position: absolute;
         top: 0;
@@ -73,9 +80,16 @@ export class MatrixFigure extends Figure {
         border: solid var(--i);
         border-width: 0 1px;
       }
-      .split:hover i { background: var(--i); }
-      .split:hover i::before { border-color: var(--p); }
-      .split:focus-visible i { outline: 2px solid var(--focus, var(--i)); outline-offset: 3px; }
+      .split:hover i {
+        background: var(--i);
+      }
+      .split:hover i::before {
+        border-color: var(--p);
+      }
+      .split:focus-visible i {
+        outline: 2px solid var(--focus, var(--i));
+        outline-offset: 3px;
+      }
       .mark {
         position: absolute;
         box-sizing: border-box;
@@ -93,8 +107,12 @@ export class MatrixFigure extends Figure {
         font-size: 11px;
         pointer-events: none;
       }
-      .corner.left { left: 4px; }
-      .corner.right { right: 4px; }
+      .corner.left {
+        left: 4px;
+      }
+      .corner.right {
+        right: 4px;
+      }
     `,
   ];
 
@@ -114,9 +132,6 @@ export class MatrixFigure extends Figure {
     this.theme = 'light';
     /** @type {{x: number, y: number, region: number[], moved: boolean} | null} */
     this.grip = null;
-    this.inks = '';
-    /** @type {{f: Uint32Array, q: Uint32Array, e: Uint32Array} | null} */
-    this.ramps = null;
   }
 
   render() {
@@ -148,19 +163,24 @@ export class MatrixFigure extends Figure {
                 @pointerdown=${this.#grab}
                 @pointermove=${this.#drag}
                 @keydown=${this.#splitKeys}
-              ><i></i></div>`
+              >
+                <i></i>
+              </div>`
           : nothing
       }
     </div>`;
   }
 
-  updated() {
+  /** @param {Map<string, unknown>} changed */
+  updated(changed) {
     const frame = /** @type {HTMLElement} */ (this.renderRoot.querySelector('.frame'));
     frame.style.height = `${this.height}px`;
     const handle = /** @type {HTMLElement | null} */ (this.renderRoot.querySelector('.split'));
     if (handle) handle.style.left = `${this.split * 100}%`;
     this.#placeMark();
-    this.#paint();
+    const error = this.pictures?.kind === 'error';
+    const matters = ['pictures', 'split', 'theme', error ? 'errorSpan' : 'span'];
+    if (matters.some((name) => changed.has(name))) this.#paint();
   }
 
   #placeMark() {
@@ -203,23 +223,20 @@ export class MatrixFigure extends Figure {
     context.putImageData(image, 0, 0);
   }
 
+  /** The colours of the theme, read once for each. */
   #inks() {
-    const style = getComputedStyle(this);
-    const read = (/** @type {string} */ name) => parseColour(style.getPropertyValue(name).trim() || '#888888');
-    const key = ['--f', '--q', '--e', '--p'].map((n) => style.getPropertyValue(n)).join();
-    if (this.ramps && key === this.inks) return this.ramps;
-    const paper = parseColour(resolve(this, '--p'));
-    const dark = paper[0] + paper[1] + paper[2] < 384;
-    const deep = (/** @type {[number, number, number]} */ c) =>
-      /** @type {[number, number, number]} */ (c.map((v) => (dark ? v + (255 - v) * 0.75 : v * 0.22)));
-    void read;
-    const ink = (/** @type {string} */ name) => {
-      const colour = parseColour(resolve(this, name));
-      return ramp(paper, colour, deep(colour));
-    };
-    this.inks = key;
-    this.ramps = { f: ink('--f'), q: ink('--q'), e: ink('--e') };
-    return this.ramps;
+    return this.keeper.keep('inks', [this.theme], () => {
+      const style = getComputedStyle(this);
+      const read = (/** @type {string} */ name) => parseColour(style.getPropertyValue(name).trim());
+      const paper = read('--p');
+      const dark = paper[0] + paper[1] + paper[2] < 384;
+      const deep = (/** @type {number} */ v) => (dark ? v + (255 - v) * 0.75 : v * 0.22);
+      const ink = (/** @type {string} */ name) => {
+        const [r, g, b] = read(name);
+        return ramp(paper, [r, g, b], [deep(r), deep(g), deep(b)]);
+      };
+      return { f: ink('--f'), q: ink('--q'), e: ink('--e') };
+    });
   }
 
   /** @param {PointerEvent | WheelEvent} event @returns {[number, number]} */
@@ -357,15 +374,6 @@ export class MatrixFigure extends Figure {
     picture.append(image);
     return picture;
   }
-}
-
-/**
- * A custom property's colour, whatever it refers to.
- * @param {Element} element
- * @param {string} name
- */
-function resolve(element, name) {
-  return getComputedStyle(element).getPropertyValue(name).trim();
 }
 
 /**

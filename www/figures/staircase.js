@@ -45,7 +45,9 @@ export class StaircaseFigure extends Figure {
     const y = linear(axis, [height - FOOT, EDGE]);
     const across = ticks(axis[0], axis[1], Math.max(2, Math.floor(width / 64)));
     const up = ticks(axis[0], axis[1], 4);
-    const { mark } = this;
+    const { mark, stairs, other } = this;
+    const path = (/** @type {string} */ name, /** @type {import('../types.js').Staircase} */ steps) =>
+      this.keeper.keep(name, [steps, width, height, ...axis], () => stepPath(steps.x, steps.y, x.to, y.to));
     return html`<svg
       viewBox="0 0 ${width} ${height}"
       height=${height}
@@ -72,12 +74,8 @@ export class StaircaseFigure extends Figure {
       <text x=${LEFT + 4} y=${EDGE + 9}>↑ ${this.titles.output}</text>
       <g clip-path="url(#inside)">
         <line class="f-line" x1=${x.to(axis[0])} y1=${y.to(axis[0])} x2=${x.to(axis[1])} y2=${y.to(axis[1])}></line>
-        ${
-          this.other
-            ? svg`<path class="q-line other" data-side="a" d=${stepPath(this.other.x, this.other.y, x.to, y.to)}></path>`
-            : nothing
-        }
-        <path class="q-line" data-side="b" d=${stepPath(this.stairs.x, this.stairs.y, x.to, y.to)}></path>
+        ${other ? svg`<path class="q-line other" data-side="a" d=${path('other', other)}></path>` : nothing}
+        <path class="q-line" data-side="b" d=${path('stairs', stairs)}></path>
         ${
           mark
             ? svg`<path class="guide" d="M${x.to(mark.value)} ${height - FOOT}V${y.to(mark.back)}H${LEFT}"></path>

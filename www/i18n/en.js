@@ -6,7 +6,8 @@ export default {
   'requests.one': '{n} request',
   'requests.many': '{n} requests',
   'requests.title': 'Requests',
-  'requests.help': 'Files you open are read here and go nowhere. A request leaves this page only for an address that you give; each one is listed.',
+  'requests.help':
+    'Files you open are read here and go nowhere. A request leaves this page only for an address that you give; each one is listed.',
   'requests.none': 'None so far.',
   theme: 'Theme',
   'theme.system': 'System',
@@ -21,7 +22,8 @@ export default {
   'open.sample': 'The sample network',
   'open.url': 'Or give an address',
   'open.go': 'Open',
-  'open.url.help': 'Your browser fetches it from there, in pieces where the server allows that. The server must permit other pages to read it (CORS).',
+  'open.url.help':
+    'Your browser fetches it from there, in pieces where the server allows that. The server must permit other pages to read it (CORS).',
   'open.formats': 'Reads safetensors (also in shards, with their index.json) and npy.',
   'open.several': '{n} files',
   close: 'Close',
@@ -35,11 +37,13 @@ export default {
   'file.starting': 'Starting the engine…',
   'file.tensor': '{n} tensor',
   'file.tensors': '{n} tensors',
-  'file.size.help': 'Size of all tensors: as stored → with scheme B on every tensor of two or more dimensions, the rest kept as they are',
+  'file.size.help':
+    'Size of all tensors: as stored → with scheme B on every tensor of two or more dimensions, the rest kept as they are',
   'file.bits.help': 'Bits per weight over the whole file with scheme B, scales and zero points counted',
   'bits.per.weight': 'bits/weight',
   accuracy: 'accuracy',
-  'accuracy.help': 'Share of {n} held-out digits that the network reads right: float → weights quantized with scheme B, biases kept float',
+  'accuracy.help':
+    'Share of {n} held-out digits that the network reads right: float → weights quantized with scheme B, biases kept float',
   'job.opening': 'Opening {name}',
   'job.loading': 'Reading {name}',
   'job.computing': 'Computing…',
@@ -74,7 +78,8 @@ export default {
   'clip.low': 'Lower end of the range',
   'clip.high': 'Upper end of the range',
   'figure.main': '{a} above, {b} below',
-  'figure.main.text': 'Distribution of {name}: {a} above the axis, {b} below it on {n} levels. Handles on the axis set the range.',
+  'figure.main.text':
+    'Distribution of {name}: {a} above the axis, {b} below it on {n} levels. Handles on the axis set the range.',
   'figure.distribution.short': 'distribution',
   'levels.of.all': '{n} levels, one step = {scale}',
   'levels.of.run': '{n} levels of {run} (one of {runs} scales), one step = {scale}',
@@ -92,7 +97,8 @@ export default {
   'run.channel': 'channel',
   'run.group': 'group',
   'figure.matrix': 'Matrix',
-  'figure.matrix.text': '{name} as an image of {rows} rows and {columns} columns. Arrow keys move the selected weight, + and − zoom, 0 shows all.',
+  'figure.matrix.text':
+    '{name} as an image of {rows} rows and {columns} columns. Arrow keys move the selected weight, + and − zoom, 0 shows all.',
   'figure.matrix.short': 'matrix',
   'matrix.kind': 'What the matrix shows',
   'matrix.values': 'values',
@@ -107,7 +113,8 @@ export default {
   'export.metrics': 'Save the metrics as {kind}',
 
   'weight.title': 'One weight',
-  'weight.none': 'Point at any figure, or focus the matrix and press an arrow key, to follow one weight through float bits, scale, code and back.',
+  'weight.none':
+    'Point at any figure, or focus the matrix and press an arrow key, to follow one weight through float bits, scale, code and back.',
   'weight.pin': 'Click to keep this weight.',
   'weight.clear': 'Let go of this weight',
   'weight.index': 'weight {n}',
@@ -127,7 +134,8 @@ export default {
   scheme: 'Scheme',
   bits: 'Bits',
   'bits.value': '{n} bits',
-  'side.float.help': 'Side A shows the weights as they are. Choose a scheme for it to compare two schemes with each other.',
+  'side.float.help':
+    'Side A shows the weights as they are. Choose a scheme for it to compare two schemes with each other.',
   reset: 'Reset',
   copy: 'Copy B to A',
   swap: 'Swap sides',
@@ -140,7 +148,8 @@ export default {
   measure: 'measure',
   'measures.worst': 'Show the worst weight',
   'metric.sqnrDb': 'SQNR',
-  'metric.sqnrDb.help': 'Signal-to-quantization-noise ratio: 10·log₁₀(Σw² / Σerror²). Higher is better; one bit is worth about 6 dB.',
+  'metric.sqnrDb.help':
+    'Signal-to-quantization-noise ratio: 10·log₁₀(Σw² / Σerror²). Higher is better; one bit is worth about 6 dB.',
   'metric.rmse': 'RMSE',
   'metric.rmse.help': 'Root of the mean squared error',
   'metric.mae': 'mean |error|',
@@ -185,7 +194,8 @@ export default {
   'say.constant': 'All of them are the same.',
   'say.centred': 'They sit around zero with a spread of {std}.',
   'say.offcentre': 'They sit around {mean} with a spread of {std}: an asymmetric range wastes less.',
-  'say.tails.heavy': 'The tails are heavy: the farthest weight lies {reach} spreads out, and stretches the range for all others.',
+  'say.tails.heavy':
+    'The tails are heavy: the farthest weight lies {reach} spreads out, and stretches the range for all others.',
   'say.tails.some': 'The tails are a little longer than a bell curve’s; the farthest weight lies {reach} spreads out.',
   'say.tails.bell': 'They follow a bell curve closely; the farthest weight lies {reach} spreads out.',
   'say.tails.none': 'They fill their range evenly, without tails; the farthest weight lies {reach} spreads out.',
@@ -250,18 +260,23 @@ export default {
   'remedy.unknown_option': 'Reset the options and set them again.',
   'remedy.invalid_option': 'The last result that worked is shown. Choose another value, or reset the options.',
   'remedy.shape_mismatch': 'Choose a scheme or a group size that divides the rows of this tensor.',
-  'remedy.non_finite': 'Set “NaN and infinities” to saturate (NaN becomes 0, infinities the ends of the range), or choose another tensor.',
+  'remedy.non_finite':
+    'Set “NaN and infinities” to saturate (NaN becomes 0, infinities the ends of the range), or choose another tensor.',
   'remedy.freed': 'Choose the tensor again.',
-  'remedy.unknown_format': 'Open a .safetensors or .npy file, or a folder with the shards of a model. What was open is still open.',
+  'remedy.unknown_format':
+    'Open a .safetensors or .npy file, or a folder with the shards of a model. What was open is still open.',
   'remedy.malformed': 'Get or save the file again. What was open is still open.',
   'remedy.truncated': 'The download or copy probably stopped halfway: get the file again. What was open is still open.',
   'remedy.unsupported': 'Choose another tensor or file. What was open is still open.',
   'remedy.unknown_tensor': 'Choose a tensor from the list.',
   'remedy.out_of_memory': 'Close other tabs, or choose a smaller tensor. What was open is still open.',
-  'remedy.unreadable': 'It may have been moved, changed or forbidden since: choose it again. What was open is still open.',
+  'remedy.unreadable':
+    'It may have been moved, changed or forbidden since: choose it again. What was open is still open.',
   'remedy.unexpected': 'What was open is still open. Try again, or load this page anew.',
   'remedy.not_ready': 'Load this page anew.',
-  'remedy.network': 'Check the address and the connection. The server must allow other pages to read it (CORS); otherwise download the file and drop it here. What was open is still open.',
-  'remedy.worker_died': 'It starts anew with your next step and opens again what was open. If this setting did it, choose another.',
+  'remedy.network':
+    'Check the address and the connection. The server must allow other pages to read it (CORS); otherwise download the file and drop it here. What was open is still open.',
+  'remedy.worker_died':
+    'It starts anew with your next step and opens again what was open. If this setting did it, choose another.',
   'remedy.no_simd': 'Fewerbits needs WebAssembly with SIMD: Chrome or Edge 91, Firefox 89, Safari 16.4, or newer.',
 };

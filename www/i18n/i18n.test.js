@@ -20,7 +20,10 @@ test('Chinese has words for every scheme, option and choice of the catalogue', a
     // A scheme named by its own id, such as int4, is called so in every language.
     if (scheme.title !== scheme.id) assert.ok(`scheme.${scheme.id}.title` in zh, `zh lacks scheme.${scheme.id}.title`);
     const summaries = [`scheme.${scheme.id}.summary`, `scheme.${scheme.family}.summary`];
-    assert.ok(summaries.some((key) => key in zh), `zh lacks ${summaries[0]}`);
+    assert.ok(
+      summaries.some((key) => key in zh),
+      `zh lacks ${summaries[0]}`,
+    );
     for (const option of scheme.options) {
       assert.ok(`option.${option.name}.title` in zh, `zh lacks option.${option.name}.title`);
       assert.ok(`option.${option.name}.help` in zh, `zh lacks option.${option.name}.help`);

@@ -36,7 +36,8 @@ export function tOr(key, fallback, values) {
 /** @param {import('../types.js').SchemeInfo} info */
 export const schemeTitle = (info) => tOr(`scheme.${info.id}.title`, info.title);
 /** @param {import('../types.js').SchemeInfo} info */
-export const schemeSummary = (info) => tOr(`scheme.${info.id}.summary`, tOr(`scheme.${info.family}.summary`, info.summary));
+export const schemeSummary = (info) =>
+  tOr(`scheme.${info.id}.summary`, tOr(`scheme.${info.family}.summary`, info.summary));
 /** @param {string} family */
 export const familyTitle = (family) => tOr(`family.${family}`, family);
 /** @param {import('../types.js').Option} option */

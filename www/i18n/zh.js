@@ -258,7 +258,8 @@ export default {
   'remedy.unreadable': '它可能已被移动、更改，或不允许读取。请重新选择。原先打开的内容仍在。',
   'remedy.unexpected': '原先打开的内容仍在。请重试，或重新载入本页。',
   'remedy.not_ready': '请重新载入本页。',
-  'remedy.network': '请检查网址和网络连接。服务器必须允许其他网页读取（CORS）；否则请先下载文件，再拖到这里。原先打开的内容仍在。',
+  'remedy.network':
+    '请检查网址和网络连接。服务器必须允许其他网页读取（CORS）；否则请先下载文件，再拖到这里。原先打开的内容仍在。',
   'remedy.worker_died': '你的下一步操作会重新启动它，并重新打开原先的内容。如果是此设置所致，请换一种。',
   'remedy.no_simd': 'Fewerbits 需要支持 SIMD 的 WebAssembly：Chrome 或 Edge 91、Firefox 89、Safari 16.4 或更新版本。',
 

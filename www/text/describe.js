@@ -11,9 +11,18 @@ export function describeStats(stats) {
   if (stats.min === stats.max && bad === 0) parts.push(t('say.constant'));
   else {
     const off = stats.std > 0 ? Math.abs(stats.mean) / stats.std : 0;
-    parts.push(t(off < 0.1 ? 'say.centred' : 'say.offcentre', { mean: number(stats.mean, 3), std: number(stats.std, 3) }));
+    parts.push(
+      t(off < 0.1 ? 'say.centred' : 'say.offcentre', { mean: number(stats.mean, 3), std: number(stats.std, 3) }),
+    );
     const reach = stats.std > 0 ? stats.absMax / stats.std : 0;
-    const tails = stats.kurtosis > 6 ? 'say.tails.heavy' : stats.kurtosis < -0.8 ? 'say.tails.none' : stats.kurtosis > 1 ? 'say.tails.some' : 'say.tails.bell';
+    const tails =
+      stats.kurtosis > 6
+        ? 'say.tails.heavy'
+        : stats.kurtosis < -0.8
+          ? 'say.tails.none'
+          : stats.kurtosis > 1
+            ? 'say.tails.some'
+            : 'say.tails.bell';
     parts.push(t(tails, { reach: reach.toFixed(1) }));
   }
   const zeros = stats.zeros / stats.count;
@@ -32,9 +41,13 @@ export function describeMetrics(e, stats) {
   const parts = [];
   if (metrics.rmse === 0) parts.push(t('say.exact'));
   else {
-    parts.push(t('say.error', { rmse: number(metrics.rmse, 3), share: stats.std > 0 ? percent(metrics.rmse / stats.std) : '–' }));
+    parts.push(
+      t('say.error', { rmse: number(metrics.rmse, 3), share: stats.std > 0 ? percent(metrics.rmse / stats.std) : '–' }),
+    );
     if (Number.isFinite(metrics.sqnrDb)) {
-      parts.push(t('say.sqnr', { db: decibel(metrics.sqnrDb), bits: (metrics.sqnrDb / 6.0206).toFixed(1).replace('-', '−') }));
+      parts.push(
+        t('say.sqnr', { db: decibel(metrics.sqnrDb), bits: (metrics.sqnrDb / 6.0206).toFixed(1).replace('-', '−') }),
+      );
     }
     parts.push(t('say.worst', { max: number(metrics.maxAbs, 3) }));
   }

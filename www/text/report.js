@@ -48,7 +48,13 @@ function cell(value) {
 export function metricsJson(state) {
   const { model, data, result } = state;
   const side = (/** @type {import('../types.js').Evaluation | null} */ e) =>
-    e && { scheme: e.scheme, count: e.count, byteLength: e.byteLength, bitsPerWeight: e.bitsPerWeight, metrics: e.metrics };
+    e && {
+      scheme: e.scheme,
+      count: e.count,
+      byteLength: e.byteLength,
+      bitsPerWeight: e.bitsPerWeight,
+      metrics: e.metrics,
+    };
   const stats = data && { ...data.stats, histogram: undefined, channels: undefined };
   const tensor = model?.tensors.find((t) => t.name === data?.name);
   const report = {

@@ -18,7 +18,10 @@ test('sizes are decimal', () => {
 });
 
 test('a small share is never shown as none, nor a large one as all', () => {
-  assert.deepEqual([percent(0), percent(0.00001), percent(0.99999), percent(1)], ['0 %', '<0.1 %', '>99.9 %', '100.0 %']);
+  assert.deepEqual(
+    [percent(0), percent(0.00001), percent(0.99999), percent(1)],
+    ['0 %', '<0.1 %', '>99.9 %', '100.0 %'],
+  );
 });
 
 test('ticks show just the digits of their step', () => {
@@ -27,18 +30,42 @@ test('ticks show just the digits of their step', () => {
 
 test('an error says what happened, where, and what to do', () => {
   setLanguage('en');
-  const { what, where, remedy } = explain({ code: 'truncated', message: 'm', file: 'a.safetensors', tensor: 'w', offset: 8, what: 'open' });
+  const { what, where, remedy } = explain({
+    code: 'truncated',
+    message: 'm',
+    file: 'a.safetensors',
+    tensor: 'w',
+    offset: 8,
+    what: 'open',
+  });
   assert.match(what, /ends too early/);
   assert.deepEqual(where, ['file a.safetensors', 'tensor w', 'at byte 8']);
   assert.match(remedy, /again/);
-  assert.equal(explain({ code: 'never_heard_of', message: 'm', what: 'tensor' }).what, 'This tensor could not be read.');
+  assert.equal(
+    explain({ code: 'never_heard_of', message: 'm', what: 'tensor' }).what,
+    'This tensor could not be read.',
+  );
 });
 
-const metrics = { mse: 1e-6, rmse: 1e-3, mae: 5e-4, maxAbs: 2e-3, maxAbsIndex: 3, sqnrDb: Infinity, cosine: 1, zeroed: 0, zerosBefore: 0, zerosAfter: 0 };
+const metrics = {
+  mse: 1e-6,
+  rmse: 1e-3,
+  mae: 5e-4,
+  maxAbs: 2e-3,
+  maxAbsIndex: 3,
+  sqnrDb: Infinity,
+  cosine: 1,
+  zeroed: 0,
+  zerosBefore: 0,
+  zerosAfter: 0,
+};
 const state = /** @type {any} */ ({
   model: { name: '=cmd("x"),\n.safetensors', tensors: [{ name: 'w', dtype: 'F32', shape: [2, 3], byteLength: 24 }] },
   data: { name: 'w', stats: { count: 6, histogram: {} } },
-  result: { a: null, b: { scheme: { id: 'int8', symmetric: true }, count: 6, byteLength: 10, bitsPerWeight: 13.3, metrics } },
+  result: {
+    a: null,
+    b: { scheme: { id: 'int8', symmetric: true }, count: 6, byteLength: 10, bitsPerWeight: 13.3, metrics },
+  },
 });
 
 test('metrics as CSV: names from files can neither break a row nor become a formula', () => {

@@ -44,13 +44,17 @@ export class Controls extends View {
           <div class="sides" role="group" aria-label=${t('sides')}>
             ${/** @type {Side[]} */ (['a', 'b']).map((s) => this.#tab(s))}
           </div>
-          <button class="grab plain" aria-expanded=${this.openSheet} @click=${this.#toggle}>${t(this.openSheet ? 'sheet.less' : 'sheet.more')}</button>
+          <button class="grab plain" aria-expanded=${this.openSheet} @click=${this.#toggle}>
+            ${t(this.openSheet ? 'sheet.less' : 'sheet.more')}
+          </button>
         </div>
         ${
           catalogue.length === 0
             ? html`<p class="soft">${t('empty.starting')}</p>`
             : html`${this.#picker(info)}
-                <div class="options">${info && scheme ? this.#options(info, scheme) : html`<p class="soft">${t('side.float.help')}</p>`}</div>
+                <div class="options">
+                  ${info && scheme ? this.#options(info, scheme) : html`<p class="soft">${t('side.float.help')}</p>`}
+                </div>
                 <div class="foot">${this.#foot()}</div>
                 ${this.#suggestion()}`
         }
@@ -67,7 +71,9 @@ export class Controls extends View {
       class="tab ${scheme === null ? 'float' : 'quantized'}"
       aria-pressed=${side === this.side}
       @click=${() => store.update((s) => ({ ...s, active: side }))}
-    ><b>${side.toUpperCase()}</b> <span>${title}</span></button>`;
+    >
+      <b>${side.toUpperCase()}</b> <span>${title}</span>
+    </button>`;
   }
 
   /** @param {SchemeInfo | undefined} info */
@@ -86,11 +92,12 @@ export class Controls extends View {
         <select id="scheme-${side}" class="wide" @change=${this.#scheme}>
           ${side === 'a' ? html`<option value="" ?selected=${!info}>${t('float')}</option>` : nothing}
           ${families.map(
-            (family) => html`<optgroup label=${familyTitle(family)}>
-              ${catalogue
-                .filter((s) => s.family === family)
-                .map((s) => html`<option value=${s.id} ?selected=${s.id === info?.id}>${schemeTitle(s)}</option>`)}
-            </optgroup>`,
+            (family) =>
+              html`<optgroup label=${familyTitle(family)}>
+                ${catalogue
+                  .filter((s) => s.family === family)
+                  .map((s) => html`<option value=${s.id} ?selected=${s.id === info?.id}>${schemeTitle(s)}</option>`)}
+              </optgroup>`,
           )}
         </select>
       </div>
@@ -148,12 +155,25 @@ export class Controls extends View {
           : this.#number(option, value, id);
     const title = optionTitle(option);
     const segments = option.kind === 'choice' && isShort(option);
-    return html`<div class="option" data-option=${option.name} data-kind=${option.kind} ?data-changed=${value !== option.default}>
+    return html`<div
+      class="option"
+      data-option=${option.name}
+      data-kind=${option.kind}
+      ?data-changed=${value !== option.default}
+    >
       <span class="title">
         ${segments ? html`<span id="${id}-label">${title}</span>` : html`<label for=${id}>${title}</label>`}
         ${
           help
-            ? html`<button class="plain help" aria-expanded=${open} aria-label=${t('help', { what: title })} title=${help} @click=${() => this.#help(option.name)}>?</button>`
+            ? html`<button
+                class="plain help"
+                aria-expanded=${open}
+                aria-label=${t('help', { what: title })}
+                title=${help}
+                @click=${() => this.#help(option.name)}
+              >
+                ?
+              </button>`
             : nothing
         }
       </span>
@@ -176,21 +196,25 @@ export class Controls extends View {
   #choice(option, value, id) {
     const values = option.values ?? [];
     if (!isShort(option)) {
-      return html`<select id=${id} @change=${(/** @type {Event} */ e) => this.#set(option, /** @type {HTMLSelectElement} */ (e.target).value)}>
+      return html`<select
+        id=${id}
+        @change=${(/** @type {Event} */ e) => this.#set(option, /** @type {HTMLSelectElement} */ (e.target).value)}
+      >
         ${values.map((v) => html`<option value=${v.value} ?selected=${v.value === value}>${valueTitle(option, v)}</option>`)}
       </select>`;
     }
     return html`<span class="segmented" role="radiogroup" aria-labelledby="${id}-label">
       ${values.map(
-        (v) => html`<label
-          ><input
-            type="radio"
-            name=${id}
-            value=${v.value}
-            .checked=${live(v.value === value)}
-            @change=${() => this.#set(option, v.value)}
-          /><span>${valueTitle(option, v)}</span></label
-        >`,
+        (v) =>
+          html`<label
+            ><input
+              type="radio"
+              name=${id}
+              value=${v.value}
+              .checked=${live(v.value === value)}
+              @change=${() => this.#set(option, v.value)}
+            /><span>${valueTitle(option, v)}</span></label
+          >`,
       )}
     </span>`;
   }
@@ -199,7 +223,8 @@ export class Controls extends View {
   #number(option, value, id) {
     const { min, max, step } = this.#limits(option);
     const width = (max ?? Infinity) - (min ?? -Infinity);
-    const ranged = min !== undefined && max !== undefined && width > 0 && width <= (option.kind === 'number' ? 1e4 : 64);
+    const ranged =
+      min !== undefined && max !== undefined && width > 0 && width <= (option.kind === 'number' ? 1e4 : 64);
     const suggestions = option.suggestions ?? [];
     return html`<span class="number">
       ${
@@ -255,9 +280,15 @@ export class Controls extends View {
   #foot() {
     const { sides } = this.state;
     return html`
-      <button class="plain" @click=${this.#reset} ?disabled=${Object.keys(sides[this.side] ?? {}).length < 2}>${t('reset')}</button>
-      <button class="plain" @click=${() => store.update((s) => change.setScheme(s, 'a', s.sides.b))}>${t('copy')}</button>
-      <button class="plain" ?disabled=${sides.a === null} @click=${() => store.update(change.swapSides)}>${t('swap')}</button>
+      <button class="plain" @click=${this.#reset} ?disabled=${Object.keys(sides[this.side] ?? {}).length < 2}>
+        ${t('reset')}
+      </button>
+      <button class="plain" @click=${() => store.update((s) => change.setScheme(s, 'a', s.sides.b))}>
+        ${t('copy')}
+      </button>
+      <button class="plain" ?disabled=${sides.a === null} @click=${() => store.update(change.swapSides)}>
+        ${t('swap')}
+      </button>
     `;
   }
 
@@ -277,7 +308,9 @@ export class Controls extends View {
       ${
         same
           ? html`<p class="soft">${t('suggest.same')}</p>`
-          : html`<button @click=${() => store.update((s) => change.setScheme(s, 'b', scheme))}>${t('suggest.apply')}</button>`
+          : html`<button @click=${() => store.update((s) => change.setScheme(s, 'b', scheme))}>
+              ${t('suggest.apply')}
+            </button>`
       }
     </div>`;
   }

@@ -28,7 +28,9 @@ export async function filesOf(transfer) {
 async function walk(entry, found, depth) {
   if (found.length >= MANY) return;
   if (entry.isFile) {
-    found.push(await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject)));
+    found.push(
+      await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject)),
+    );
   } else if (depth < DEEP) {
     const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
     for (;;) {

@@ -12,6 +12,9 @@ import '../figures/matrix.js';
 
 /** @typedef {import('../types.js').State} State */
 
+/** @type {[number, number]} */
+const UNIT = [-1, 1];
+
 /** The figures of the chosen tensor. */
 export class Explore extends View {
   /** @param {State} state */
@@ -41,7 +44,9 @@ export class Explore extends View {
     return html`
       <header class="subject" ?data-waiting=${waiting}>
         <h2>${data.name}</h2>
-        <span class="soft num">${info ? `[${shapeText(info.shape)}] · ${info.dtype} · ${bytes(info.byteLength)}` : ''}</span>
+        <span class="soft num"
+          >${info ? `[${shapeText(info.shape)}] · ${info.dtype} · ${bytes(info.byteLength)}` : ''}</span
+        >
       </header>
       ${this.#main()}
       <div class="three">${this.#staircase()} ${this.#errors()} ${this.#matrix()}</div>
@@ -51,13 +56,24 @@ export class Explore extends View {
   /** Nothing to show yet: the figure's axis stands there, waiting. */
   #empty() {
     const { model, catalogue } = this.state;
-    const text = model && model.tensors.length === 0 ? t('empty.tensors') : catalogue.length ? t('empty.loading') : t('empty.starting');
-    return html`<div class="waiting"><span class="axis" aria-hidden="true"></span><p>${text}</p></div>`;
+    const text =
+      model && model.tensors.length === 0
+        ? t('empty.tensors')
+        : catalogue.length
+          ? t('empty.loading')
+          : t('empty.starting');
+    return html`<div class="waiting">
+      <span class="axis" aria-hidden="true"></span>
+      <p>${text}</p>
+    </div>`;
   }
 
-  /** @param {import('../types.js').Side} side */
-  #sideTitle(side) {
-    const scheme = this.state.sides[side];
+  /**
+   * @param {import('../types.js').Side} side
+   * @param {import('../types.js').Sides} [sides]
+   */
+  #sideTitle(side, sides = this.state.sides) {
+    const scheme = sides[side];
     const info = this.state.catalogue.find((s) => s.id === scheme?.id);
     return scheme === null ? t('float') : info ? schemeTitle(info) : (scheme?.id ?? '');
   }
@@ -74,28 +90,49 @@ export class Explore extends View {
     if (!data) return nothing;
     const axis = result?.axis ?? change.axisOf(this.state);
     const float = result?.b.reference ?? data.stats.histogram;
-    const none = { ...float, counts: new Float64Array(float.counts.length), below: 0, above: 0 };
     const weight = this.#mark();
-    /** @type {import('../figures/back-to-back.js').Half} */
-    const upper =
-      sides.a === null
-        ? { kind: 'float', histogram: float, label: t('float') }
-        : { kind: 'quantized', histogram: result?.a?.histogram ?? none, label: `A · ${this.#sideTitle('a')}`, levels: result?.a?.levels, runs: result?.a?.runs };
-    /** @type {import('../figures/back-to-back.js').Half} */
-    const lower = { kind: 'quantized', histogram: result?.b.histogram ?? none, label: `B · ${this.#sideTitle('b')}`, levels: result?.b.levels, runs: result?.b.runs };
+    const shown = result?.sides ?? sides;
+    const { language } = this.state;
+    const upper = this.#half('a', shown, float);
+    const lower = this.#half('b', shown, float);
     const movable = change.hasRange(catalogue, sides.b);
     const range = change.rangeOf(this.state, 'b');
-    const clip = range && { ...range, movable, lowLabel: t('clip.low'), highLabel: t('clip.high') };
+    const clip =
+      range &&
+      this.keeper.keep('clip', [range.low, range.high, movable, language], () => ({
+        ...range,
+        movable,
+        lowLabel: t('clip.low'),
+        highLabel: t('clip.high'),
+      }));
     return html`<figure class="main-figure">
       <div class="bar">
         <figcaption>${t('figure.main', { a: this.#sideTitle('a'), b: this.#sideTitle('b') })}</figcaption>
         <span class="tools">
           <span class="segmented" role="group" aria-label=${t('counts')}>
-            <button aria-pressed=${!view.log} @click=${() => store.update((s) => change.setView(s, { log: false }))}>${t('linear')}</button>
-            <button aria-pressed=${view.log} @click=${() => store.update((s) => change.setView(s, { log: true }))}>${t('log')}</button>
+            <button aria-pressed=${!view.log} @click=${() => store.update((s) => change.setView(s, { log: false }))}>
+              ${t('linear')}
+            </button>
+            <button aria-pressed=${view.log} @click=${() => store.update((s) => change.setView(s, { log: true }))}>
+              ${t('log')}
+            </button>
           </span>
-          <button class="plain icon" aria-label=${t('zoom.in')} title=${t('zoom.in')} @click=${() => this.#zoomAxis(0.6)}>+</button>
-          <button class="plain icon" aria-label=${t('zoom.out')} title=${t('zoom.out')} @click=${() => this.#zoomAxis(1 / 0.6)}>−</button>
+          <button
+            class="plain icon"
+            aria-label=${t('zoom.in')}
+            title=${t('zoom.in')}
+            @click=${() => this.#zoomAxis(0.6)}
+          >
+            +
+          </button>
+          <button
+            class="plain icon"
+            aria-label=${t('zoom.out')}
+            title=${t('zoom.out')}
+            @click=${() => this.#zoomAxis(1 / 0.6)}
+          >
+            −
+          </button>
           <button class="plain" ?disabled=${!view.axis} @click=${() => this.#zoomAxis(null)}>${t('zoom.all')}</button>
           ${this.#exports('fb-back-to-back', 'distribution')}
         </span>
@@ -111,7 +148,7 @@ export class Explore extends View {
         .axis=${axis}
         .log=${view.log}
         .moving=${result?.continuous ?? true}
-        .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
+        .mark=${this.#place(weight)}
         .height=${this.narrow.matches ? 270 : 380}
         @fb-range=${this.#range}
         @fb-point=${this.#point}
@@ -120,6 +157,38 @@ export class Explore extends View {
       ></fb-back-to-back>
       <p class="note soft">${this.#levelsNote()}</p>
     </figure>`;
+  }
+
+  /**
+   * One half of the main figure.
+   * @param {import('../types.js').Side} side
+   * @param {import('../types.js').Sides} shown the schemes that the result is of
+   * @param {import('../types.js').Histogram} float
+   * @returns {import('../figures/back-to-back.js').Half}
+   */
+  #half(side, shown, float) {
+    const { result, language, catalogue } = this.state;
+    const evaluation = result?.[side];
+    if (shown[side] === null) {
+      return this.keeper.keep(side, [float, language], () => ({ kind: 'float', histogram: float, label: t('float') }));
+    }
+    return this.keeper.keep(side, [float, evaluation, language, catalogue], () => ({
+      kind: 'quantized',
+      histogram: evaluation?.histogram ?? {
+        ...float,
+        counts: new Float64Array(float.counts.length),
+        below: 0,
+        above: 0,
+      },
+      label: `${side.toUpperCase()} · ${this.#sideTitle(side, shown)}`,
+      levels: evaluation?.levels,
+      runs: evaluation?.runs,
+    }));
+  }
+
+  /** Where the marked weight goes in and comes out. @param {import('../types.js').Weight | null} weight */
+  #place(weight) {
+    return weight && this.keeper.keep('mark', [weight], () => ({ value: weight.b.value, back: weight.b.back }));
   }
 
   /** @param {any} upper @param {any} lower */
@@ -148,14 +217,17 @@ export class Explore extends View {
     const { result, data } = this.state;
     const weight = this.#mark();
     return html`<figure>
-      <div class="bar"><figcaption>${t('figure.staircase')}</figcaption><span class="tools">${this.#exports('fb-staircase', 'staircase')}</span></div>
+      <div class="bar">
+        <figcaption>${t('figure.staircase')}</figcaption>
+        <span class="tools">${this.#exports('fb-staircase', 'staircase')}</span>
+      </div>
       <fb-staircase
         .label=${t('figure.staircase.text', { name: data?.name ?? '', b: this.#sideTitle('b') })}
         .stairs=${result?.stairsB ?? null}
         .other=${result?.stairsA ?? null}
-        .axis=${result?.axis ?? [-1, 1]}
-        .titles=${{ input: t('input'), output: t('output') }}
-        .mark=${weight ? { value: weight.b.value, back: weight.b.back } : null}
+        .axis=${result?.axis ?? UNIT}
+        .titles=${this.keeper.keep('stairs', [this.state.language], () => ({ input: t('input'), output: t('output') }))}
+        .mark=${this.#place(weight)}
         @fb-point=${this.#point}
         @fb-pick=${this.#pick}
       ></fb-staircase>
@@ -166,7 +238,10 @@ export class Explore extends View {
     const { result, view, data } = this.state;
     const weight = this.#mark();
     return html`<figure>
-      <div class="bar"><figcaption>${t('figure.error')}</figcaption><span class="tools">${this.#exports('fb-error-histogram', 'error')}</span></div>
+      <div class="bar">
+        <figcaption>${t('figure.error')}</figcaption>
+        <span class="tools">${this.#exports('fb-error-histogram', 'error')}</span>
+      </div>
       <fb-error-histogram
         .label=${t('figure.error.text', { name: data?.name ?? '', rmse: result ? number(result.b.metrics.rmse) : '' })}
         .histogram=${result?.b.error ?? null}
@@ -190,8 +265,18 @@ export class Explore extends View {
         <figcaption>${t('figure.matrix')}</figcaption>
         <span class="tools">
           <span class="segmented" role="group" aria-label=${t('matrix.kind')}>
-            <button aria-pressed=${view.matrix === 'values'} @click=${() => store.update((s) => change.setView(s, { matrix: 'values' }))}>${t('matrix.values')}</button>
-            <button aria-pressed=${view.matrix === 'error'} @click=${() => store.update((s) => change.setView(s, { matrix: 'error' }))}>${t('matrix.error')}</button>
+            <button
+              aria-pressed=${view.matrix === 'values'}
+              @click=${() => store.update((s) => change.setView(s, { matrix: 'values' }))}
+            >
+              ${t('matrix.values')}
+            </button>
+            <button
+              aria-pressed=${view.matrix === 'error'}
+              @click=${() => store.update((s) => change.setView(s, { matrix: 'error' }))}
+            >
+              ${t('matrix.error')}
+            </button>
           </span>
           ${this.#exports('fb-matrix', 'matrix')}
         </span>
@@ -202,10 +287,18 @@ export class Explore extends View {
         .split=${view.split}
         .span=${pictures?.span ?? 1}
         .errorSpan=${worst || 1}
-        .size=${[rows, columns]}
-        .theme=${theme}
-        .titles=${{ left: `A · ${this.#sideTitle('a')}`, right: `B · ${this.#sideTitle('b')}`, split: t('matrix.split') }}
-        .mark=${weight ? { row: weight.b.row, column: weight.b.column } : null}
+        .size=${data?.matrix ?? UNIT}
+        .theme=${theme === 'system' ? (this.dark.matches ? 'dark' : 'light') : theme}
+        .titles=${this.keeper.keep(
+          'sides',
+          [result?.sides ?? this.state.sides, this.state.language, this.state.catalogue],
+          () => ({
+            left: `A · ${this.#sideTitle('a', result?.sides)}`,
+            right: `B · ${this.#sideTitle('b', result?.sides)}`,
+            split: t('matrix.split'),
+          }),
+        )}
+        .mark=${weight && this.keeper.keep('cell', [weight], () => ({ row: weight.b.row, column: weight.b.column }))}
         @fb-cell=${this.#cell}
         @fb-pick-cell=${this.#pickCell}
         @fb-step=${this.#step}
@@ -213,9 +306,27 @@ export class Explore extends View {
         @fb-region=${(/** @type {CustomEvent} */ e) => store.update((s) => change.setView(s, { region: e.detail.region }))}
       ></fb-matrix>
       <p class="note soft">
-        <button class="plain icon" aria-label=${t('matrix.closer')} title=${t('matrix.closer')} @click=${() => this.#zoomMatrix(0.5)}>+</button>
-        <button class="plain icon" aria-label=${t('matrix.further')} title=${t('matrix.further')} ?disabled=${!view.region} @click=${() => this.#zoomMatrix(2)}>−</button>
-        <span class="num">${region[1] - region[0]} × ${region[3] - region[2]} · ${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span>
+        <button
+          class="plain icon"
+          aria-label=${t('matrix.closer')}
+          title=${t('matrix.closer')}
+          @click=${() => this.#zoomMatrix(0.5)}
+        >
+          +
+        </button>
+        <button
+          class="plain icon"
+          aria-label=${t('matrix.further')}
+          title=${t('matrix.further')}
+          ?disabled=${!view.region}
+          @click=${() => this.#zoomMatrix(2)}
+        >
+          −
+        </button>
+        <span class="num"
+          >${region[1] - region[0]} × ${region[3] - region[2]} ·
+          ${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span
+        >
       </p>
     </figure>`;
   }
@@ -231,8 +342,20 @@ export class Explore extends View {
    */
   #exports(tag, what) {
     return html`<span class="exports">
-      <button class="plain" @click=${() => this.#export(tag, what, 'svg')} aria-label=${t('export.svg', { what: t(`figure.${what}.short`) })}>SVG</button>
-      <button class="plain" @click=${() => this.#export(tag, what, 'png')} aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}>PNG</button>
+      <button
+        class="plain"
+        @click=${() => this.#export(tag, what, 'svg')}
+        aria-label=${t('export.svg', { what: t(`figure.${what}.short`) })}
+      >
+        SVG
+      </button>
+      <button
+        class="plain"
+        @click=${() => this.#export(tag, what, 'png')}
+        aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}
+      >
+        PNG
+      </button>
     </span>`;
   }
 
@@ -281,7 +404,8 @@ export class Explore extends View {
   };
 
   /** @param {CustomEvent} event */
-  #point = ({ detail }) => store.update((s) => change.point(s, detail.value === null ? null : nearest(s, detail.value)));
+  #point = ({ detail }) =>
+    store.update((s) => change.point(s, detail.value === null ? null : nearest(s, detail.value)));
 
   /** @param {CustomEvent} event */
   #pick = ({ detail }) => store.update((s) => change.select(s, nearest(s, detail.value)));

@@ -30,13 +30,18 @@ export class FileStrip extends View {
     const approx = file && !file.exact ? '≈ ' : '';
     return html`
       <span class="name" title=${model.name}>${model.name}</span>
-      <span class="fact">${t(model.tensors.length === 1 ? 'file.tensor' : 'file.tensors', { n: count(model.tensors.length, language) })}</span>
+      <span class="fact"
+        >${t(model.tensors.length === 1 ? 'file.tensor' : 'file.tensors', { n: count(model.tensors.length, language) })}</span
+      >
       ${
         file
           ? html`<span class="fact num" title=${t('file.size.help')}
-                ><span class="float">${bytes(file.before)}</span> → <span class="quantized">${approx}${bytes(file.after)}</span></span
+                ><span class="float">${bytes(file.before)}</span> →
+                <span class="quantized">${approx}${bytes(file.after)}</span></span
               >
-              <span class="fact num" title=${t('file.bits.help')}>${approx}${bitsPerWeight(file.bits)} ${t('bits.per.weight')}</span>`
+              <span class="fact num" title=${t('file.bits.help')}
+                >${approx}${bitsPerWeight(file.bits)} ${t('bits.per.weight')}</span
+              >`
           : html`<span class="fact num">${bytes(model.byteLength)}</span>`
       }
       <span class="gap"></span>
@@ -56,9 +61,7 @@ export class FileStrip extends View {
     const job = opening ?? loading;
     if (!job && computing === null) return nothing;
     const seconds = job ? Math.max(0.001, (performance.now() - job.started) / 1000) : 0;
-    const text = !job
-      ? t('job.computing')
-      : t(opening ? 'job.opening' : 'job.loading', { name: job.name });
+    const text = !job ? t('job.computing') : t(opening ? 'job.opening' : 'job.loading', { name: job.name });
     const cancel = opening
       ? () => actions.session?.cancelOpening()
       : loading
@@ -71,7 +74,8 @@ export class FileStrip extends View {
           ? html`<progress max=${job.total} .value=${job.done} aria-label=${text}></progress>
               <span class="num">${bytes(job.done)} / ${bytes(job.total)}</span>
               <span class="num soft">${bytes(job.done / seconds)}/s</span>`
-          : html`<progress aria-label=${text}></progress>${job && job.done > 0 ? html`<span class="num">${bytes(job.done)}</span>` : nothing}`
+          : html`<progress aria-label=${text}></progress
+              >${job && job.done > 0 ? html`<span class="num">${bytes(job.done)}</span>` : nothing}`
       }
       <button @click=${cancel}>${t('cancel')}</button>
     </div>`;
@@ -82,7 +86,9 @@ export class FileStrip extends View {
     if (!offered) return nothing;
     return html`<div class="offer">
       <span>${t('offer', { url: offered })}</span>
-      <button @click=${() => actions.session?.open(offered, { name: nameOf(offered), url: offered })}>${t('offer.open')}</button>
+      <button @click=${() => actions.session?.open(offered, { name: nameOf(offered), url: offered })}>
+        ${t('offer.open')}
+      </button>
       <button class="plain" @click=${() => store.update((s) => ({ ...s, offered: null }))}>${t('dismiss')}</button>
     </div>`;
   }

@@ -25,23 +25,32 @@ export class Measures extends View {
       <h3 id="measures-title">${t('measures.title')}</h3>
       <table class="measures">
         <thead>
-          <tr><th scope="col">${t('measure')}</th>${a ? html`<th scope="col">A</th>` : nothing}<th scope="col">B</th></tr>
+          <tr>
+            <th scope="col">${t('measure')}</th>
+            ${a ? html`<th scope="col">A</th>` : nothing}
+            <th scope="col">B</th>
+          </tr>
         </thead>
         <tbody>
           ${ROWS.map(
-            ([key, show]) => html`<tr data-metric=${key}>
-              <th scope="row" title=${t(`metric.${key}.help`)}>${t(`metric.${key}`)}</th>
-              ${a ? html`<td class="num">${show(a)}</td>` : nothing}
-              <td class="num">${show(b)}</td>
-            </tr>`,
+            ([key, show]) =>
+              html`<tr data-metric=${key}>
+                <th scope="row" title=${t(`metric.${key}.help`)}>${t(`metric.${key}`)}</th>
+                ${a ? html`<td class="num">${show(a)}</td>` : nothing}
+                <td class="num">${show(b)}</td>
+              </tr>`,
           )}
         </tbody>
       </table>
       <p class="row">
         <button class="plain" @click=${() => this.#worst(b)}>${t('measures.worst')}</button>
         <span class="exports">
-          <button class="plain" aria-label=${t('export.metrics', { kind: 'CSV' })} @click=${() => this.#save('csv')}>CSV</button>
-          <button class="plain" aria-label=${t('export.metrics', { kind: 'JSON' })} @click=${() => this.#save('json')}>JSON</button>
+          <button class="plain" aria-label=${t('export.metrics', { kind: 'CSV' })} @click=${() => this.#save('csv')}>
+            CSV
+          </button>
+          <button class="plain" aria-label=${t('export.metrics', { kind: 'JSON' })} @click=${() => this.#save('json')}>
+            JSON
+          </button>
         </span>
       </p>
     </section>`;
@@ -55,7 +64,11 @@ export class Measures extends View {
   /** @param {'csv' | 'json'} kind */
   #save(kind) {
     const text = kind === 'csv' ? metricsCsv(this.state) : metricsJson(this.state);
-    save(text, `${this.state.data?.name ?? 'tensor'}-metrics.${kind}`, kind === 'csv' ? 'text/csv' : 'application/json');
+    save(
+      text,
+      `${this.state.data?.name ?? 'tensor'}-metrics.${kind}`,
+      kind === 'csv' ? 'text/csv' : 'application/json',
+    );
   }
 }
 
@@ -103,7 +116,15 @@ export class Words extends View {
         <h3 id="words-title">${t('words.stats')}</h3>
         <p class="prose">${describeStats(stats)}</p>
         <dl class="facts num">
-          ${facts.filter(([, value]) => value !== undefined).map(([key, value]) => html`<div data-stat=${key}><dt title=${t(`stat.${key}.help`)}>${t(`stat.${key}`)}</dt><dd>${value}</dd></div>`)}
+          ${facts
+            .filter(([, value]) => value !== undefined)
+            .map(
+              ([key, value]) =>
+                html`<div data-stat=${key}>
+                  <dt title=${t(`stat.${key}.help`)}>${t(`stat.${key}`)}</dt>
+                  <dd>${value}</dd>
+                </div>`,
+            )}
         </dl>
       </div>
       <div>

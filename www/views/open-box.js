@@ -11,14 +11,31 @@ export class OpenBox extends View {
       <h2 id="open-title">${t('open.title')}</h2>
       <p>${t('open.drop')}</p>
       <p class="row">
-        <label class="button">${t('open.file')}<input class="sr" type="file" multiple accept=".safetensors,.npy,.json" @change=${this.#picked} /></label>
-        <label class="button">${t('open.folder')}<input class="sr" type="file" webkitdirectory @change=${this.#picked} /></label>
+        <label class="button"
+          >${t('open.file')}<input
+            class="sr"
+            type="file"
+            multiple
+            accept=".safetensors,.npy,.json"
+            @change=${this.#picked}
+        /></label>
+        <label class="button"
+          >${t('open.folder')}<input class="sr" type="file" webkitdirectory @change=${this.#picked}
+        /></label>
         <button @click=${this.#sample}>${t('open.sample')}</button>
       </p>
       <form class="address" @submit=${this.#address}>
         <label for="open-url">${t('open.url')}</label>
         <span class="row">
-          <input id="open-url" name="url" type="url" required placeholder="https://…/model.safetensors" autocomplete="off" spellcheck="false" />
+          <input
+            id="open-url"
+            name="url"
+            type="url"
+            required
+            placeholder="https://…/model.safetensors"
+            autocomplete="off"
+            spellcheck="false"
+          />
           <button>${t('open.go')}</button>
         </span>
         <p class="soft">${t('open.url.help')}</p>

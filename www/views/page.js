@@ -62,7 +62,11 @@ export class Page extends View {
   /** @param {import('../types.js').Problem} problem */
   #fatal(problem) {
     const { what, remedy, detail } = explain(problem);
-    return html`<main class="fatal" role="alert"><h1>${what}</h1><p>${remedy}</p><p class="detail soft">${detail}</p></main>`;
+    return html`<main class="fatal" role="alert">
+      <h1>${what}</h1>
+      <p>${remedy}</p>
+      <p class="detail soft">${detail}</p>
+    </main>`;
   }
 
   /** @param {Event} event */

@@ -69,7 +69,8 @@ export class TensorList extends View {
               ><span class="sr">${t('list.sort')}</span>
               <select @change=${this.#sort}>
                 ${['order', 'name', 'size', 'count', 'dtype'].map(
-                  (value) => html`<option value=${value} ?selected=${value === list.sort}>${t(`list.sort.${value}`)}</option>`,
+                  (value) =>
+                    html`<option value=${value} ?selected=${value === list.sort}>${t(`list.sort.${value}`)}</option>`,
                 )}
               </select></label
             >
@@ -79,7 +80,9 @@ export class TensorList extends View {
               aria-label=${t('list.descending')}
               title=${t('list.descending')}
               @click=${() => this.#change({ descending: !list.descending })}
-            >${list.descending ? '↓' : '↑'}</button>
+            >
+              ${list.descending ? '↓' : '↑'}
+            </button>
             <label
               ><span class="sr">${t('list.dtype')}</span>
               <select @change=${this.#dtype}>
@@ -87,11 +90,13 @@ export class TensorList extends View {
                 ${dtypes.map((d) => html`<option value=${d} ?selected=${d === list.dtype}>${d}</option>`)}
               </select></label
             >
-            <span class="num soft found">${
-              found.length === all.length
-                ? count(all.length, language)
-                : `${count(found.length, language)} / ${count(all.length, language)}`
-            }</span>
+            <span class="num soft found"
+              >${
+                found.length === all.length
+                  ? count(all.length, language)
+                  : `${count(found.length, language)} / ${count(all.length, language)}`
+              }</span
+            >
           </div>
         </div>
         <div
@@ -103,7 +108,9 @@ export class TensorList extends View {
           @scroll=${this.#scrolled}
           @keydown=${this.#keys}
         >
-          <div class="spacer" role="presentation" data-height=${found.length * ROW}>${this.#visible().map(([x, i]) => this.#row(x, i))}</div>
+          <div class="spacer" role="presentation" data-height=${found.length * ROW}>
+            ${this.#visible().map(([x, i]) => this.#row(x, i))}
+          </div>
           ${model && found.length === 0 ? html`<p class="none soft">${t('list.none')}</p>` : nothing}
         </div>
       </div>
@@ -146,9 +153,12 @@ export class TensorList extends View {
     >
       <fb-spark .counts=${counts} title=${sampled ? t('list.sampled') : ''}></fb-spark>
       <span class="name" title=${x.name}>${x.name}</span>
-      <span class="meta num">${x.shape.join('×') || 'scalar'} · ${x.dtype} · ${bytes(x.byteLength)}${
-        sampled ? html` · <abbr title=${t('list.sampled')}>${t('list.sampled.short')}</abbr>` : nothing
-      }</span>
+      <span class="meta num"
+        >${x.shape.join('×') || 'scalar'} · ${x.dtype} ·
+        ${bytes(x.byteLength)}${
+          sampled ? html` · <abbr title=${t('list.sampled')}>${t('list.sampled.short')}</abbr>` : nothing
+        }</span
+      >
     </div>`;
   }
 
@@ -214,7 +224,14 @@ export class TensorList extends View {
     const { found } = this;
     const at = found.findIndex((x) => x.name === this.state.tensor);
     /** @type {{[key: string]: number}} */
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + this.rows - 2, PageUp: at - this.rows + 2, Home: 0, End: found.length - 1 };
+    const to = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: at + this.rows - 2,
+      PageUp: at - this.rows + 2,
+      Home: 0,
+      End: found.length - 1,
+    };
     if (event.key === 'Enter' && this.openPicker) this.#picker();
     if (!(event.key in to) || found.length === 0) return;
     event.preventDefault();

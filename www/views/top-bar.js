@@ -24,12 +24,9 @@ export class TopBar extends View {
       <span class="local">
         <span class="lamp" aria-hidden="true"></span>
         <span>${t('local')}</span>
-        <button
-          class="plain count"
-          aria-expanded=${this.listing}
-          @click=${this.#toggle}
-          title=${t('requests.help')}
-        >${t(requests.length === 1 ? 'requests.one' : 'requests.many', { n: requests.length })}</button>
+        <button class="plain count" aria-expanded=${this.listing} @click=${this.#toggle} title=${t('requests.help')}>
+          ${t(requests.length === 1 ? 'requests.one' : 'requests.many', { n: requests.length })}
+        </button>
         ${this.listing ? this.#list() : nothing}
       </span>
       <span class="switches">

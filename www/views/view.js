@@ -1,5 +1,6 @@
 import { LitElement } from 'lit';
 import { store } from '../store.js';
+import { Keeper } from '../keep.js';
 
 /**
  * A view draws a part of the state and owns none of it. `pick` names that part; the view is drawn again when one of the
@@ -11,6 +12,7 @@ export class View extends LitElement {
     /** @type {{[name: string]: any}} */
     this.picked = {};
     this.leave = () => {};
+    this.keeper = new Keeper();
   }
 
   createRenderRoot() {

@@ -17,7 +17,8 @@ export class OneWeight extends View {
     if (!data) return nothing;
     const shown = weight && weight.epoch === data.epoch && (hover ?? selected) !== null ? weight : null;
     return html`<section aria-labelledby="weight-title">
-      <h3 id="weight-title">${t('weight.title')}
+      <h3 id="weight-title">
+        ${t('weight.title')}
         ${shown ? html`<span class="where num">[${shown.b.coordinates.join(', ')}] · ${t('weight.index', { n: count(shown.index) })}</span>` : nothing}
       </h3>
       ${shown ? this.#trace(shown) : html`<p class="soft">${t('weight.none')}</p>`}
@@ -39,9 +40,12 @@ export class OneWeight extends View {
     const bits = (word >>> 0).toString(2).padStart(32, '0');
     const exponent = parseInt(bits.slice(1, 9), 2);
     return html`<span class="bits num" role="img" aria-label=${t('weight.bits.text', { bits })}
-        ><span class="sign" title=${t('bits.sign')}>${bits[0]}</span><span class="exponent" title=${t('bits.exponent')}>${bits.slice(1, 9)}</span
+        ><span class="sign" title=${t('bits.sign')}>${bits[0]}</span
+        ><span class="exponent" title=${t('bits.exponent')}>${bits.slice(1, 9)}</span
         ><span class="fraction" title=${t('bits.fraction')}>${bits.slice(9)}</span></span
-      ><span class="soft">${t('weight.bits', { sign: bits[0] === '1' ? '−' : '+', exponent: exponent === 0 ? -126 : exponent - 127 })}</span>`;
+      ><span class="soft"
+        >${t('weight.bits', { sign: bits[0] === '1' ? '−' : '+', exponent: exponent === 0 ? -126 : exponent - 127 })}</span
+      >`;
   }
 
   /**
@@ -54,26 +58,38 @@ export class OneWeight extends View {
     return html`<ol class="steps num" aria-label="${side.toUpperCase()} ${info ? schemeTitle(info) : ''}">
       ${sides.a !== null ? html`<li class="which"><b>${side.toUpperCase()}</b></li>` : nothing}
       ${trace.steps.map(
-        (step, i) => html`<li data-op=${step.op} class=${kindOf(step.op, i, trace.steps.length)}>
-          <span class="op">${stepTitle(step)}${step.operand !== undefined && step.operand !== null ? html` <i>${show(step.operand)}</i>` : nothing}</span>
-          <span class="value">${show(step.value)}</span>
-        </li>`,
+        (step, i) =>
+          html`<li data-op=${step.op} class=${kindOf(step.op, i, trace.steps.length)}>
+            <span class="op"
+              >${stepTitle(step)}${step.operand !== undefined && step.operand !== null ? html` <i>${show(step.operand)}</i>` : nothing}</span
+            >
+            <span class="value">${show(step.value)}</span>
+          </li>`,
       )}
       ${
         trace.bits !== undefined
           ? html`<li class="packed" data-op="bits">
-              <span class="op">${t('weight.packed')}${trace.byteOffset !== undefined ? html` <i>${t('weight.byte', { n: count(trace.byteOffset) })}</i>` : nothing}</span>
+              <span class="op"
+                >${t('weight.packed')}${trace.byteOffset !== undefined ? html` <i>${t('weight.byte', { n: count(trace.byteOffset) })}</i>` : nothing}</span
+              >
               <span class="value">${trace.bits}</span>
             </li>`
           : nothing
       }
-      <li class="miss" data-op="error"><span class="op">${t('weight.error')}</span><span class="value">${number(trace.error, 3)}</span></li>
+      <li class="miss" data-op="error">
+        <span class="op">${t('weight.error')}</span><span class="value">${number(trace.error, 3)}</span>
+      </li>
     </ol>`;
   }
 }
 
 /** @param {string | number} value */
-const show = (value) => (typeof value === 'number' ? (Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value).replace('-', '−') : number(value)) : String(value));
+const show = (value) =>
+  typeof value === 'number'
+    ? Number.isInteger(value) && Math.abs(value) < 1e6
+      ? String(value).replace('-', '−')
+      : number(value)
+    : String(value);
 
 /** @param {string} op @param {number} i @param {number} n */
 function kindOf(op, i, n) {
