@@ -59,9 +59,23 @@ export class TopBar extends View {
     </div>`;
   }
 
-  #toggle = () => {
-    this.listing = !this.listing;
+  #toggle = () => this.#show(!this.listing);
+
+  /** @param {boolean} listing */
+  #show(listing) {
+    this.listing = listing;
     this.requestUpdate();
+    const change = listing ? 'addEventListener' : 'removeEventListener';
+    document[change]('pointerdown', this.#away);
+    document[change]('keydown', this.#away);
+  }
+
+  /** A press elsewhere, or Escape, puts the list away. @param {Event} event */
+  #away = (event) => {
+    const inside = event.target instanceof Node && this.querySelector('.local')?.contains(event.target);
+    const escape = event instanceof KeyboardEvent && event.key === 'Escape';
+    if (escape) /** @type {HTMLElement | null} */ (this.querySelector('.count'))?.focus();
+    if (escape || (event.type === 'pointerdown' && !inside)) this.#show(false);
   };
 
   #language = () => store.update((s) => ({ ...s, language: s.language === 'zh' ? 'en' : 'zh' }));
