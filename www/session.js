@@ -211,7 +211,7 @@ export class Session {
     const parts = {
       figures: { axis, bins: BINS, errorBins: ERROR_BINS, samples: SAMPLES, index: selected },
       pictures: { kind: view.matrix, region, width, height },
-      weight: { index },
+      weight: { index, axis, samples: index === selected ? 0 : SAMPLES },
     };
     /** @type {{[part: string]: any}} */
     const missing = {};

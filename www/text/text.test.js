@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setLanguage } from '../i18n/index.js';
+import { speak } from '../i18n/index.js';
 import { bytes, number, percent, shortCount, tick } from './format.js';
 import { explain } from './problems.js';
 import { metricsCsv, metricsJson } from './report.js';
@@ -38,8 +38,8 @@ test('ticks show just the digits of their step', () => {
   assert.deepEqual([tick(0.30000000000000004, 0.1), tick(-2, 1), tick(1e-17, 0.1)], ['0.3', '−2', '0']);
 });
 
-test('an error says what happened, where, and what to do', () => {
-  setLanguage('en');
+test('an error says what happened, where, and what to do', async () => {
+  await speak('en');
   const { what, where, remedy } = explain({
     code: 'truncated',
     message: 'm',

@@ -146,7 +146,7 @@ export class Explore extends View {
         .lower=${lower}
         .reference=${float}
         .levels=${result?.b.levels ?? null}
-        .stairs=${result?.stairsB ?? null}
+        .stairs=${weight?.stairsB ?? result?.stairsB ?? null}
         .clip=${clip}
         .axis=${axis}
         .log=${view.log}
@@ -227,8 +227,8 @@ export class Explore extends View {
       </div>
       <fb-staircase
         .label=${t('figure.staircase.text', { name: data?.name ?? '', b: this.#sideTitle('b') })}
-        .stairs=${result?.stairsB ?? null}
-        .other=${result?.stairsA ?? null}
+        .stairs=${weight?.stairsB ?? result?.stairsB ?? null}
+        .other=${weight?.stairsA ?? result?.stairsA ?? null}
         .axis=${result?.axis ?? UNIT}
         .titles=${this.keeper.keep('stairs', [this.state.language], () => ({ input: t('input'), output: t('output') }))}
         .mark=${this.#place(weight)}

@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
-import { t } from '../i18n/index.js';
+import { speak, t } from '../i18n/index.js';
 import { bytes } from '../text/format.js';
 
 /** Name, the sentence that matters, and the switches for language and theme. */
@@ -78,7 +78,11 @@ export class TopBar extends View {
     if (escape || (event.type === 'pointerdown' && !inside)) this.#show(false);
   };
 
-  #language = () => store.update((s) => ({ ...s, language: s.language === 'zh' ? 'en' : 'zh' }));
+  #language = async () => {
+    const next = store.state.language === 'zh' ? 'en' : 'zh';
+    await speak(next);
+    store.update((s) => ({ ...s, language: next }));
+  };
 
   /** @param {Event} event */
   #theme = (event) => {
