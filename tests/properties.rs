@@ -27,7 +27,7 @@ fn schemes() -> Vec<Scheme> {
         ];
         for grain in grains {
             let mut choices: Vec<Vec<(&str, Value)>> = vec![vec![]];
-            for option in &entry.options {
+            for option in entry.options {
                 let values = match &option.kind {
                     Kind::Flag { .. } => vec![Value::Flag(false), Value::Flag(true)],
                     Kind::Choice { values, .. } => values.iter().map(|v| text(v.value)).collect(),
@@ -276,10 +276,10 @@ fn bytes_of_the_wrong_number_are_refused() {
 #[test]
 fn ids_are_unique_and_every_option_has_words() {
     let all = catalogue();
-    for entry in &all {
+    for entry in all {
         assert_eq!(all.iter().filter(|other| other.id == entry.id).count(), 1);
         assert!(!entry.summary.is_empty() && !entry.source.title.is_empty());
-        for option in &entry.options {
+        for option in entry.options {
             assert!(option.help.ends_with('.') && !option.title.is_empty(), "{}", option.name);
         }
     }

@@ -13,7 +13,7 @@ use crate::stats::{ChannelRanges, Comparison, Summary, summarize};
 /// See `schemes`.
 #[wasm_bindgen]
 pub fn schemes() -> std::result::Result<JsValue, JsValue> {
-    plain(&catalogue()).map_err(to_js)
+    plain(catalogue()).map_err(to_js)
 }
 
 /// See `stats`.

@@ -40,7 +40,7 @@ pub(super) fn object<const N: usize>(properties: [(&str, JsValue); N]) -> JsValu
 }
 
 /// Plain data by way of serde: objects, not maps.
-pub(super) fn plain(value: &impl Serialize) -> Result<JsValue> {
+pub(super) fn plain<T: Serialize + ?Sized>(value: &T) -> Result<JsValue> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
         .map_err(|e| Error::new(Code::InvalidArgument, e.to_string()))

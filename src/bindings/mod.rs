@@ -1,6 +1,8 @@
 //! The wasm-bindgen face: convert, call, convert back. Loops over weights live elsewhere; `www/lib` gives this its final shape in
 //! JavaScript and documents it there.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod calls;
 mod convert;
 mod formats;

@@ -12,6 +12,8 @@ pub mod scalar;
 pub mod simd128;
 
 mod affine;
+#[cfg(feature = "bench")]
+pub mod anchors;
 mod binning;
 pub mod bits;
 pub mod nn;

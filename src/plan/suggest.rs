@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::quant::{Options, Value};
-use crate::stats::Summary;
+use crate::stats::{Summary, quantiles};
 use crate::tensor::Shape;
 
 /// Signal-to-noise ratio that a proposal should reach, in dB: about 1 % of the weights' power is lost.
@@ -94,7 +94,8 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         reason(
             "width4",
             format!(
-                "In groups of 32, 4 bits keep about {four_bit_db:.0} dB of signal over noise: enough for most layers."
+                "In groups of 32, 4 bits keep about {} dB of signal over noise: enough for most layers.",
+                four_bit_db.round(),
             ),
             &[four_bit_db],
         );
@@ -103,18 +104,22 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         reason(
             "width8",
             format!(
-                "The rows are too short for groups, so 4 bits would keep only about {four_bit_db:.0} dB of signal over noise; 8 bits keep \
-                 about {eight_bit_db:.0}.",
+                "The rows are too short for groups, so 4 bits would keep only about {} dB of signal over noise; 8 bits keep \
+                 about {}.",
+                four_bit_db.round(),
+                eight_bit_db.round(),
             ),
             &[four_bit_db, eight_bit_db],
         );
     }
 
     let channel_spread = summary.channels.as_ref().and_then(|channels| {
-        let mut reach: Vec<f32> = channels.min.iter().zip(&channels.max).map(|(a, b)| a.abs().max(b.abs())).collect();
-        reach.sort_unstable_by(f32::total_cmp);
-        let (median, widest) = (*reach.get(reach.len() / 2)?, *reach.last()?);
-        (reach.len() > 1 && median > 0.0).then(|| f64::from(widest) / f64::from(median))
+        let reach: Vec<f32> = channels.min.iter().zip(&channels.max).map(|(a, b)| a.abs().max(b.abs())).collect();
+        let (median, widest) = match quantiles(&reach, &[0.5, 1.0])?.as_slice() {
+            &[median, widest] => (median, widest),
+            _ => return None,
+        };
+        (reach.len() > 1 && median > 0.0).then(|| widest / median)
     });
     if width == 4 {
         options.insert("granularity".to_owned(), Value::Text("group".to_owned()));
@@ -129,7 +134,8 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         reason(
             "channel",
             format!(
-                "The widest channel is {spread:.1} times as wide as the median one, so each channel gets its own scale."
+                "The widest channel is {} times as wide as the median one, so each channel gets its own scale.",
+                short(spread),
             ),
             &[spread],
         );
@@ -142,8 +148,9 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         reason(
             "mse",
             format!(
-                "The largest weight stands {crest:.1} standard deviations from zero: clipping such outliers costs less than the coarse \
+                "The largest weight stands {} standard deviations from zero: clipping such outliers costs less than the coarse \
                  steps they force on all others.",
+                short(crest),
             ),
             &[crest],
         );
@@ -151,7 +158,8 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         reason(
             "minmax",
             format!(
-                "The largest weight stands only {crest:.1} standard deviations from zero, so nothing needs to be clipped."
+                "The largest weight stands only {} standard deviations from zero, so nothing needs to be clipped.",
+                short(crest),
             ),
             &[crest],
         );
@@ -159,8 +167,11 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
     Suggestion { id: format!("int{width}"), options, reasons }
 }
 
-/// Three significant digits.
-fn short(x: f64) -> String {
-    let digits = if x == 0.0 { 0 } else { (2 - x.abs().log10().floor() as i32).clamp(0, 8) };
-    format!("{x:.*}", digits as usize)
+/// About three significant digits, as the shortest text that says so.
+fn short(x: f64) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let unit = 10_f64.powi(2 - x.abs().log10().floor() as i32);
+    (x * unit).round() / unit
 }

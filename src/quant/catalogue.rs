@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
 
 /// A scheme as people see it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Unique name.
@@ -26,7 +27,7 @@ pub struct Entry {
     /// Where its definition comes from.
     pub source: Source,
     /// What can be chosen.
-    pub options: Vec<OptionSpec>,
+    pub options: &'static [OptionSpec],
 }
 
 /// A paper, specification or program.
@@ -39,7 +40,7 @@ pub struct Source {
 }
 
 /// One thing to choose.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OptionSpec {
     /// Its name in an options object.
     pub name: &'static str,
@@ -52,25 +53,45 @@ pub struct OptionSpec {
     pub kind: Kind,
     /// It matters only when the named option has one of these values.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub when: Option<BTreeMap<&'static str, Vec<Value>>>,
+    pub when: Option<When>,
+}
+
+/// A condition: the option of this name has this value. Serialized as `{name: [value]}`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum When {
+    /// A flag is on.
+    On(&'static str),
+    /// A choice has this value.
+    Is(&'static str, &'static str),
+}
+
+impl Serialize for When {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match *self {
+            When::On(name) => map.serialize_entry(name, &[true])?,
+            When::Is(name, value) => map.serialize_entry(name, &[value])?,
+        }
+        map.end()
+    }
 }
 
 /// What an option takes, and its default.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[allow(missing_docs, reason = "limits are inclusive; the names say the rest")]
 pub enum Kind {
     /// On or off.
     Flag { default: bool },
     /// One of a few names.
-    Choice { default: &'static str, values: Vec<ChoiceValue> },
+    Choice { default: &'static str, values: &'static [ChoiceValue] },
     /// A whole number.
     Integer {
         default: f64,
         min: f64,
         max: f64,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        suggestions: Vec<f64>,
+        #[serde(skip_serializing_if = "<[f64]>::is_empty")]
+        suggestions: &'static [f64],
     },
     /// A number.
     Number {
@@ -162,7 +183,7 @@ impl Entry {
                 .with_found(name));
         }
         let mut values = Options::new();
-        for spec in &self.options {
+        for spec in self.options {
             let value = match given.get(spec.name) {
                 None => spec.kind.default_value(),
                 Some(value) if spec.kind.accepts(value) => value.clone(),
@@ -217,36 +238,21 @@ impl Resolved {
     }
 }
 
-/// A condition on another option, for [`OptionSpec::when`].
-#[must_use]
-pub(crate) fn when(name: &'static str, values: &[Value]) -> Option<BTreeMap<&'static str, Vec<Value>>> {
-    Some(BTreeMap::from([(name, values.to_vec())]))
-}
-
-/// A text value, for conditions.
-#[must_use]
-pub(crate) fn text(value: &str) -> Value {
-    Value::Text(value.to_owned())
-}
-
 /// All schemes, in the order in which they are best shown.
 #[must_use]
-pub fn catalogue() -> Vec<Entry> {
-    super::affine::entries()
+pub fn catalogue() -> &'static [Entry] {
+    super::affine::ENTRIES
 }
 
 /// The scheme of a name.
 ///
 /// # Errors
 /// `unknown_scheme` with the list of those known.
-pub fn entry(id: &str) -> Result<Entry> {
-    let all = catalogue();
-    let known: Vec<_> = all.iter().map(|entry| entry.id).collect();
-    let error = || {
+pub fn entry(id: &str) -> Result<&'static Entry> {
+    catalogue().iter().find(|entry| entry.id == id).ok_or_else(|| {
+        let known: Vec<_> = catalogue().iter().map(|entry| entry.id).collect();
         Error::new(Code::UnknownScheme, format!("there is no scheme {id:?}"))
             .with_expected(format!("one of {}", known.join(", ")))
             .with_found(format!("{id:?}"))
-    };
-    let place = known.iter().position(|known| *known == id).ok_or_else(error)?;
-    Ok(all.into_iter().nth(place).unwrap_or_else(|| unreachable!("the place is in the list")))
+    })
 }

@@ -10,7 +10,7 @@ mod catalogue;
 mod runs;
 mod trace;
 
-pub use catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Options, Resolved, Source, Value, catalogue, entry};
+pub use catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Options, Resolved, Source, Value, When, catalogue, entry};
 pub use runs::{Granularity, Runs};
 pub use trace::{RunInfo, Step, Trace};
 
@@ -38,7 +38,7 @@ impl Scheme {
     pub fn new(id: &str, options: &Options) -> Result<Scheme> {
         let entry = entry(id)?;
         let options = entry.resolve(options)?;
-        let family = Family::Affine(affine::Affine::from_options(&entry, &options)?);
+        let family = Family::Affine(affine::Affine::from_options(entry, &options)?);
         Ok(Scheme { id: entry.id, options, family })
     }
 

@@ -30,13 +30,13 @@ fn interpolate(a: f32, b: f32, weight: f64) -> f64 {
 }
 
 fn by_sorting(x: &[f32], qs: &[f64]) -> Option<Vec<f64>> {
-    let mut sorted: Vec<f32> = x.iter().copied().filter(|x| x.is_finite()).collect();
-    sorted.sort_unstable_by(f32::total_cmp);
+    let mut sorted: Vec<u32> = x.iter().copied().filter(|x| x.is_finite()).map(key).collect();
+    sorted.sort_unstable();
     (!sorted.is_empty()).then(|| {
         qs.iter()
             .map(|&q| {
                 let (low, high, weight) = ranks(q, sorted.len());
-                interpolate(sorted[low], sorted[high], weight)
+                interpolate(from_key(sorted[low]), from_key(sorted[high]), weight)
             })
             .collect()
     })

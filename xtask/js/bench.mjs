@@ -1,5 +1,5 @@
 /**
- * Runs `benches/bench.js` in Node and in one Chromium session: `node bench.mjs SCALAR_DIR [filter]`.
+ * Runs `benches/bench.js` in Node and in one Chromium session: `node bench.mjs SIMD_DIR SCALAR_DIR [filter]`.
  *
  * The benchmark exports `async run({simd, scalar, log, filter}) → {markdown}`: two initialized wasm-bindgen namespaces of
  * the same crate, the delivered one and one compiled without SIMD, and a function that says how far it is.
@@ -11,8 +11,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { find, launch, serve } from '../../tests/e2e/harness/index.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const [scalarDir, filter = ''] = process.argv.slice(2);
-const dirs = { simd: join(ROOT, 'www/lib/wasm'), scalar: resolve(scalarDir) };
+const [simdDir, scalarDir, filter = ''] = process.argv.slice(2);
+const dirs = { simd: resolve(simdDir), scalar: resolve(scalarDir) };
 const log = (line) => console.error(`  ${line}`);
 
 const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} threads, ${new Date().toISOString().slice(0, 10)}`;

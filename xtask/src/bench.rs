@@ -1,6 +1,6 @@
 //! `cargo xtask bench [filter]`: the crate built twice, with and without SIMD, and measured side by side in one run.
 
-use crate::paths::{at, target};
+use crate::paths::at;
 use crate::process::{command, run};
 use crate::setup;
 use crate::wasm::{self, Simd};
@@ -12,8 +12,7 @@ pub fn all(filter: &[String]) -> Result<()> {
         bail!("there is nothing to measure: benches/bench.js is missing");
     }
     setup::all()?;
-    wasm::build()?;
-    let scalar = target().join("bench/scalar");
-    wasm::build_into(&scalar, Simd::Scalar)?;
-    run(command("node").arg("xtask/js/bench.mjs").arg(&scalar).args(filter), "the benchmark")
+    let simd = wasm::build_for_bench(Simd::Simd128)?;
+    let scalar = wasm::build_for_bench(Simd::Scalar)?;
+    run(command("node").arg("xtask/js/bench.mjs").arg(&simd).arg(&scalar).args(filter), "the benchmark")
 }

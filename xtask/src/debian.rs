@@ -1,6 +1,6 @@
 //! Installing what tests miss, where that can be done without asking: on Debian and Ubuntu, as root.
 
-use crate::process::{capture, command, on_path, run};
+use crate::process::{capture, command, on_path};
 use std::path::Path;
 
 /// Whether packages may be installed here.
@@ -21,18 +21,24 @@ pub fn install(groups: &[Vec<&str>]) {
     if groups.is_empty() || !can_install() {
         return;
     }
-    let all: Vec<&str> = groups.iter().flat_map(|group| group.iter().copied()).collect();
+    let mut all: Vec<&str> = groups.iter().flat_map(|group| group.iter().copied()).collect();
+    all.sort_unstable();
+    all.dedup();
     println!("• installing Debian packages: {}", all.join(" "));
-    let _ = run(apt().arg("update"), "apt-get update");
-    if apt_install(&all).is_err() && groups.len() > 1 {
+    let said = capture(apt().arg("update"), "apt-get update").and_then(|_| apt_install(&all));
+    if let Err(error) = said {
+        println!("{error:#}");
         for group in groups {
-            let _ = apt_install(group);
+            if let Err(error) = apt_install(group) {
+                println!("{error:#}");
+            }
         }
     }
 }
 
 fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
-    run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages), "apt-get install")
+    // Its pages of progress are shown only where it fails.
+    capture(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages), "apt-get install").map(drop)
 }
 
 fn apt() -> std::process::Command {

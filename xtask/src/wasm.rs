@@ -29,24 +29,31 @@ impl Simd {
         }
     }
 
-    fn target_dir(self) -> PathBuf {
+    fn name(self) -> &'static str {
         match self {
-            Simd::Simd128 => paths::target(),
-            Simd::Scalar => paths::target().join("bench/scalar-build"),
+            Simd::Simd128 => "simd",
+            Simd::Scalar => "scalar",
         }
     }
 }
 
 /// The delivered module, in `www/lib/wasm/`.
 pub fn build() -> Result<()> {
-    build_into(&at("www/lib/wasm"), Simd::Simd128)
+    build_into(&at("www/lib/wasm"), Simd::Simd128, &[], paths::target())
+}
+
+/// The module of a benchmark, with the anchors that only a benchmark needs; where it lies.
+pub fn build_for_bench(simd: Simd) -> Result<PathBuf> {
+    let bench = paths::target().join("bench");
+    let out = bench.join(simd.name());
+    build_into(&out, simd, &["--features", "bench"], bench.join(format!("{}-build", simd.name())))?;
+    Ok(out)
 }
 
 /// Builds `fewerbits.js`, `fewerbits_bg.wasm` and their `.d.ts` into `out`; skipped when cargo's output is what it was.
-pub fn build_into(out: &Path, simd: Simd) -> Result<()> {
-    let target_dir = simd.target_dir();
+fn build_into(out: &Path, simd: Simd, features: &[&str], target_dir: PathBuf) -> Result<()> {
     let mut build = with_features(cargo(), simd);
-    build.args(["build", "--package", "fewerbits", "--lib", "--release", "--target", WASM_TARGET]);
+    build.args(["build", "--package", "fewerbits", "--lib", "--release", "--target", WASM_TARGET]).args(features);
     run(build.arg("--target-dir").arg(&target_dir), "building the crate for wasm32")?;
     let raw = target_dir.join(WASM_TARGET).join("release/fewerbits.wasm");
 
@@ -57,7 +64,7 @@ pub fn build_into(out: &Path, simd: Simd) -> Result<()> {
     }
     println!("• making {} from {}", shown(out), shown(&raw));
     // Made aside and moved as a whole: a page that is being served never sees half a build.
-    let aside = paths::target().join("xtask-wasm").join(if simd == Simd::Scalar { "scalar" } else { "simd" });
+    let aside = paths::target().join("xtask-wasm").join(format!("{}{}", simd.name(), features.len()));
     let _ = fs::remove_dir_all(&aside);
     fs::create_dir_all(&aside)?;
     bindgen(&raw, &aside)?;

@@ -1,6 +1,8 @@
 //! The readable forms: these are the specification of every kernel.
 
 pub mod affine;
+#[cfg(feature = "bench")]
+pub mod anchors;
 pub mod binning;
 pub mod nn;
 pub mod sums;

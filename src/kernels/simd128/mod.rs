@@ -1,6 +1,8 @@
 //! The same kernels in WebAssembly SIMD128, equal to [`super::scalar`] bit for bit. Relaxed SIMD is not used.
 
 pub mod affine;
+#[cfg(feature = "bench")]
+pub mod anchors;
 pub mod binning;
 pub mod nn;
 pub mod sums;

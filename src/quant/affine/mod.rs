@@ -29,6 +29,6 @@ mod prepared;
 mod range;
 mod split;
 
-pub use options::{Affine, RangeRule, Treatment, entries};
+pub use options::{Affine, ENTRIES, RangeRule, Treatment};
 pub use prepared::Prepared;
 pub use range::{entropy_bins, entropy_share, least_squares_shrink};

@@ -1,6 +1,6 @@
 //! What can be chosen of the affine schemes, in words and as types.
 
-use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, Value, text, when};
+use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, When};
 use super::super::runs::Granularity;
 use crate::error::{Code, Error, Result};
 use crate::kernels::Rounding;
@@ -124,219 +124,221 @@ impl Affine {
     }
 }
 
-fn choice(
+const fn flag(name: &'static str, title: &'static str, help: &'static str, default: bool) -> OptionSpec {
+    OptionSpec { name, title, help, kind: Kind::Flag { default }, when: None }
+}
+
+const fn choice(
     name: &'static str,
     title: &'static str,
     help: &'static str,
     default: &'static str,
-    values: &[(&'static str, &'static str)],
+    values: &'static [ChoiceValue],
 ) -> OptionSpec {
-    let values = values.iter().map(|&(value, title)| ChoiceValue { value, title }).collect();
     OptionSpec { name, title, help, kind: Kind::Choice { default, values }, when: None }
 }
 
-fn options(symmetric: bool) -> Vec<OptionSpec> {
-    let manual = || when("range", &[text("manual")]);
-    vec![
-        OptionSpec {
-            name: "symmetric",
-            title: "symmetric",
-            help: "One scale and no zero point: the levels lie evenly around 0. Without it the levels span the range that is there.",
-            kind: Kind::Flag { default: symmetric },
-            when: None,
-        },
-        OptionSpec {
-            name: "narrowRange",
-            title: "narrow range",
-            help: "As many levels below 0 as above. Without it the weight of largest magnitude sits on the extra level.",
-            kind: Kind::Flag { default: true },
-            when: when("symmetric", &[Value::Flag(true)]),
-        },
-        choice(
-            "granularity",
-            "grain",
-            "What shares one scale.",
-            "tensor",
-            &[("tensor", "tensor"), ("channel", "channel"), ("group", "group")],
-        ),
-        OptionSpec {
-            name: "axis",
-            title: "axis",
-            help: "The axis along which each index is a channel, 0 for the outermost.",
-            kind: Kind::Integer { default: 0.0, min: 0.0, max: 7.0, suggestions: vec![] },
-            when: when("granularity", &[text("channel")]),
-        },
-        OptionSpec {
-            name: "groupSize",
-            title: "group size",
-            help: "Neighbours in a row that share a scale; the last group of a row may be short.",
-            kind: Kind::Integer {
-                default: 32.0,
-                min: 1.0,
-                max: 1_048_576.0,
-                suggestions: vec![16.0, 32.0, 64.0, 128.0, 256.0],
-            },
-            when: when("granularity", &[text("group")]),
-        },
-        choice(
-            "range",
-            "range",
-            "Where the outermost levels lie; weights beyond them are clipped.",
-            "minmax",
-            &[
-                ("minmax", "min–max"),
-                ("percentile", "percentile"),
-                ("mse", "least squared error"),
-                ("kl", "least information lost (KL)"),
-                ("manual", "by hand"),
-            ],
-        ),
-        OptionSpec {
-            name: "percentile",
-            title: "percentile",
-            help: "Share of the weights that stays inside the range.",
-            kind: Kind::Number { default: 99.9, min: 50.0, max: 100.0, step: Some(0.1), unit: Some("%") },
-            when: when("range", &[text("percentile")]),
-        },
-        OptionSpec {
-            name: "rangeLow",
-            title: "low end",
-            help: "Weights below it are clipped to the lowest level.",
-            kind: Kind::Number {
-                default: -1.0,
-                min: f64::from(f32::MIN),
-                max: f64::from(f32::MAX),
-                step: None,
-                unit: None,
-            },
-            when: manual(),
-        },
-        OptionSpec {
-            name: "rangeHigh",
-            title: "high end",
-            help: "Weights above it are clipped to the highest level.",
-            kind: Kind::Number {
-                default: 1.0,
-                min: f64::from(f32::MIN),
-                max: f64::from(f32::MAX),
-                step: None,
-                unit: None,
-            },
-            when: manual(),
-        },
-        choice(
-            "rounding",
-            "rounding",
-            "What happens to a weight between two levels: to the nearest (ties to the even code, or away from zero), or by chance.",
-            "even",
-            &[("even", "half to even"), ("away", "half away from zero"), ("stochastic", "stochastic")],
-        ),
-        OptionSpec {
-            name: "seed",
-            title: "seed",
-            help: "Chooses the sequence of chances; the same seed gives the same codes.",
-            kind: Kind::Integer { default: 0.0, min: 0.0, max: f64::from(u32::MAX), suggestions: vec![] },
-            when: when("rounding", &[text("stochastic")]),
-        },
-        OptionSpec {
-            name: "refit",
-            title: "refit scales",
-            help: "After rounding, fits each scale to the codes found by least squares, and rounds once more.",
-            kind: Kind::Flag { default: false },
-            when: None,
-        },
-        choice(
-            "correction",
-            "bias correction",
-            "Adds to each channel what its mean lost. Costs one float per channel, and 0 is no longer exact.",
-            "none",
-            &[("none", "none"), ("mean", "mean per channel")],
-        ),
-        choice(
-            "nonFinite",
-            "NaN and infinities",
-            "Refuse them, or turn NaN into 0 and infinities into the outermost levels.",
-            "error",
-            &[("error", "refuse"), ("saturate", "saturate")],
-        ),
-    ]
+const fn value(value: &'static str, title: &'static str) -> ChoiceValue {
+    ChoiceValue { value, title }
 }
 
-fn ratio(name: &'static str, title: &'static str, help: &'static str, default: f64) -> OptionSpec {
+const fn end_of_range(name: &'static str, title: &'static str, help: &'static str, default: f64) -> OptionSpec {
+    let (min, max) = (f32::MIN as f64, f32::MAX as f64);
+    let kind = Kind::Number { default, min, max, step: None, unit: None };
+    OptionSpec { name, title, help, kind, when: Some(When::Is("range", "manual")) }
+}
+
+const fn ratio(name: &'static str, title: &'static str, help: &'static str, default: f64) -> OptionSpec {
     let kind = Kind::Number { default, min: 0.0, max: 1.0, step: Some(0.01), unit: None };
     OptionSpec { name, title, help, kind, when: None }
 }
 
-/// The affine schemes for the catalogue.
-#[must_use]
-pub fn entries() -> Vec<Entry> {
-    const JACOB: Source = Source {
-        title: "Jacob et al. 2018, Quantization and Training of Neural Networks; ONNX QuantizeLinear",
-        url: "https://arxiv.org/abs/1712.05877",
+const SYMMETRIC_HELP: &str =
+    "One scale and no zero point: the levels lie evenly around 0. Without it the levels span the range that is there.";
+
+const NARROW_RANGE: OptionSpec = OptionSpec {
+    name: "narrowRange",
+    title: "narrow range",
+    help: "As many levels below 0 as above. Without it the weight of largest magnitude sits on the extra level.",
+    kind: Kind::Flag { default: true },
+    when: Some(When::On("symmetric")),
+};
+
+const GRANULARITY: OptionSpec = choice(
+    "granularity",
+    "grain",
+    "What shares one scale.",
+    "tensor",
+    &[value("tensor", "tensor"), value("channel", "channel"), value("group", "group")],
+);
+
+const AXIS: OptionSpec = OptionSpec {
+    name: "axis",
+    title: "axis",
+    help: "The axis along which each index is a channel, 0 for the outermost.",
+    kind: Kind::Integer { default: 0.0, min: 0.0, max: 7.0, suggestions: &[] },
+    when: Some(When::Is("granularity", "channel")),
+};
+
+const GROUP_SIZE: OptionSpec = OptionSpec {
+    name: "groupSize",
+    title: "group size",
+    help: "Neighbours in a row that share a scale; the last group of a row may be short.",
+    kind: Kind::Integer { default: 32.0, min: 1.0, max: 1_048_576.0, suggestions: &[16.0, 32.0, 64.0, 128.0, 256.0] },
+    when: Some(When::Is("granularity", "group")),
+};
+
+const RANGE: OptionSpec = choice(
+    "range",
+    "range",
+    "Where the outermost levels lie; weights beyond them are clipped.",
+    "minmax",
+    &[
+        value("minmax", "min–max"),
+        value("percentile", "percentile"),
+        value("mse", "least squared error"),
+        value("kl", "least information lost (KL)"),
+        value("manual", "by hand"),
+    ],
+);
+
+const PERCENTILE: OptionSpec = OptionSpec {
+    name: "percentile",
+    title: "percentile",
+    help: "Share of the weights that stays inside the range.",
+    kind: Kind::Number { default: 99.9, min: 50.0, max: 100.0, step: Some(0.1), unit: Some("%") },
+    when: Some(When::Is("range", "percentile")),
+};
+
+const RANGE_LOW: OptionSpec =
+    end_of_range("rangeLow", "low end", "Weights below it are clipped to the lowest level.", -1.0);
+
+const RANGE_HIGH: OptionSpec =
+    end_of_range("rangeHigh", "high end", "Weights above it are clipped to the highest level.", 1.0);
+
+const ROUNDING: OptionSpec = choice(
+    "rounding",
+    "rounding",
+    "What happens to a weight between two levels: to the nearest (ties to the even code, or away from zero), or by chance.",
+    "even",
+    &[value("even", "half to even"), value("away", "half away from zero"), value("stochastic", "stochastic")],
+);
+
+const SEED: OptionSpec = OptionSpec {
+    name: "seed",
+    title: "seed",
+    help: "Chooses the sequence of chances; the same seed gives the same codes.",
+    kind: Kind::Integer { default: 0.0, min: 0.0, max: u32::MAX as f64, suggestions: &[] },
+    when: Some(When::Is("rounding", "stochastic")),
+};
+
+const REFIT: OptionSpec = flag(
+    "refit",
+    "refit scales",
+    "After rounding, fits each scale to the codes found by least squares, and rounds once more.",
+    false,
+);
+
+const CORRECTION: OptionSpec = choice(
+    "correction",
+    "bias correction",
+    "Adds to each channel what its mean lost. Costs one float per channel, and 0 is no longer exact.",
+    "none",
+    &[value("none", "none"), value("mean", "mean per channel")],
+);
+
+const NON_FINITE: OptionSpec = choice(
+    "nonFinite",
+    "NaN and infinities",
+    "Refuse them, or turn NaN into 0 and infinities into the outermost levels.",
+    "error",
+    &[value("error", "refuse"), value("saturate", "saturate")],
+);
+
+const BITS: OptionSpec = OptionSpec {
+    name: "bits",
+    title: "bits",
+    help: "Width of a code; each bit less halves the number of levels.",
+    kind: Kind::Integer { default: 8.0, min: 2.0, max: 8.0, suggestions: &[] },
+    when: None,
+};
+
+const ZERO_RATIO: OptionSpec =
+    ratio("zeroRatio", "share set to zero", "This share of the weights, the smallest ones, becomes zero.", 0.5);
+
+const FLOAT_RATIO: OptionSpec = ratio(
+    "floatRatio",
+    "share kept as float",
+    "This share of the weights, the largest ones, stays float: 8 bytes each, index and value.",
+    0.01,
+);
+
+/// The options of every affine scheme after those of its own.
+macro_rules! options {
+    ($symmetric:literal $(, $own:expr)*) => {
+        &[
+            $($own,)*
+            flag("symmetric", "symmetric", SYMMETRIC_HELP, $symmetric),
+            NARROW_RANGE, GRANULARITY, AXIS, GROUP_SIZE, RANGE, PERCENTILE, RANGE_LOW, RANGE_HIGH, ROUNDING, SEED, REFIT,
+            CORRECTION, NON_FINITE,
+        ]
     };
-    const ARTICLE: Source =
-        Source { title: "The article on quantization that Fewerbits starts from, read as it is meant", url: "" };
-    let int = |id, bits| Entry {
+}
+
+const INT_OPTIONS: &[OptionSpec] = options!(true);
+
+const fn int(id: &'static str, bits: u32) -> Entry {
+    Entry {
         id,
         title: id,
         family: "affine",
         bits: Some(bits),
         block_size: None,
         summary: "Equally spaced levels: divide by a scale, round, keep the whole number.",
-        source: JACOB,
-        options: options(true),
-    };
-    let article = |id, title, summary, own: Vec<OptionSpec>| {
-        let bits = OptionSpec {
-            name: "bits",
-            title: "bits",
-            help: "Width of a code; each bit less halves the number of levels.",
-            kind: Kind::Integer { default: 8.0, min: 2.0, max: 8.0, suggestions: vec![] },
-            when: None,
-        };
-        let mut all = vec![bits];
-        all.extend(own);
-        all.extend(options(false));
-        Entry { id, title, family: "article", bits: None, block_size: None, summary, source: ARTICLE, options: all }
-    };
-    vec![
-        int("int8", 8),
-        int("int7", 7),
-        int("int6", 6),
-        int("int5", 5),
-        int("int4", 4),
-        int("int3", 3),
-        int("int2", 2),
-        article(
-            "zero",
-            "zero quantization",
-            "Zero is a level of its own, and weights nearer to it than to the next level become zero.",
-            vec![],
-        ),
-        article(
-            "nonzero",
-            "non-zero quantization",
-            "No weight that is not zero becomes zero: it moves one level towards its own sign instead.",
-            vec![],
-        ),
-        article(
-            "mixed",
-            "mixed quantization",
-            "The smallest weights become zero, the largest stay float, the others become whole numbers.",
-            vec![
-                ratio(
-                    "zeroRatio",
-                    "share set to zero",
-                    "This share of the weights, the smallest ones, becomes zero.",
-                    0.5,
-                ),
-                ratio(
-                    "floatRatio",
-                    "share kept as float",
-                    "This share of the weights, the largest ones, stays float: 8 bytes each, index and value.",
-                    0.01,
-                ),
-            ],
-        ),
-    ]
+        source: Source {
+            title: "Jacob et al. 2018, Quantization and Training of Neural Networks; ONNX QuantizeLinear",
+            url: "https://arxiv.org/abs/1712.05877",
+        },
+        options: INT_OPTIONS,
+    }
 }
+
+const fn article(
+    id: &'static str,
+    title: &'static str,
+    summary: &'static str,
+    options: &'static [OptionSpec],
+) -> Entry {
+    let source =
+        Source { title: "The article on quantization that Fewerbits starts from, read as it is meant", url: "" };
+    Entry { id, title, family: "article", bits: None, block_size: None, summary, source, options }
+}
+
+/// The affine schemes for the catalogue.
+pub const ENTRIES: &[Entry] = &[
+    int("int8", 8),
+    int("int7", 7),
+    int("int6", 6),
+    int("int5", 5),
+    int("int4", 4),
+    int("int3", 3),
+    int("int2", 2),
+    article(
+        "zero",
+        "zero quantization",
+        "Zero is a level of its own, and weights nearer to it than to the next level become zero.",
+        options!(false, BITS),
+    ),
+    article(
+        "nonzero",
+        "non-zero quantization",
+        "No weight that is not zero becomes zero: it moves one level towards its own sign instead.",
+        options!(false, BITS),
+    ),
+    article(
+        "mixed",
+        "mixed quantization",
+        "The smallest weights become zero, the largest stay float, the others become whole numbers.",
+        options!(false, BITS, ZERO_RATIO, FLOAT_RATIO),
+    ),
+];

@@ -367,7 +367,9 @@ impl Prepared {
         let mut levels: Vec<f32> = (i32::from(grid.q_min)..=i32::from(grid.q_max))
             .map(|q| corrected((q - zero) as f32 * grid.scale, offset))
             .collect();
-        levels.sort_unstable_by(f32::total_cmp);
+        if grid.scale < 0.0 {
+            levels.reverse();
+        }
         levels
     }
 

@@ -1,0 +1,151 @@
+//! Single kernels on one large tensor, for `benches/bench.js`. Each call returns a number that depends on its work.
+
+use wasm_bindgen::prelude::*;
+
+use crate::decode::decode;
+use crate::evaluate::{EvaluateOptions, evaluate};
+use crate::kernels::{self, Axis, Grid, Moments, Rounding};
+use crate::quant::{Options, Scheme, Value};
+use crate::stats::{CHUNK, Comparison};
+use crate::tensor::{DType, Shape};
+
+/// A tensor with room for every result.
+#[wasm_bindgen]
+pub struct Bench {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    codes: Vec<i8>,
+    halves: Vec<u8>,
+    shape: Shape,
+}
+
+const GRID: Grid = Grid { scale: 0.004, zero_point: 0, q_min: -127, q_max: 127 };
+
+#[wasm_bindgen]
+impl Bench {
+    /// `rows × 4096` weights, made from `values` by repeating them.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(values: &[f32], rows: usize) -> Bench {
+        let n = rows * 4096;
+        let x: Vec<f32> = values.iter().copied().cycle().take(n).collect();
+        let halves = x.iter().flat_map(|&x| half::f16::from_f32(x).to_le_bytes()).collect();
+        let shape = Shape::new(&[rows as u64, 4096]).unwrap_or_else(|_| unreachable!("a small shape"));
+        Bench { y: vec![0.0; n], codes: vec![0; n], halves, shape, x }
+    }
+
+    /// f32 to f32: the memory limit.
+    pub fn copy(&mut self) -> f64 {
+        self.y.copy_from_slice(&self.x);
+        f64::from(self.y[self.y.len() / 2])
+    }
+
+    /// Bare convert and store, f32 to i8.
+    pub fn convert(&mut self) -> f64 {
+        kernels::anchors::convert_and_store(&self.x, &mut self.codes);
+        self.last()
+    }
+
+    fn last(&self) -> f64 {
+        self.codes.last().map_or(0.0, |&c| f64::from(c))
+    }
+
+    /// Least, greatest, largest magnitude.
+    pub fn extent(&mut self) -> f64 {
+        f64::from(kernels::extent(&self.x).abs_max)
+    }
+
+    /// int8 codes with a given scale.
+    pub fn encode(&mut self) -> f64 {
+        kernels::encode(&self.x, 0, GRID, Rounding::TiesEven, &mut self.codes);
+        self.last()
+    }
+
+    /// Min–max, then int8 codes.
+    #[wasm_bindgen(js_name = rangeAndEncode)]
+    pub fn range_and_encode(&mut self) -> f64 {
+        let scale = kernels::extent(&self.x).abs_max / 127.0;
+        kernels::encode(&self.x, 0, Grid { scale, ..GRID }, Rounding::TiesEven, &mut self.codes);
+        self.last()
+    }
+
+    /// int8 with stochastic rounding.
+    pub fn stochastic(&mut self) -> f64 {
+        kernels::encode(&self.x, 0, GRID, Rounding::Stochastic { seed: 1 }, &mut self.codes);
+        self.last()
+    }
+
+    /// Quantize and dequantize, f32 to f32.
+    pub fn reconstruct(&mut self) -> f64 {
+        kernels::reconstruct(&self.x, 0, GRID, Rounding::TiesEven, &mut self.y);
+        f64::from(self.y[self.y.len() / 2])
+    }
+
+    /// Mean and central moments.
+    pub fn moments(&mut self) -> f64 {
+        self.x.chunks(CHUNK).fold(Moments::default(), |all, chunk| all.merge(kernels::moments(chunk))).m4
+    }
+
+    /// Every error metric.
+    pub fn compare(&mut self) -> f64 {
+        let mut comparison = Comparison::default();
+        for (x, y) in self.x.chunks(CHUNK).zip(self.y.chunks(CHUNK)) {
+            comparison.add(x, y);
+        }
+        comparison.metrics().mse
+    }
+
+    /// A histogram of 512 bins.
+    pub fn histogram(&mut self) -> f64 {
+        let axis = Axis::new(-0.5, 0.5, 512);
+        let mut table = vec![0; axis.table_len()];
+        kernels::count_bins(&self.x, &axis, &mut table);
+        f64::from(table[256])
+    }
+
+    /// Stored f16 to f32.
+    #[wasm_bindgen(js_name = decodeF16)]
+    pub fn decode_f16(&mut self) -> f64 {
+        let done = decode(DType::F16, false, &self.halves, &mut self.y);
+        if done.is_ok() { f64::from(self.y[7]) } else { f64::NAN }
+    }
+
+    /// Stored bf16 to f32 (of the same bytes).
+    #[wasm_bindgen(js_name = decodeBf16)]
+    pub fn decode_bf16(&mut self) -> f64 {
+        let done = decode(DType::Bf16, false, &self.halves, &mut self.y);
+        if done.is_ok() { f64::from(self.y[7]) } else { f64::NAN }
+    }
+
+    /// int4 in groups of 32: fit, encode, pack.
+    #[wasm_bindgen(js_name = int4Groups)]
+    pub fn int4_groups(&mut self) -> f64 {
+        let packed = int4_groups().prepare(&self.x, &self.shape).and_then(|prepared| prepared.encode(&self.x));
+        packed.map_or(f64::NAN, |bytes| f64::from(bytes[bytes.len() / 2]))
+    }
+
+    /// The fused evaluation that dragging uses, int4 per tensor: fit, quantize, metrics, three histograms.
+    pub fn evaluate(&mut self) -> f64 {
+        self.evaluation(&scheme("int4", &[]))
+    }
+
+    /// The same, int4 in groups of 32.
+    #[wasm_bindgen(js_name = evaluateGroups)]
+    pub fn evaluate_groups(&mut self) -> f64 {
+        self.evaluation(&int4_groups())
+    }
+
+    fn evaluation(&self, scheme: &Scheme) -> f64 {
+        let options = EvaluateOptions { range: Some((-0.5, 0.5)), bins: 512, ..EvaluateOptions::default() };
+        evaluate(&self.x, &self.shape, scheme, &options).map_or(f64::NAN, |e| e.metrics.mse)
+    }
+}
+
+fn int4_groups() -> Scheme {
+    scheme("int4", &[("granularity", Value::Text("group".to_owned()))])
+}
+
+fn scheme(id: &str, options: &[(&str, Value)]) -> Scheme {
+    let options: Options = options.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Scheme::new(id, &options).unwrap_or_else(|e| unreachable!("{e}"))
+}
