@@ -1,7 +1,7 @@
 import { EngineClient } from './engine/client.js';
 import { Session } from './session.js';
 import { store } from './store.js';
-import { firstLanguage, setLanguage, t } from './i18n/index.js';
+import { firstLanguage, speak, t } from './i18n/index.js';
 import { fromHash, toHash } from './url.js';
 import { actions } from './views/actions.js';
 import { recall, remember } from './memory.js';
@@ -24,7 +24,6 @@ actions.session = session;
 
 /** Language and theme belong to the whole document. @param {import('./types.js').State} state */
 function dress(state) {
-  setLanguage(state.language);
   const root = document.documentElement;
   root.lang = state.language === 'zh' ? 'zh-CN' : 'en';
   root.dataset.theme = state.theme;
@@ -97,5 +96,7 @@ function settle(state) {
   return known || !state.model ? state : { ...state, tensor: state.data?.name ?? null };
 }
 
+await speak(language);
 dress(store.state);
+document.body.prepend(document.createElement('fb-page'));
 session.start();

@@ -38,8 +38,7 @@ export class Session {
     this.sparkQueue = [];
     this.sparking = false;
     client.onNotice = (notice, detail) => {
-      if (notice !== 'requests' || detail.length === this.store.state.requests.length) return;
-      store.update((s) => ({ ...s, requests: detail }));
+      if (notice === 'requests') store.update((s) => ({ ...s, requests: detail }));
     };
     store.subscribe((state) => this.follow(state));
   }
@@ -212,7 +211,7 @@ export class Session {
     const parts = {
       figures: { axis, bins: BINS, errorBins: ERROR_BINS, samples: SAMPLES, index: selected },
       pictures: { kind: view.matrix, region, width, height },
-      weight: { index },
+      weight: { index, axis, samples: index === selected ? 0 : SAMPLES },
     };
     /** @type {{[part: string]: any}} */
     const missing = {};
@@ -316,13 +315,18 @@ export class Session {
 }
 
 /**
- * The value at full ink: nearly all weights lie within it, so that one outlier does not wash the picture out.
+ * The values at paper and at full ink: nearly all weights lie between them, so that one outlier does not wash the picture
+ * out; zero is in the middle where there are weights on both sides of it.
  * @param {import('./types.js').Stats} stats
+ * @returns {[number, number]}
  */
-function spanOf(stats) {
-  const at = (/** @type {number} */ q) =>
-    stats.quantiles.reduce((best, x) => (Math.abs(x.q - q) < Math.abs(best.q - q) ? x : best), stats.quantiles[0])
-      ?.value ?? 0;
-  const span = Math.max(Math.abs(at(0.005)), Math.abs(at(0.995)));
-  return span > 0 && Number.isFinite(span) ? span : stats.absMax || 1;
+export function spanOf({ quantiles, min, max, absMax }) {
+  const at = (/** @type {number} */ q, /** @type {number} */ otherwise) =>
+    quantiles.find((x) => Math.abs(x.q - q) < 1e-9)?.value ?? otherwise;
+  const lo = at(0.001, min);
+  const hi = at(0.999, max);
+  if (lo < 0 && hi > 0) return [-Math.max(-lo, hi), Math.max(-lo, hi)];
+  if (lo < hi) return [lo, hi];
+  const room = absMax || 1;
+  return [Math.min(0, lo) - (lo < 0 ? 0 : room), Math.max(0, hi) + room];
 }

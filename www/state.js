@@ -227,6 +227,11 @@ export function hasRange(catalogue, scheme) {
   );
 }
 
+/** Side A gets what side B has, to go on from there. @param {State} state @returns {State} */
+export function copySide(state) {
+  return { ...setScheme(state, 'a', state.sides.b), active: 'b' };
+}
+
 /** @param {State} state @returns {State} */
 export function swapSides(state) {
   const { a, b } = state.sides;

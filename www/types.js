@@ -64,9 +64,11 @@
  * }} Result
  * @typedef {{
  *   width: number, height: number, region: [number, number, number, number], kind: 'values' | 'error',
- *   float: Float32Array, a: Float32Array | null, b: Float32Array, span: number, sides: Sides, epoch: number
+ *   float: Float32Array, a: Float32Array | null, b: Float32Array, span: [number, number], sides: Sides, epoch: number
  * }} Pictures
- * @typedef {{index: number, a: Trace | null, b: Trace, epoch: number}} Weight
+ * @typedef {{
+ *   index: number, a: Trace | null, b: Trace, stairsA: Staircase | null, stairsB: Staircase | null, epoch: number
+ * }} Weight
  * @typedef {{counts: Float64Array, sampled: boolean} | {failed: true}} Spark
  * @typedef {{
  *   before: number, after: number, bits: number, exact: boolean, tensors: number, count: number,

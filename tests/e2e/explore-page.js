@@ -65,13 +65,13 @@ export class ExplorePage {
   /** The numbers of side B's table, as they are written. @returns {Promise<{[metric: string]: string}>} */
   metrics() {
     return this.driver.executeScript(`return Object.fromEntries([...document.querySelectorAll('tr[data-metric]')]
-      .map((row) => [row.dataset.metric, row.querySelector('td:last-child').textContent.trim()]))`);
+      .map((row) => [row.dataset.metric, row.querySelector('td:last-child').textContent.trim().replace(/\\s/g, ' ')]))`);
   }
 
   /** @param {string} metric @param {string} wanted */
   async waitMetric(metric, wanted) {
     await this.until(
-      `return document.querySelector('tr[data-metric="' + arguments[0] + '"] td:last-child')?.textContent.trim() === arguments[1]`,
+      `return document.querySelector('tr[data-metric="' + arguments[0] + '"] td:last-child')?.textContent.trim().replace(/\\s/g, ' ') === arguments[1]`,
       `${metric} = ${wanted}`,
       metric,
       wanted,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, test } from 'node:test';
-import { By, Key, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
+import { By, DIST, Key, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
 import { ExplorePage, readNumber, safetensors, sampleTensor, symmetricMetrics } from './explore-page.js';
 
 /** A smooth distribution without any library. @param {number} n @param {number} [width] */
@@ -15,12 +16,6 @@ const bell = (n, width = 0.1) =>
 
 forEachBrowser((browser) => {
   const page = new ExplorePage(browser);
-  const { driver } = {
-    get driver() {
-      return browser.driver;
-    },
-  };
-  void driver;
 
   describe('opening', () => {
     test('the page opens alive: the sample is loaded, quantized and measured, and nothing is sent', async () => {
@@ -44,6 +39,19 @@ forEachBrowser((browser) => {
       assert.match(await page.text('.local'), /0 bytes sent/);
       assert.equal(await page.text('.local .count'), '0 requests');
       await page.assertQuiet();
+    });
+
+    test('the first load asks for no more than 60 KB of JavaScript, gzipped', async () => {
+      browser.site.requests.length = 0;
+      await page.open();
+      const scripts = new Set(
+        browser.site.requests.map(({ path }) => path).filter((path) => /assets\/.*\.js$/.test(path)),
+      );
+      const sizes = [...scripts].map(
+        (path) => gzipSync(readFileSync(join(DIST, path.slice(path.indexOf('assets/'))))).length,
+      );
+      const sum = sizes.reduce((a, b) => a + b, 0);
+      assert.ok(scripts.size >= 3 && sum <= 60_000, `${sum} bytes in ${[...scripts]}`);
     });
 
     test('a dropped file is opened and its metrics are right', async () => {

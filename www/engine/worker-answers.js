@@ -54,7 +54,7 @@ export function answersWith(engine) {
       return {
         figures: figures && drawFigures(weights, sides, figures),
         pictures: pictures && drawPictures(weights, sides, pictures),
-        weight: weight && weight.index !== null ? traceWeight(weights, sides, weight.index) : null,
+        weight: weight && weight.index !== null ? traceWeight(weights, sides, weight) : null,
       };
     },
 
@@ -101,12 +101,16 @@ function drawPictures(weights, sides, { kind, region: [r0, r1, c0, c1], width, h
 }
 
 /**
+ * One weight's way, and the stairs of the scale that it falls under where they are wanted.
  * @param {any} weights
  * @param {{a: any, b: any}} sides
- * @param {number} index
+ * @param {{index: number, axis: [number, number], samples: number}} spec
  */
-function traceWeight(weights, sides, index) {
-  return { a: sides.a && weights.trace(sides.a, index), b: weights.trace(sides.b, index) };
+function traceWeight(weights, sides, { index, axis: [lo, hi], samples }) {
+  const trace = (/** @type {any} */ scheme) => scheme && weights.trace(scheme, index);
+  const stairs = (/** @type {any} */ scheme) =>
+    scheme && samples > 0 ? weights.staircase(scheme, { at: index, lo, hi, samples }) : null;
+  return { a: trace(sides.a), b: trace(sides.b), stairsA: stairs(sides.a), stairsB: stairs(sides.b) };
 }
 
 /** The parts of an open model that the page shows. @param {any} model */

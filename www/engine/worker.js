@@ -7,6 +7,10 @@ import { answersWith } from './worker-answers.js';
 
 /** @type {Map<number, AbortController>} */
 const running = new Map();
+/** Requests that the page has been told of. */
+let told = '';
+/** Looks for new requests while something is under way. */
+let watch = 0;
 
 const answers = answersWith(fewerbits);
 const started = fewerbits.init();
@@ -17,6 +21,7 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   if (type === 'abort') return running.get(id)?.abort();
   const controller = new AbortController();
   running.set(id, controller);
+  watch ||= self.setInterval(tellRequests, 250);
   try {
     await started;
     const answer = answers[type];
@@ -27,7 +32,11 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     self.postMessage({ id, error: facts(/** @type {any} */ (error)) });
   } finally {
     running.delete(id);
-    self.postMessage({ notice: 'requests', detail: requestList() });
+    if (running.size === 0) {
+      self.clearInterval(watch);
+      watch = 0;
+    }
+    tellRequests();
   }
 });
 
@@ -64,12 +73,15 @@ function throttled(id) {
   };
 }
 
-/** What left this page, without the requests for the page's own sample. */
-function requestList() {
-  const { list } = fewerbits.requests;
-  return list
-    .filter((r) => new URL(r.url).origin !== self.location.origin)
-    .map((r) => ({ url: r.url, bytes: r.bytes }));
+/** Tells the page what left it, without the requests for its own sample. */
+function tellRequests() {
+  const list = fewerbits.requests.list
+    .filter(({ url }) => new URL(url).origin !== self.location.origin)
+    .map(({ url, bytes }) => ({ url, bytes }));
+  const text = JSON.stringify(list);
+  if (text === told || (told === '' && list.length === 0)) return;
+  told = text;
+  self.postMessage({ notice: 'requests', detail: list });
 }
 
 /**

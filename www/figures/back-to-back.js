@@ -1,6 +1,6 @@
 import { css, html, nothing, svg } from 'lit';
 import { Figure, still } from './figure.js';
-import { areaPath, barPath, catchments, heights, largest, linear, ticks } from './scale.js';
+import { areaPath, barPath, catchments, heights, largest, linear, spread, ticks } from './scale.js';
 import { ease, glide } from './glide.js';
 import { number, percent, shortCount, tick } from '../text/format.js';
 
@@ -228,36 +228,67 @@ export class BackToBack extends Figure {
   #half(half, counts, base, room, sign) {
     const x = this.#scale();
     const { lo, hi } = half.histogram;
-    const peak = Math.max(1, largest(half.histogram.counts));
-    const height = heights(peak, room * 0.94, this.log);
+    const height = heights(this.#peak(half), room * 0.94, this.log);
     const x0 = x.to(lo);
     const x1 = x.to(hi);
     const float = half.kind === 'float';
     const name = sign < 0 ? 'upper' : 'lower';
     const space = [this.width, this.height, this.log, ...this.axis];
     const d = this.keeper.keep(name, [counts, half, ...space], () =>
-      float
-        ? areaPath(counts, x0, x1, base, height, sign)
+      float || this.#blur(half) > 0
+        ? areaPath(this.#drawn(half, counts), x0, x1, base, height, sign)
         : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half)),
     );
     const ref = float ? null : this.reference;
     const outline =
       ref &&
-      this.keeper.keep(`${name} outline`, [ref, ...space], () => {
-        const tall = heights(Math.max(1, largest(ref.counts)), room * 0.94, this.log);
+      this.keeper.keep(`${name} outline`, [ref, half, ...space], () => {
+        const tall = this.#isDense(half) ? height : heights(largest(ref.counts) || 1, room * 0.94, this.log);
         return areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, tall, sign);
       });
     return svg`${outline ? svg`<path class="reference" d=${outline}></path>` : nothing}
       <path class=${float ? 'f-fill' : 'q-fill'} data-half=${name} d=${d}></path>`;
   }
 
-  /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. */
-  #barWidth(/** @type {Half} */ { levels, runs = 1 }) {
-    if (runs > 1) return 1;
-    if (!levels || levels.length < 2) return 3;
-    const span = levels[levels.length - 1] - levels[0];
-    const gap = Math.abs(this.#scale().to(span) - this.#scale().to(0)) / (levels.length - 1);
-    return Math.max(1, Math.min(14, gap * 0.45));
+  /** Pixels from one level to the next. @param {Half} half */
+  #gap({ levels }) {
+    if (!levels || levels.length < 2) return Infinity;
+    return linear(this.axis, [0, this.width - LEFT - RIGHT]).to(
+      this.axis[0] + (levels[levels.length - 1] - levels[0]) / (levels.length - 1),
+    );
+  }
+
+  /** Over how many bins the mass of a level is spread: 0 where levels can be told apart. @param {Half} half */
+  #blur(half) {
+    if (half.kind === 'float' || (half.runs ?? 1) > 1 || this.#gap(half) >= 4) return 0;
+    return (this.#gap(half) / (this.width - LEFT - RIGHT)) * half.histogram.counts.length;
+  }
+
+  /** @param {Half} half @param {ArrayLike<number>} counts */
+  #drawn(half, counts) {
+    const width = this.#blur(half);
+    return width > 1 ? spread(spread(counts, width), width) : counts;
+  }
+
+  /** @param {Half} half */
+  #peak(half) {
+    const shared = this.#isDense(half) ? this.reference : null;
+    return this.keeper.keep(`peak of ${half.label}`, [half, shared, this.width, ...this.axis], () => {
+      const own = largest(this.#drawn(half, half.histogram.counts));
+      return Math.max(own, shared ? largest(shared.counts) : 0) || 1;
+    });
+  }
+
+  /** Whether mass lies so densely that its counts can be held against those of the float weights. @param {Half} half */
+  #isDense(half) {
+    return this.#blur(half) > 0 || (half.kind === 'quantized' && (half.runs ?? 1) > 1);
+  }
+
+  /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. @param {Half} half */
+  #barWidth(half) {
+    if ((half.runs ?? 1) > 1) return 1;
+    const gap = this.#gap(half);
+    return gap === Infinity ? 3 : Math.max(1, Math.min(14, gap * 0.45));
   }
 
   /**
@@ -268,7 +299,7 @@ export class BackToBack extends Figure {
    * @param {1 | -1} sign
    */
   #shares(half, base, room, sign) {
-    const peak = Math.max(1, largest(half.histogram.counts));
+    const peak = this.#peak(half);
     const height = heights(peak, room * 0.94, this.log);
     let total = half.histogram.below + half.histogram.above;
     for (const n of half.histogram.counts) total += n;
@@ -305,7 +336,7 @@ export class BackToBack extends Figure {
   #clippedPath(clip, upper, base, room) {
     const x = this.#scale();
     const { histogram } = upper;
-    const height = heights(Math.max(1, largest(histogram.counts)), room * 0.94, this.log);
+    const height = heights(this.#peak(upper), room * 0.94, this.log);
     const n = histogram.counts.length;
     const bin = (histogram.hi - histogram.lo) / n;
     const out = Float64Array.from(histogram.counts, (c, i) => {
@@ -469,6 +500,6 @@ export class BackToBack extends Figure {
 }
 
 /** @param {number} value */
-const share = (value) => (value >= 0.0995 ? `${Math.round(value * 100)} %` : percent(value, value < 0.00995 ? 2 : 1));
+const share = (value) => (value >= 0.0995 ? percent(value, 0) : percent(value, value < 0.00995 ? 2 : 1));
 
 customElements.define('fb-back-to-back', BackToBack);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { glide } from './glide.js';
-import { areaPath, barPath, catchments, heights, stepPath, ticks } from './scale.js';
+import { areaPath, barPath, catchments, heights, spread, stepPath, ticks } from './scale.js';
 import { parseColour, ramp } from './colours.js';
 
 const sum = (/** @type {Iterable<number>} */ values) => [...values].reduce((a, b) => a + b, 0);
@@ -57,6 +57,16 @@ test('bars stand for bins that hold something', () => {
 test('one weight in a million is still seen on a logarithmic axis', () => {
   assert.ok(heights(1e6, 100, true)(1) > 4);
   assert.equal(heights(0, 100, true)(5), 0);
+});
+
+test('spreading keeps the mass and evens out a comb', () => {
+  const comb = Float64Array.from({ length: 40 }, (_, i) => (i % 4 === 2 ? 8 : 0));
+  const even = spread(comb, 4);
+  assert.ok([...even.subarray(4, 36)].every((n) => Math.abs(n - 2) < 1e-9));
+  assert.deepEqual(
+    [...spread(Float64Array.of(0, 6, 0), 3)].map((n) => Number(n.toFixed(6))),
+    [2, 2, 2],
+  );
 });
 
 test('stairs fall where the output jumps', () => {

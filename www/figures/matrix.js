@@ -8,7 +8,7 @@ import { parseColour, ramp } from './colours.js';
  * The tensor as an image: side A left of a handle, side B right of it. Values are inked from the least (paper) to the
  * greatest (full ink); errors from none (paper) to the largest.
  *
- * Properties: `pictures`, `split` 0…1, `span` (the value at full ink), `errorSpan`, `mark` {row, column}, `titles`, `size` [rows, columns], `theme`
+ * Properties: `pictures`, `split` 0…1, `span` (the values at paper and at full ink), `errorSpan`, `mark` {row, column}, `titles`, `size` [rows, columns], `theme`
  * (any name: another one means other colours).
  * Events: `fb-cell` {row, column | null}, `fb-pick-cell` {row, column}, `fb-split` {split}, `fb-region` {region}, `fb-step` {dx, dy}.
  */
@@ -16,7 +16,7 @@ export class MatrixFigure extends Figure {
   static properties = {
     pictures: { attribute: false },
     split: { type: Number },
-    span: { type: Number },
+    span: { attribute: false },
     errorSpan: { type: Number },
     mark: { attribute: false },
     size: { attribute: false },
@@ -106,6 +106,10 @@ export class MatrixFigure extends Figure {
         color: var(--i);
         font-size: 11px;
         pointer-events: none;
+        max-width: 42%;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
       }
       .corner.left {
         left: 4px;
@@ -121,7 +125,8 @@ export class MatrixFigure extends Figure {
     /** @type {Pictures | null} */
     this.pictures = null;
     this.split = 0.5;
-    this.span = 1;
+    /** @type {[number, number]} */
+    this.span = [-1, 1];
     this.errorSpan = 1;
     /** @type {{row: number, column: number} | null} */
     this.mark = null;
@@ -216,10 +221,15 @@ export class MatrixFigure extends Figure {
     const left = pictures.a ?? pictures.float;
     const leftInk = error ? inks.e : pictures.a ? inks.q : inks.f;
     const rightInk = error ? inks.e : inks.q;
-    const put = error ? putErrors : putValues;
-    const span = error ? this.errorSpan : this.span;
-    put(pixels, left, leftInk, span, width, height, 0, cut);
-    put(pixels, pictures.b, rightInk, span, width, height, cut, width);
+    const most = this.errorSpan;
+    const box = { width, height };
+    if (error) {
+      putErrors(pixels, left, leftInk, most, { ...box, from: 0, to: cut });
+      putErrors(pixels, pictures.b, rightInk, most, { ...box, from: cut, to: width });
+    } else {
+      putValues(pixels, left, leftInk, this.span, { ...box, from: 0, to: cut });
+      putValues(pixels, pictures.b, rightInk, this.span, { ...box, from: cut, to: width });
+    }
     context.putImageData(image, 0, 0);
   }
 
@@ -376,29 +386,34 @@ export class MatrixFigure extends Figure {
   }
 }
 
+/** @typedef {{width: number, height: number, from: number, to: number}} Columns some columns of a picture */
+
 /**
  * @param {Uint32Array} pixels
  * @param {Float32Array} values
  * @param {Uint32Array} ink
- * @param {number} span
- * @param {number} width
- * @param {number} height
- * @param {number} from
- * @param {number} to
+ * @param {[number, number]} span
+ * @param {Columns} columns
  */
-function putValues(pixels, values, ink, span, width, height, from, to) {
-  const k = 127.5 / span;
+function putValues(pixels, values, ink, [lo, hi], { width, height, from, to }) {
+  const k = 255 / (hi - lo);
   for (let y = 0; y < height; y++) {
     for (let x = from, i = y * width + from; x < to; x++, i++) {
-      const v = values[i] * k + 127.5;
+      const v = (values[i] - lo) * k;
       pixels[i] = ink[v > 255 ? 255 : v > 0 ? v | 0 : 0];
     }
   }
 }
 
-/** @type {typeof putValues} */
-function putErrors(pixels, values, ink, span, width, height, from, to) {
-  const k = 255 / span;
+/**
+ * @param {Uint32Array} pixels
+ * @param {Float32Array} values
+ * @param {Uint32Array} ink
+ * @param {number} most
+ * @param {Columns} columns
+ */
+function putErrors(pixels, values, ink, most, { width, height, from, to }) {
+  const k = 255 / most;
   for (let y = 0; y < height; y++) {
     for (let x = from, i = y * width + from; x < to; x++, i++) {
       const v = Math.abs(values[i]) * k;

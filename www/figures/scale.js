@@ -104,6 +104,23 @@ export function barPath(counts, x0, x1, base, height, sign, least) {
 }
 
 /**
+ * Counts spread evenly over `width` bins: what levels look like that stand too close to be told apart.
+ * @param {ArrayLike<number>} counts
+ * @param {number} width in bins, may be fractional
+ */
+export function spread(counts, width) {
+  const n = counts.length;
+  const sums = new Float64Array(n + 1);
+  for (let i = 0; i < n; i++) sums[i + 1] = sums[i] + counts[i];
+  const upTo = (/** @type {number} */ x) => {
+    const at = Math.min(n, Math.max(0, x));
+    const whole = Math.min(n - 1, Math.floor(at));
+    return sums[whole] + (at - whole) * counts[whole];
+  };
+  return Float64Array.from({ length: n }, (_, i) => (upTo(i + 0.5 + width / 2) - upTo(i + 0.5 - width / 2)) / width);
+}
+
+/**
  * A step line through samples of a staircase: level where the output is level, upright where it jumps.
  * @param {ArrayLike<number>} xs
  * @param {ArrayLike<number>} ys

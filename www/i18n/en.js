@@ -65,6 +65,7 @@ export default {
   'list.sampled.short': 'sampled',
 
   'empty.starting': 'Starting the engine…',
+  'empty.choose': 'Choose a tensor from the list.',
   'empty.loading': 'Reading the weights…',
   'empty.tensors': 'This file holds no tensors.',
 
@@ -106,8 +107,9 @@ export default {
   'matrix.split': 'Split between side A and side B',
   'matrix.closer': 'Closer',
   'matrix.further': 'Further',
-  'matrix.ink': 'ink: −{span} … {span}',
-  'matrix.ink.error': 'ink: 0 … {span}',
+  'matrix.ink': 'ink ±{span}',
+  'matrix.ink.range': 'ink {lo}…{hi}',
+  'matrix.ink.error': 'ink 0…{span}',
   'export.svg': 'Save the {what} figure as SVG',
   'export.png': 'Save the {what} figure as PNG',
   'export.metrics': 'Save the metrics as {kind}',
@@ -118,7 +120,7 @@ export default {
   'weight.pin': 'Click to keep this weight.',
   'weight.clear': 'Let go of this weight',
   'weight.index': 'weight {n}',
-  'weight.bits': '{sign} · 2^{exponent} × fraction',
+  'weight.bits': '{sign} · 2{exponent} × fraction',
   'weight.bits.text': 'Its 32 bits: {bits}',
   'bits.sign': 'sign',
   'bits.exponent': 'exponent',

@@ -1,14 +1,21 @@
-/** The page's words: one function, two languages, one switch. */
-import en from './en.js';
-import zh from './zh.js';
+/** The page's words: one function, two languages, one switch. Only the language in use is loaded. */
 
-/** @type {{[language: string]: {[key: string]: string}}} */
-export const catalogues = { en, zh };
+/** @type {{[language: string]: () => Promise<{default: {[key: string]: string}}>}} */
+const LANGUAGES = { en: () => import('./en.js'), zh: () => import('./zh.js') };
+
 let current = 'en';
+/** @type {{[key: string]: string}} */
+let texts = {};
 
-/** @param {string} language */
-export function setLanguage(language) {
-  current = language in catalogues ? language : 'en';
+/**
+ * Makes a language the one that everything is said in from now on.
+ * @param {string} language
+ */
+export async function speak(language) {
+  const known = language in LANGUAGES ? language : 'en';
+  const loaded = await LANGUAGES[known]();
+  current = known;
+  texts = loaded.default;
 }
 
 export const language = () => current;
@@ -19,7 +26,7 @@ export const language = () => current;
  * @param {{[name: string]: string | number}} [values]
  */
 export function t(key, values = {}) {
-  const text = catalogues[current][key] ?? en[/** @type {keyof typeof en} */ (key)] ?? key;
+  const text = texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
@@ -30,7 +37,7 @@ export function t(key, values = {}) {
  * @param {{[name: string]: string | number}} [values]
  */
 export function tOr(key, fallback, values) {
-  return key in catalogues[current] ? t(key, values) : fallback;
+  return key in texts ? t(key, values) : fallback;
 }
 
 /** @param {import('../types.js').SchemeInfo} info */
@@ -62,7 +69,7 @@ export function firstLanguage({ search, stored, preferred }) {
   const asked = new URLSearchParams(search).get('lang');
   for (const candidate of [asked, stored, ...preferred]) {
     const language = candidate?.toLowerCase().split('-')[0];
-    if (language && language in catalogues) return language;
+    if (language && language in LANGUAGES) return language;
   }
   return 'en';
 }

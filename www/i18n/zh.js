@@ -61,6 +61,7 @@ export default {
   'list.sampled.short': '抽样',
 
   'empty.starting': '正在启动引擎…',
+  'empty.choose': '请从列表中选择一个张量。',
   'empty.loading': '正在读取权重…',
   'empty.tensors': '此文件不含任何张量。',
 
@@ -100,8 +101,9 @@ export default {
   'matrix.split': 'A 侧与 B 侧的分界',
   'matrix.closer': '放大',
   'matrix.further': '缩小',
-  'matrix.ink': '墨色 −{span} … {span}',
-  'matrix.ink.error': '墨色 0 … {span}',
+  'matrix.ink': '墨色 ±{span}',
+  'matrix.ink.range': '墨色 {lo}…{hi}',
+  'matrix.ink.error': '墨色 0…{span}',
   'export.svg': '将{what}存为 SVG',
   'export.png': '将{what}存为 PNG',
   'export.metrics': '将指标存为 {kind}',
@@ -111,7 +113,7 @@ export default {
   'weight.pin': '点击即可固定此权重。',
   'weight.clear': '放开此权重',
   'weight.index': '第 {n} 个权重',
-  'weight.bits': '{sign} · 2^{exponent} × 尾数',
+  'weight.bits': '{sign} · 2{exponent} × 尾数',
   'weight.bits.text': '它的 32 位：{bits}',
   'bits.sign': '符号位',
   'bits.exponent': '指数',

@@ -1,10 +1,12 @@
 /** Numbers as people read them: sensible digits, real minus signs, units. Pure; the language only changes grouping. */
 
 const MINUS = '\u2212';
+/** Between a number and its unit: no line is broken there. */
+const GAP = '\u00a0';
 const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
-/** @param {number} n */
-const raised = (n) =>
+/** A whole number as an exponent. @param {number} n */
+export const raised = (n) =>
   String(n)
     .replace('-', '⁻')
     .replace(/\d/g, (d) => SUPERSCRIPTS[Number(d)]);
@@ -60,10 +62,10 @@ export function shortCount(value) {
 
 /** Decimal units, as disks and networks count. @param {number} value */
 export function bytes(value) {
-  if (value < 1000) return `${Math.round(value)} B`;
-  if (value < 1e6) return `${trim(value / 1e3)} kB`;
-  if (value < 1e9) return `${trim(value / 1e6)} MB`;
-  return `${trim(value / 1e9)} GB`;
+  if (value < 1000) return `${Math.round(value)}${GAP}B`;
+  if (value < 1e6) return `${trim(value / 1e3)}${GAP}kB`;
+  if (value < 1e9) return `${trim(value / 1e6)}${GAP}MB`;
+  return `${trim(value / 1e9)}${GAP}GB`;
 }
 
 /** @param {number} value */
@@ -74,18 +76,18 @@ const trim = (value) => {
 
 /** A share of one as per cent. @param {number} share @param {number} [digits] */
 export function percent(share, digits = 1) {
-  if (share === 0) return '0 %';
+  if (share === 0) return `0${GAP}%`;
   if (!Number.isFinite(share)) return number(share);
   const value = share * 100;
   const least = 10 ** -digits;
-  if (value < least) return `<${least} %`;
-  if (value < 100 && value > 100 - least / 2) return `>${(100 - least).toFixed(digits)} %`;
-  return `${value.toFixed(digits)} %`;
+  if (value < least) return `<${least}${GAP}%`;
+  if (value < 100 && value > 100 - least / 2) return `>${(100 - least).toFixed(digits)}${GAP}%`;
+  return `${value.toFixed(digits)}${GAP}%`;
 }
 
 /** @param {number} value */
 export function decibel(value) {
-  return Number.isFinite(value) ? `${value.toFixed(2).replace('-', MINUS)} dB` : `${number(value)} dB`;
+  return Number.isFinite(value) ? `${value.toFixed(2).replace('-', MINUS)}${GAP}dB` : `${number(value)}${GAP}dB`;
 }
 
 /** @param {number} value */

@@ -19,8 +19,6 @@ export class Controls extends View {
   constructor() {
     super();
     this.openSheet = false;
-    /** Names of the options whose help is open. @type {Set<string>} */
-    this.helping = new Set();
   }
 
   /** @param {import('../types.js').State} state */
@@ -170,7 +168,7 @@ export class Controls extends View {
                 aria-expanded=${open}
                 aria-label=${t('help', { what: title })}
                 title=${help}
-                @click=${() => this.#help(option.name)}
+                @click=${() => this.explain(option.name)}
               >
                 ?
               </button>`
@@ -283,9 +281,7 @@ export class Controls extends View {
       <button class="plain" @click=${this.#reset} ?disabled=${Object.keys(sides[this.side] ?? {}).length < 2}>
         ${t('reset')}
       </button>
-      <button class="plain" @click=${() => store.update((s) => change.setScheme(s, 'a', s.sides.b))}>
-        ${t('copy')}
-      </button>
+      <button class="plain" @click=${() => store.update(change.copySide)}>${t('copy')}</button>
       <button class="plain" ?disabled=${sides.a === null} @click=${() => store.update(change.swapSides)}>
         ${t('swap')}
       </button>
@@ -361,12 +357,6 @@ export class Controls extends View {
       return scheme ? change.setScheme(s, side, { id: scheme.id }) : s;
     });
   };
-
-  /** @param {string} name */
-  #help(name) {
-    if (!this.helping.delete(name)) this.helping.add(name);
-    this.requestUpdate();
-  }
 
   #toggle = () => {
     this.openSheet = !this.openSheet;

@@ -55,13 +55,16 @@ export class Explore extends View {
 
   /** Nothing to show yet: the figure's axis stands there, waiting. */
   #empty() {
-    const { model, catalogue } = this.state;
-    const text =
-      model && model.tensors.length === 0
-        ? t('empty.tensors')
-        : catalogue.length
-          ? t('empty.loading')
-          : t('empty.starting');
+    const { model, catalogue, tensor } = this.state;
+    const key =
+      catalogue.length === 0
+        ? 'starting'
+        : model?.tensors.length === 0
+          ? 'tensors'
+          : model && tensor === null
+            ? 'choose'
+            : 'loading';
+    const text = t(`empty.${key}`);
     return html`<div class="waiting">
       <span class="axis" aria-hidden="true"></span>
       <p>${text}</p>
@@ -143,7 +146,7 @@ export class Explore extends View {
         .lower=${lower}
         .reference=${float}
         .levels=${result?.b.levels ?? null}
-        .stairs=${result?.stairsB ?? null}
+        .stairs=${weight?.stairsB ?? result?.stairsB ?? null}
         .clip=${clip}
         .axis=${axis}
         .log=${view.log}
@@ -205,6 +208,7 @@ export class Explore extends View {
   #levelsNote() {
     const { result, language } = this.state;
     const run = result?.b.run;
+    if (result?.b.count === 0) return t('say.empty');
     if (!result || !run) return '';
     const levels = count(result.b.levels.length, language);
     const scale = number(run.scale, 4);
@@ -223,8 +227,8 @@ export class Explore extends View {
       </div>
       <fb-staircase
         .label=${t('figure.staircase.text', { name: data?.name ?? '', b: this.#sideTitle('b') })}
-        .stairs=${result?.stairsB ?? null}
-        .other=${result?.stairsA ?? null}
+        .stairs=${weight?.stairsB ?? result?.stairsB ?? null}
+        .other=${weight?.stairsA ?? result?.stairsA ?? null}
         .axis=${result?.axis ?? UNIT}
         .titles=${this.keeper.keep('stairs', [this.state.language], () => ({ input: t('input'), output: t('output') }))}
         .mark=${this.#place(weight)}
@@ -325,7 +329,7 @@ export class Explore extends View {
         </button>
         <span class="num"
           >${region[1] - region[0]} × ${region[3] - region[2]} ·
-          ${view.matrix === 'values' ? t('matrix.ink', { span: number(pictures?.span ?? 0, 3) }) : t('matrix.ink.error', { span: number(worst, 3) })}</span
+          ${view.matrix === 'values' ? inkText(pictures?.span ?? UNIT) : t('matrix.ink.error', { span: number(worst, 3) })}</span
         >
       </p>
     </figure>`;
@@ -383,8 +387,10 @@ export class Explore extends View {
       const whole = change.naturalAxis(s.data.stats);
       const eye = s.weight ? s.weight.b.value : Math.min(hi, Math.max(lo, 0));
       const width = (hi - lo) * factor;
-      if (width >= whole[1] - whole[0]) return change.setView(s, { axis: null });
-      if (width < (whole[1] - whole[0]) / 1e5) return s;
+      const natural = whole[1] - whole[0];
+      if (Math.abs(width / natural - 1) < 0.01) return change.setView(s, { axis: null });
+      if (width > 20 * natural) return s;
+      if (width < natural / 1e5) return s;
       const at = eye - ((eye - lo) / (hi - lo)) * width;
       return change.setView(s, { axis: [Number(at.toPrecision(6)), Number((at + width).toPrecision(6))] });
     });
@@ -419,6 +425,13 @@ export class Explore extends View {
 
   /** @param {CustomEvent} event */
   #step = ({ detail }) => store.update((s) => step(s, detail));
+}
+
+/** @param {[number, number]} span */
+function inkText([lo, hi]) {
+  return lo === -hi
+    ? t('matrix.ink', { span: number(hi, 3) })
+    : t('matrix.ink.range', { lo: number(lo, 3), hi: number(hi, 3) });
 }
 
 /** @param {State} state @param {number} row @param {number} column */

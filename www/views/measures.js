@@ -35,7 +35,10 @@ export class Measures extends View {
           ${ROWS.map(
             ([key, show]) =>
               html`<tr data-metric=${key}>
-                <th scope="row" title=${t(`metric.${key}.help`)}>${t(`metric.${key}`)}</th>
+                <th scope="row">
+                  ${this.term(key, t(`metric.${key}`), t(`metric.${key}.help`))}
+                  ${this.helping.has(key) ? html`<p class="helptext">${t(`metric.${key}.help`)}</p>` : nothing}
+                </th>
                 ${a ? html`<td class="num">${show(a)}</td>` : nothing}
                 <td class="num">${show(b)}</td>
               </tr>`,
@@ -121,8 +124,10 @@ export class Words extends View {
             .map(
               ([key, value]) =>
                 html`<div data-stat=${key}>
-                  <dt title=${t(`stat.${key}.help`)}>${t(`stat.${key}`)}</dt>
-                  <dd>${value}</dd>
+                  <dt>${this.term(key, t(`stat.${key}`), t(`stat.${key}.help`))}</dt>
+                  <dd>
+                    ${value} ${this.helping.has(key) ? html`<p class="helptext">${t(`stat.${key}.help`)}</p>` : nothing}
+                  </dd>
                 </div>`,
             )}
         </dl>

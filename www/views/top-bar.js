@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
-import { t } from '../i18n/index.js';
+import { speak, t } from '../i18n/index.js';
 import { bytes } from '../text/format.js';
 
 /** Name, the sentence that matters, and the switches for language and theme. */
@@ -59,12 +59,30 @@ export class TopBar extends View {
     </div>`;
   }
 
-  #toggle = () => {
-    this.listing = !this.listing;
+  #toggle = () => this.#show(!this.listing);
+
+  /** @param {boolean} listing */
+  #show(listing) {
+    this.listing = listing;
     this.requestUpdate();
+    const change = listing ? 'addEventListener' : 'removeEventListener';
+    document[change]('pointerdown', this.#away);
+    document[change]('keydown', this.#away);
+  }
+
+  /** A press elsewhere, or Escape, puts the list away. @param {Event} event */
+  #away = (event) => {
+    const inside = event.target instanceof Node && this.querySelector('.local')?.contains(event.target);
+    const escape = event instanceof KeyboardEvent && event.key === 'Escape';
+    if (escape) /** @type {HTMLElement | null} */ (this.querySelector('.count'))?.focus();
+    if (escape || (event.type === 'pointerdown' && !inside)) this.#show(false);
   };
 
-  #language = () => store.update((s) => ({ ...s, language: s.language === 'zh' ? 'en' : 'zh' }));
+  #language = async () => {
+    const next = store.state.language === 'zh' ? 'en' : 'zh';
+    await speak(next);
+    store.update((s) => ({ ...s, language: next }));
+  };
 
   /** @param {Event} event */
   #theme = (event) => {

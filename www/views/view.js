@@ -1,4 +1,4 @@
-import { LitElement } from 'lit';
+import { LitElement, html } from 'lit';
 import { store } from '../store.js';
 import { Keeper } from '../keep.js';
 
@@ -13,6 +13,8 @@ export class View extends LitElement {
     this.picked = {};
     this.leave = () => {};
     this.keeper = new Keeper();
+    /** Terms whose explanation is open. @type {Set<string>} */
+    this.helping = new Set();
   }
 
   createRenderRoot() {
@@ -47,5 +49,28 @@ export class View extends LitElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     this.leave();
+  }
+
+  /**
+   * A word of the field that explains itself when pressed.
+   * @param {string} key
+   * @param {string} title
+   * @param {string} help
+   */
+  term(key, title, help) {
+    return html`<button
+      class="term"
+      title=${help}
+      aria-expanded=${this.helping.has(key)}
+      @click=${() => this.explain(key)}
+    >
+      ${title}
+    </button>`;
+  }
+
+  /** @param {string} key */
+  explain(key) {
+    if (!this.helping.delete(key)) this.helping.add(key);
+    this.requestUpdate();
   }
 }

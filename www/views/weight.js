@@ -3,7 +3,7 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import { select } from '../state.js';
 import { t, stepTitle, schemeTitle } from '../i18n/index.js';
-import { count, number } from '../text/format.js';
+import { count, number, raised } from '../text/format.js';
 
 /** One weight, all the way: float bits → scale → code → value back. */
 export class OneWeight extends View {
@@ -44,7 +44,7 @@ export class OneWeight extends View {
         ><span class="exponent" title=${t('bits.exponent')}>${bits.slice(1, 9)}</span
         ><span class="fraction" title=${t('bits.fraction')}>${bits.slice(9)}</span></span
       ><span class="soft"
-        >${t('weight.bits', { sign: bits[0] === '1' ? '−' : '+', exponent: exponent === 0 ? -126 : exponent - 127 })}</span
+        >${t('weight.bits', { sign: bits[0] === '1' ? '−' : '+', exponent: raised(exponent === 0 ? -126 : exponent - 127) })}</span
       >`;
   }
 
