@@ -80,12 +80,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An error without facts yet.
+    #[cold]
+    #[inline(never)]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Error { code, message: message.into(), tensor: None, offset: None, expected: None, found: None }
     }
 
     /// Names the tensor.
     #[must_use]
+    #[inline(never)]
     pub fn with_tensor(mut self, name: impl Into<String>) -> Self {
         self.tensor = Some(name.into());
         self
@@ -100,14 +103,28 @@ impl Error {
 
     /// Says what would have been right.
     #[must_use]
-    pub fn with_expected(mut self, expected: impl fmt::Display) -> Self {
-        self.expected = Some(expected.to_string());
-        self
+    pub fn with_expected(self, expected: impl fmt::Display) -> Self {
+        self.expecting(&expected)
     }
 
     /// Says what was there.
     #[must_use]
-    pub fn with_found(mut self, found: impl fmt::Display) -> Self {
+    pub fn with_found(self, found: impl fmt::Display) -> Self {
+        self.finding(&found)
+    }
+
+    // Errors are made in many places and seldom: one copy of the code that makes them is enough.
+
+    #[cold]
+    #[inline(never)]
+    fn expecting(mut self, expected: &dyn fmt::Display) -> Self {
+        self.expected = Some(expected.to_string());
+        self
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn finding(mut self, found: &dyn fmt::Display) -> Self {
         self.found = Some(found.to_string());
         self
     }

@@ -1,4 +1,6 @@
-//! What the JSON headers share: strict string maps without duplicate keys, and errors that keep their facts.
+//! What the JSON headers share: objects read key by key, strict string maps without duplicate keys, and errors that
+//! keep their facts. An [`Object`] says what each of its keys takes; one visitor reads them all, which keeps
+//! serde's generic code in the module to one copy.
 //!
 //! `serde_json` stops at 128 levels of nesting as long as values are visited recursively, so nothing here uses
 //! `IgnoredAny`, which it skips without that limit.
@@ -7,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::excerpt;
 use crate::error::{Code, Error, Result};
@@ -18,6 +20,8 @@ pub(super) struct Context {
     refused: RefCell<Option<Error>>,
     tensor: RefCell<Option<String>>,
     depth: Cell<u32>,
+    /// The bracket of an array or object that was refused as a whole.
+    refused_at: Cell<Option<char>>,
 }
 
 impl Context {
@@ -32,8 +36,8 @@ impl Context {
         *self.tensor.borrow_mut() = name.map(str::to_owned);
     }
 
-    /// Parses all of `text`, which begins at byte `base` of the file, as one value.
-    pub fn parse<'de, S: DeserializeSeed<'de>>(&self, text: &'de [u8], base: u64, seed: S) -> Result<S::Value> {
+    /// Parses all of `text`, which begins at byte `base` of the file, as one object.
+    pub fn parse(&self, text: &[u8], base: u64, object: &mut dyn Object) -> Result<()> {
         let text = std::str::from_utf8(text).map_err(|e| {
             let at = e.valid_up_to();
             let byte = text.get(at).copied().unwrap_or_default();
@@ -43,16 +47,22 @@ impl Context {
                 .with_found(format_args!("byte 0x{byte:02x}"))
         })?;
         let mut json = serde_json::Deserializer::from_str(text);
-        let value = seed.deserialize(&mut json).map_err(|e| self.explain(text, base, &e))?;
+        let seed = Seed { cx: self, want: Want::Object(object) };
+        seed.deserialize(&mut json).map_err(|e| self.explain(text, base, &e))?;
         self.at_tensor(None);
-        json.end().map_err(|e| self.explain(text, base, &e))?;
-        Ok(value)
+        json.end().map_err(|e| self.explain(text, base, &e))
     }
 
     fn explain(&self, text: &str, base: u64, e: &serde_json::Error) -> Error {
         let mut error = self.refused.borrow_mut().take().unwrap_or_else(|| plain(e));
         if error.offset.is_none() {
-            error.offset = Some(base + position(text, e.line(), e.column()));
+            let mut at = position(text, e.line(), e.column());
+            // The parser has entered what was refused as a whole, and may have looked for its end; the last byte
+            // taken is the one before its bracket.
+            if let Some(bracket) = self.refused_at.take() {
+                at = text.get(..=at).and_then(|read| read.rfind(bracket)).map_or(at, |b| b.saturating_sub(1));
+            }
+            error.offset = Some(base + at as u64);
         }
         if error.tensor.is_none() {
             error.tensor = self.tensor.borrow_mut().take();
@@ -61,31 +71,24 @@ impl Context {
     }
 }
 
-/// serde's own complaint, its sentence taken apart into facts where it has them.
+/// serde_json's own complaint: it is about syntax, values of the wrong kind are refused by [`Seed`].
 fn plain(e: &serde_json::Error) -> Error {
     let text = e.to_string();
     let sentence = text.rsplit_once(" at line ").map_or(text.as_str(), |(s, _)| s);
-    let clipped: String = sentence.chars().take(160).collect();
-    if e.is_data()
-        && let Some((found, expected)) = clipped
-            .strip_prefix("invalid ")
-            .and_then(|s| s.split_once(": "))
-            .and_then(|(_, s)| s.split_once(", expected "))
-    {
-        return Error::new(Code::Malformed, "the header holds a value of the wrong kind")
-            .with_expected(expected)
-            .with_found(found);
-    }
-    Error::new(Code::Malformed, "the header is not valid JSON").with_found(clipped)
+    Error::new(Code::Malformed, "the header is not valid JSON").with_found(clip(sentence))
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(160).collect()
 }
 
 /// The byte that serde_json means by a 1-based line and a column counted in bytes (0 before the line's first).
-fn position(text: &str, line: usize, column: usize) -> u64 {
+fn position(text: &str, line: usize, column: usize) -> usize {
     let start = match line {
         0 | 1 => 0,
         _ => text.bytes().enumerate().filter(|&(_, b)| b == b'\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
     };
-    (start + column.saturating_sub(1)).min(text.len()) as u64
+    (start + column.saturating_sub(1)).min(text.len())
 }
 
 /// The error for a second use of a key.
@@ -93,102 +96,227 @@ pub(super) fn duplicate(what: &str, key: &str) -> Error {
     Error::new(Code::Malformed, format!("the same {what} twice")).with_expected("unique keys").with_found(excerpt(key))
 }
 
+/// What a key takes.
+pub(super) enum Want<'a> {
+    /// A string.
+    Text,
+    /// An array of at most so many unsigned integers.
+    Integers(usize),
+    /// An object.
+    Object(&'a mut dyn Object),
+    /// Any value, dropped. Unlike serde's `IgnoredAny` it recurses, so the parser's limit on depth holds.
+    Anything,
+    /// An element of [`Want::Integers`].
+    Integer,
+}
+
+/// What a key held.
+pub(super) enum Got {
+    Text(String),
+    Integers(Vec<u64>),
+    Integer(u64),
+    /// An object, which has taken its keys itself, or what was dropped.
+    Nothing,
+}
+
+/// An object that takes its keys one by one. An error stops the parse where it stands.
+pub(super) trait Object {
+    /// What it is, for errors.
+    fn name(&self) -> &'static str;
+
+    /// What this key takes; its value comes next.
+    fn want(&mut self, key: &str) -> Result<Want<'_>>;
+
+    /// Takes the value that was wanted.
+    fn take(&mut self, key: String, value: Got) -> Result<()>;
+
+    /// There are no more keys.
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// An object of strings, each key once.
-pub(super) struct StringMap<'c> {
-    pub cx: &'c Context,
+pub(super) struct StringMap {
+    pub entries: BTreeMap<String, String>,
     /// What a key is, for the message.
     pub key: &'static str,
 }
 
-impl<'de> DeserializeSeed<'de> for StringMap<'_> {
-    type Value = BTreeMap<String, String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<Self::Value, D::Error> {
-        d.deserialize_map(self)
+impl StringMap {
+    pub fn new(key: &'static str) -> Self {
+        StringMap { entries: BTreeMap::new(), key }
     }
 }
 
-impl<'de> Visitor<'de> for StringMap<'_> {
-    type Value = BTreeMap<String, String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
+impl Object for StringMap {
+    fn name(&self) -> &'static str {
+        "an object of strings"
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
-        let mut out = BTreeMap::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if out.contains_key(&key) {
-                return Err(self.cx.refuse(duplicate(self.key, &key)));
-            }
-            let value = map.next_value::<String>()?;
-            out.insert(key, value);
+    fn want(&mut self, key: &str) -> Result<Want<'_>> {
+        if self.entries.contains_key(key) { Err(duplicate(self.key, key)) } else { Ok(Want::Text) }
+    }
+
+    fn take(&mut self, key: String, value: Got) -> Result<()> {
+        if let Got::Text(value) = value {
+            self.entries.insert(key, value);
         }
-        Ok(out)
+        Ok(())
     }
 }
 
-/// Any value, dropped. Unlike serde's `IgnoredAny` it recurses, so the parser's limit on depth holds.
-pub(super) struct Skip<'c>(pub &'c Context);
+/// An object whose keys do not matter.
+struct Ignored;
 
-impl<'de> DeserializeSeed<'de> for Skip<'_> {
-    type Value = ();
+impl Object for Ignored {
+    fn name(&self) -> &'static str {
+        "any value"
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<(), D::Error> {
+    fn want(&mut self, _: &str) -> Result<Want<'_>> {
+        Ok(Want::Anything)
+    }
+
+    fn take(&mut self, _: String, _: Got) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads one value as what is wanted there.
+struct Seed<'c, 'w> {
+    cx: &'c Context,
+    want: Want<'w>,
+}
+
+impl Seed<'_, '_> {
+    fn takes_anything(&self) -> bool {
+        matches!(self.want, Want::Anything)
+    }
+
+    /// What comes of a value that only [`Want::Anything`] takes.
+    fn dropped<E: de::Error>(self, found: Unexpected<'_>) -> std::result::Result<Got, E> {
+        if self.takes_anything() { Ok(Got::Nothing) } else { Err(self.wrong(found)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wrong<E: de::Error>(self, found: Unexpected<'_>) -> E {
+        let expected = match self.want {
+            Want::Text => "a string",
+            Want::Integers(_) => "an array of unsigned integers",
+            Want::Integer => "u64",
+            Want::Object(object) => object.name(),
+            Want::Anything => "any value",
+        };
+        self.cx.refused_at.set(match found {
+            Unexpected::Seq => Some('['),
+            Unexpected::Map => Some('{'),
+            _ => None,
+        });
+        let error = Error::new(Code::Malformed, "the header holds a value of the wrong kind");
+        self.cx.refuse(error.with_expected(expected).with_found(clip(&found.to_string())))
+    }
+}
+
+/// A number that is no integer, as serde_json words it (its own formatter brings tables of 10 KB).
+fn floating(v: f64) -> String {
+    let digits = format!("{v:?}");
+    let sign = if digits.contains("e-") { "e" } else { "e+" };
+    format!("floating point `{}`", digits.replace('e', sign))
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+    type Value = Got;
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<Got, D::Error> {
         const MAX_DEPTH: u32 = 64;
-        let depth = self.0.depth.get() + 1;
+        if !self.takes_anything() {
+            return d.deserialize_any(self);
+        }
+        let cx = self.cx;
+        let depth = cx.depth.get() + 1;
         if depth > MAX_DEPTH {
             let error = Error::new(Code::Malformed, "the header is nested too deeply")
                 .with_expected(format_args!("at most {MAX_DEPTH} levels"));
-            return Err(self.0.refuse(error));
+            return Err(cx.refuse(error));
         }
-        self.0.depth.set(depth);
-        let result = d.deserialize_any(Skip(self.0));
-        self.0.depth.set(depth - 1);
+        cx.depth.set(depth);
+        let result = d.deserialize_any(self);
+        cx.depth.set(depth - 1);
         result
     }
 }
 
-impl<'de> Visitor<'de> for Skip<'_> {
-    type Value = ();
+impl<'de> Visitor<'de> for Seed<'_, '_> {
+    type Value = Got;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+        f.write_str("what the header takes here")
     }
 
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_bool<E: de::Error>(self, v: bool) -> std::result::Result<Got, E> {
+        self.dropped(Unexpected::Bool(v))
     }
 
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_i64<E: de::Error>(self, v: i64) -> std::result::Result<Got, E> {
+        self.dropped(Unexpected::Signed(v))
     }
 
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_u64<E: de::Error>(self, v: u64) -> std::result::Result<Got, E> {
+        if matches!(self.want, Want::Integer) { Ok(Got::Integer(v)) } else { self.dropped(Unexpected::Unsigned(v)) }
     }
 
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_f64<E: de::Error>(self, v: f64) -> std::result::Result<Got, E> {
+        if self.takes_anything() { Ok(Got::Nothing) } else { Err(self.wrong(Unexpected::Other(&floating(v)))) }
     }
 
-    fn visit_str<E>(self, _: &str) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_str<E: de::Error>(self, v: &str) -> std::result::Result<Got, E> {
+        if matches!(self.want, Want::Text) { Ok(Got::Text(v.to_owned())) } else { self.dropped(Unexpected::Str(v)) }
     }
 
-    fn visit_unit<E>(self) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_unit<E: de::Error>(self) -> std::result::Result<Got, E> {
+        self.dropped(Unexpected::Other("null"))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<(), A::Error> {
-        while seq.next_element_seed(Skip(self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
-        while map.next_key::<String>()?.is_some() {
-            map.next_value_seed(Skip(self.0))?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Got, A::Error> {
+        let cx = self.cx;
+        let (max, mut out) = match self.want {
+            Want::Integers(max) => (max, Vec::new()),
+            Want::Anything => {
+                while seq.next_element_seed(Seed { cx, want: Want::Anything })?.is_some() {}
+                return Ok(Got::Nothing);
+            }
+            _ => return Err(self.wrong(Unexpected::Seq)),
+        };
+        while let Some(n) = seq.next_element_seed(Seed { cx, want: Want::Integer })? {
+            if out.len() == max {
+                let error = Error::new(Code::Malformed, "the array of integers is too long")
+                    .with_expected(format_args!("at most {max}"))
+                    .with_found("more");
+                return Err(cx.refuse(error));
+            }
+            if let Got::Integer(n) = n {
+                out.push(n);
+            }
         }
-        Ok(())
+        Ok(Got::Integers(out))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Got, A::Error> {
+        let cx = self.cx;
+        let mut ignored = Ignored;
+        let object: &mut dyn Object = match self.want {
+            Want::Object(object) => object,
+            Want::Anything => &mut ignored,
+            _ => return Err(self.wrong(Unexpected::Map)),
+        };
+        while let Some(key) = map.next_key::<String>()? {
+            let want = object.want(&key).map_err(|e| cx.refuse(e))?;
+            let value = map.next_value_seed(Seed { cx, want })?;
+            object.take(key, value).map_err(|e| cx.refuse(e))?;
+        }
+        object.end().map_err(|e| cx.refuse(e))?;
+        Ok(Got::Nothing)
     }
 }

@@ -5,11 +5,8 @@
 //! duplicate tensor keys), and free of its 32-bit limits (it counts bits in `usize`).
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-
-use super::json::{Context, Skip, StringMap, duplicate};
+use super::json::{Context, Got, Object, StringMap, Want, duplicate};
 use super::{Format, Header, Kind, Listing, MAX_DIMS, MAX_HEADER_BYTES, TensorInfo, dtype_named, excerpt};
 use crate::error::{Code, Error, Result};
 use crate::tensor::{DType, Shape};
@@ -43,17 +40,20 @@ pub(super) fn parse(header: &[u8], file_len: u64) -> Result<Listing> {
             .with_found(header.first().map_or("an empty header".into(), |b| format!("byte 0x{b:02x}"))));
     }
     let cx = Context::default();
-    let Raw { metadata, entries } = cx.parse(header, 8, HeaderSeed(&cx))?;
+    let mut fields = Fields { cx: &cx, metadata: None, entries: BTreeMap::new(), entry: EntryFields::default() };
+    cx.parse(header, 8, &mut fields)?;
+    let Fields { metadata, entries, .. } = fields;
     let data_start = 8 + header.len() as u64;
     let tensors = place(entries, data_start, file_len)?;
-    Ok(Listing { format: Format::Safetensors, metadata: metadata.into_iter().collect(), tensors })
+    let metadata = metadata.map(|map| map.entries.into_iter().collect()).unwrap_or_default();
+    Ok(Listing { format: Format::Safetensors, metadata, tensors })
 }
 
 /// Turns relative offsets into absolute ranges and holds the file to: no hole, no overlap, every byte used.
 fn place(entries: BTreeMap<String, Entry>, data_start: u64, file_len: u64) -> Result<Vec<TensorInfo>> {
     let data_len = file_len - data_start;
     let mut entries: Vec<_> = entries.into_iter().collect();
-    entries.sort_by_key(|(_, e)| (e.begin, e.end));
+    entries.sort_unstable_by(|(a, x), (b, y)| (x.begin, x.end, a).cmp(&(y.begin, y.end, b)));
     let mut at = 0;
     let mut tensors = Vec::with_capacity(entries.len());
     for (name, Entry { dtype, shape, begin, end }) in entries {
@@ -93,11 +93,6 @@ fn place(entries: BTreeMap<String, Entry>, data_start: u64, file_len: u64) -> Re
     Ok(tensors)
 }
 
-struct Raw {
-    metadata: BTreeMap<String, String>,
-    entries: BTreeMap<String, Entry>,
-}
-
 /// One tensor as the header states it, size checked against shape; offsets count from the end of the header.
 struct Entry {
     dtype: DType,
@@ -106,88 +101,86 @@ struct Entry {
     end: u64,
 }
 
-struct HeaderSeed<'c>(&'c Context);
-
-impl<'de> DeserializeSeed<'de> for HeaderSeed<'_> {
-    type Value = Raw;
-
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<Raw, D::Error> {
-        d.deserialize_map(self)
-    }
+/// The header: tensors by name, and the author's notes.
+struct Fields<'c> {
+    cx: &'c Context,
+    metadata: Option<StringMap>,
+    entries: BTreeMap<String, Entry>,
+    /// The tensor being read.
+    entry: EntryFields,
 }
 
-impl<'de> Visitor<'de> for HeaderSeed<'_> {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of tensors")
+impl Object for Fields<'_> {
+    fn name(&self) -> &'static str {
+        "an object of tensors"
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Raw, A::Error> {
-        let cx = self.0;
-        let mut metadata = None;
-        let mut entries = BTreeMap::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if key == METADATA {
-                if metadata.is_some() {
-                    return Err(cx.refuse(duplicate("key", METADATA)));
-                }
-                metadata = Some(map.next_value_seed(StringMap { cx, key: "metadata key" })?);
-                continue;
+    fn want(&mut self, key: &str) -> Result<Want<'_>> {
+        if key == METADATA {
+            if self.metadata.is_some() {
+                return Err(duplicate("key", METADATA));
             }
-            if entries.contains_key(&key) {
-                return Err(cx.refuse(duplicate("tensor name", &key).with_tensor(&key)));
-            }
-            cx.at_tensor(Some(&key));
-            let entry = map.next_value_seed(EntrySeed(cx))?;
-            cx.at_tensor(None);
-            entries.insert(key, entry);
+            return Ok(Want::Object(self.metadata.insert(StringMap::new("metadata key"))));
         }
-        Ok(Raw { metadata: metadata.unwrap_or_default(), entries })
-    }
-}
-
-struct EntrySeed<'c>(&'c Context);
-
-impl<'de> DeserializeSeed<'de> for EntrySeed<'_> {
-    type Value = Entry;
-
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<Entry, D::Error> {
-        d.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EntrySeed<'_> {
-    type Value = Entry;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with dtype, shape and data_offsets")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Entry, A::Error> {
-        let cx = self.0;
-        let (mut dtype, mut dims, mut offsets) = (None, None, None);
-        while let Some(key) = map.next_key::<String>()? {
-            let again = match key.as_str() {
-                "dtype" => dtype.replace(map.next_value::<String>()?).is_some(),
-                "shape" => dims.replace(map.next_value_seed(Integers { cx, max: MAX_DIMS })?).is_some(),
-                "data_offsets" => offsets.replace(map.next_value_seed(Integers { cx, max: 2 })?).is_some(),
-                _ => {
-                    map.next_value_seed(Skip(cx))?;
-                    false
-                }
-            };
-            if again {
-                return Err(cx.refuse(duplicate("key", &key)));
-            }
+        if self.entries.contains_key(key) {
+            return Err(duplicate("tensor name", key).with_tensor(key));
         }
-        let missing = |field: &str| {
-            cx.refuse(Error::new(Code::Malformed, format!("the tensor has no {field}")).with_expected(field))
+        self.cx.at_tensor(Some(key));
+        self.entry = EntryFields::default();
+        Ok(Want::Object(&mut self.entry))
+    }
+
+    fn take(&mut self, key: String, _: Got) -> Result<()> {
+        self.cx.at_tensor(None);
+        if let Some(entry) = self.entry.checked.take() {
+            self.entries.insert(key, entry);
+        }
+        Ok(())
+    }
+}
+
+/// One tensor, key by key.
+#[derive(Default)]
+struct EntryFields {
+    dtype: Option<String>,
+    dims: Option<Vec<u64>>,
+    offsets: Option<Vec<u64>>,
+    /// What they come to, once all are there.
+    checked: Option<Entry>,
+}
+
+impl Object for EntryFields {
+    fn name(&self) -> &'static str {
+        "an object with dtype, shape and data_offsets"
+    }
+
+    fn want(&mut self, key: &str) -> Result<Want<'_>> {
+        Ok(match key {
+            "dtype" => Want::Text,
+            "shape" => Want::Integers(MAX_DIMS),
+            "data_offsets" => Want::Integers(2),
+            _ => Want::Anything,
+        })
+    }
+
+    fn take(&mut self, key: String, value: Got) -> Result<()> {
+        let again = match value {
+            Got::Text(dtype) => self.dtype.replace(dtype).is_some(),
+            Got::Integers(dims) if key == "shape" => self.dims.replace(dims).is_some(),
+            Got::Integers(offsets) => self.offsets.replace(offsets).is_some(),
+            _ => false,
         };
-        let dtype = dtype.ok_or_else(|| missing("dtype"))?;
-        let dims = dims.ok_or_else(|| missing("shape"))?;
-        let offsets = offsets.ok_or_else(|| missing("data_offsets"))?;
-        check(&dtype, &dims, &offsets).map_err(|e| cx.refuse(e))
+        if again { Err(duplicate("key", &key)) } else { Ok(()) }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let missing =
+            |field: &str| Error::new(Code::Malformed, format!("the tensor has no {field}")).with_expected(field);
+        let dtype = self.dtype.take().ok_or_else(|| missing("dtype"))?;
+        let dims = self.dims.take().ok_or_else(|| missing("shape"))?;
+        let offsets = self.offsets.take().ok_or_else(|| missing("data_offsets"))?;
+        self.checked = Some(check(&dtype, &dims, &offsets)?);
+        Ok(())
     }
 }
 
@@ -221,40 +214,4 @@ fn check(dtype: &str, dims: &[u64], offsets: &[u64]) -> Result<Entry> {
             .with_found(format_args!("{span} bytes")));
     }
     Ok(Entry { dtype, shape, begin, end })
-}
-
-/// An array of at most `max` unsigned integers.
-struct Integers<'c> {
-    cx: &'c Context,
-    max: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Integers<'_> {
-    type Value = Vec<u64>;
-
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<Vec<u64>, D::Error> {
-        d.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Integers<'_> {
-    type Value = Vec<u64>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of unsigned integers")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Vec<u64>, A::Error> {
-        let mut out = Vec::new();
-        while let Some(n) = seq.next_element::<u64>()? {
-            if out.len() == self.max {
-                let error = Error::new(Code::Malformed, "the array of integers is too long")
-                    .with_expected(format_args!("at most {}", self.max))
-                    .with_found("more");
-                return Err(self.cx.refuse(error));
-            }
-            out.push(n);
-        }
-        Ok(out)
-    }
 }

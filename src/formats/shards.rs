@@ -2,12 +2,9 @@
 //! object whose `weight_map` gives the file of every tensor. Other keys are skipped.
 
 use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use super::excerpt;
-use super::json::{Context, Skip, StringMap, duplicate};
+use super::json::{Context, Got, Object, StringMap, Want, duplicate};
 use crate::error::{Code, Error, Result};
 
 /// Which file holds which tensor.
@@ -31,8 +28,9 @@ impl ShardIndex {
 
 /// Parses a whole index.
 pub(super) fn parse(text: &[u8]) -> Result<ShardIndex> {
-    let cx = Context::default();
-    let weight_map = cx.parse(text, 0, IndexSeed(&cx))?.ok_or_else(|| {
+    let mut index = Fields { weight_map: None };
+    Context::default().parse(text, 0, &mut index)?;
+    let weight_map = index.weight_map.map(|map| map.entries).ok_or_else(|| {
         Error::new(Code::UnknownFormat, "the file is JSON and not an index of shards")
             .with_expected("an object with weight_map")
             .with_found("no weight_map")
@@ -67,36 +65,27 @@ fn is_plain_name(name: &str) -> bool {
         && name.trim() == name
 }
 
-struct IndexSeed<'c>(&'c Context);
-
-impl<'de> DeserializeSeed<'de> for IndexSeed<'_> {
-    type Value = Option<BTreeMap<String, String>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> std::result::Result<Self::Value, D::Error> {
-        d.deserialize_map(self)
-    }
+/// The index: one key of it matters.
+struct Fields {
+    weight_map: Option<StringMap>,
 }
 
-impl<'de> Visitor<'de> for IndexSeed<'_> {
-    type Value = Option<BTreeMap<String, String>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with weight_map")
+impl Object for Fields {
+    fn name(&self) -> &'static str {
+        "an object with weight_map"
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
-        let cx = self.0;
-        let mut weight_map = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if key != "weight_map" {
-                map.next_value_seed(Skip(cx))?;
-                continue;
-            }
-            if weight_map.is_some() {
-                return Err(cx.refuse(duplicate("key", "weight_map")));
-            }
-            weight_map = Some(map.next_value_seed(StringMap { cx, key: "tensor name" })?);
+    fn want(&mut self, key: &str) -> Result<Want<'_>> {
+        if key != "weight_map" {
+            return Ok(Want::Anything);
         }
-        Ok(weight_map)
+        if self.weight_map.is_some() {
+            return Err(duplicate("key", "weight_map"));
+        }
+        Ok(Want::Object(self.weight_map.insert(StringMap::new("tensor name"))))
+    }
+
+    fn take(&mut self, _: String, _: Got) -> Result<()> {
+        Ok(())
     }
 }
