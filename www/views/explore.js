@@ -5,6 +5,7 @@ import * as change from '../state.js';
 import { t, runTitle, schemeTitle } from '../i18n/index.js';
 import { bytes, count, number, shapeText } from '../text/format.js';
 import { save, toPng, toSvg } from '../figures/export.js';
+import { calmed } from '../figures/scale.js';
 import '../figures/back-to-back.js';
 import '../figures/staircase.js';
 import '../figures/error-histogram.js';
@@ -92,7 +93,7 @@ export class Explore extends View {
     const { data, result, view, sides, catalogue } = this.state;
     if (!data) return nothing;
     const axis = result?.axis ?? change.axisOf(this.state);
-    const float = result?.b.reference ?? data.stats.histogram;
+    const float = this.#calm('float', result?.b.reference ?? data.stats.histogram);
     const weight = this.#mark();
     const shown = result?.sides ?? sides;
     const { language } = this.state;
@@ -158,7 +159,7 @@ export class Explore extends View {
         @fb-pick=${this.#pick}
         @fb-zoom=${(/** @type {CustomEvent} */ e) => this.#zoomAxis(e.detail.factor)}
       ></fb-back-to-back>
-      <p class="note soft">${this.#levelsNote()}</p>
+      <p class="note soft"><span>${this.#levelsNote()}</span><span>${t(view.log ? 'heights.log' : 'heights')}</span></p>
     </figure>`;
   }
 
@@ -172,8 +173,14 @@ export class Explore extends View {
   #half(side, shown, float) {
     const { result, language, catalogue } = this.state;
     const evaluation = result?.[side];
+    const raw = result?.b.reference;
     if (shown[side] === null) {
-      return this.keeper.keep(side, [float, language], () => ({ kind: 'float', histogram: float, label: t('float') }));
+      return this.keeper.keep(side, [float, raw, language], () => ({
+        kind: 'float',
+        histogram: float,
+        raw,
+        label: t('float'),
+      }));
     }
     return this.keeper.keep(side, [float, evaluation, language, catalogue], () => ({
       kind: 'quantized',
@@ -187,6 +194,15 @@ export class Explore extends View {
       levels: evaluation?.levels,
       runs: evaluation?.runs,
     }));
+  }
+
+  /**
+   * A histogram of float values as it is drawn.
+   * @param {string} name
+   * @param {import('../types.js').Histogram} histogram
+   */
+  #calm(name, histogram) {
+    return this.keeper.keep(name, [histogram], () => calmed(histogram));
   }
 
   /** Where the marked weight goes in and comes out. @param {import('../types.js').Weight | null} weight */
@@ -248,8 +264,8 @@ export class Explore extends View {
       </div>
       <fb-error-histogram
         .label=${t('figure.error.text', { name: data?.name ?? '', rmse: result ? number(result.b.metrics.rmse) : '' })}
-        .histogram=${result?.b.error ?? null}
-        .other=${result?.a?.error ?? null}
+        .histogram=${result ? this.#calm('error b', result.b.error) : null}
+        .other=${result?.a ? this.#calm('error a', result.a.error) : null}
         .log=${view.log}
         .caption=${t('error.axis')}
         .beyond=${t('error.beyond')}
