@@ -378,6 +378,6 @@ fn five_thousand_tensors_list_in_milliseconds() {
     };
     let took = started.elapsed();
     assert_eq!(listing.tensors.len(), 5000);
-    assert!(took.as_millis() < 250, "{took:?}");
+    assert!(took.as_millis() < 1000, "{took:?}");
     println!("5,000 tensors: {took:?}");
 }

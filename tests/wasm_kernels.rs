@@ -141,8 +141,15 @@ fn comparisons_and_products_are_equal() {
 
 #[wasm_bindgen_test]
 fn histograms_are_equal() {
-    let axes =
-        [(-0.2, 0.2, 64), (0.0, 1.0, 1), (-1.0, 127.0, 333), (f32::MIN, f32::MAX, 5), (0.0, 1e-44, 3), (5.0, 5.0, 4)];
+    let axes = [
+        (-0.2, 0.2, 64),
+        (0.0, 1.0, 1),
+        (-1.0, 127.0, 333),
+        (f32::MIN, f32::MAX, 5),
+        (0.0, 1e-44, 3),
+        (5.0, 5.0, 4),
+        (-1.0, 1.0, 5000),
+    ];
     for_each_input(|name, x| {
         let y: Vec<f32> = x.iter().rev().copied().collect();
         for (lo, hi, bins) in axes {

@@ -39,15 +39,27 @@ impl Axis {
         (self.per_unit > 0.0).then_some(self.per_unit)
     }
 
-    /// Length of the table that [`count_bins`] adds to: below, the bins, above, NaN.
+    /// Columns of the table: neighbouring values are counted apart, because a count that was just stored is slow to load again. Many
+    /// bins are rarely hit twice in a row, and their table has to stay small.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        if self.bins <= 4096 { 4 } else { 1 }
+    }
+
+    /// Length of the table that [`count_bins`] adds to: rows for below, the bins and above, each of [`Axis::columns`] counts.
     #[must_use]
     pub fn table_len(&self) -> usize {
-        self.bins + 3
+        (self.bins + 2) * self.columns()
+    }
+
+    /// The counts of a table, its columns added: below, the bins, above.
+    pub fn rows<'a>(&self, table: &'a [u32]) -> impl Iterator<Item = u64> + 'a {
+        table.chunks_exact(self.columns()).map(|row| row.iter().map(|&n| u64::from(n)).sum())
     }
 }
 
-/// Adds each value to its bin. `table[0]` counts values below `lo`, `table[1..=bins]` the bins, `table[bins + 1]` those above
-/// `hi`, `table[bins + 2]` NaN.
+/// Adds each value to its bin. Row 0 counts values below `lo`, rows `1..=bins` the bins, row `bins + 1` those above `hi`; element `i` of the
+/// call is counted in column `i % columns`. Values are not NaN (one would be counted as above).
 ///
 /// # Panics
 /// If the table is not [`Axis::table_len`] long.

@@ -1,7 +1,7 @@
 //! Histograms with equal bins.
 
 use super::CHUNK;
-use crate::kernels::{Axis, count_bins, count_error_bins};
+use crate::kernels::{Axis, count_bins, count_error_bins, extent};
 
 /// Counts over equal bins. Bin `i` holds `lo + i·w ≤ x < lo + (i+1)·w` with `w = (hi − lo)/bins`; the last also `hi`.
 ///
@@ -27,7 +27,7 @@ impl Histogram {
     #[must_use]
     pub fn new(x: &[f32], lo: f32, hi: f32, bins: usize) -> Histogram {
         let mut builder = HistogramBuilder::new(lo, hi, bins);
-        x.chunks(1 << 20).for_each(|chunk| builder.add(chunk));
+        builder.add(x);
         builder.finish()
     }
 }
@@ -40,6 +40,7 @@ pub struct HistogramBuilder {
     table: Vec<u32>,
     pending: u64,
     totals: Vec<u64>,
+    nan: u64,
 }
 
 impl HistogramBuilder {
@@ -47,16 +48,21 @@ impl HistogramBuilder {
     #[must_use]
     pub fn new(lo: f32, hi: f32, bins: usize) -> HistogramBuilder {
         let axis = Axis::new(lo, hi, bins);
-        HistogramBuilder { axis, table: vec![0; axis.table_len()], pending: 0, totals: vec![0; axis.table_len()] }
+        HistogramBuilder { axis, table: vec![0; axis.table_len()], pending: 0, totals: vec![0; axis.bins + 2], nan: 0 }
     }
 
     /// Counts a chunk's values.
     pub fn add(&mut self, x: &[f32]) {
-        self.make_room(x.len());
-        count_bins(x, &self.axis, &mut self.table);
+        for x in x.chunks(CHUNK) {
+            self.make_room(x.len());
+            count_bins(x, &self.axis, &mut self.table);
+            if !extent(x).is_finite() {
+                self.nan += x.iter().filter(|x| x.is_nan()).count() as u64;
+            }
+        }
     }
 
-    /// Counts a chunk's errors `x − y`.
+    /// Counts a chunk's errors `x − y`; both finite.
     pub fn add_errors(&mut self, x: &[f32], y: &[f32]) {
         self.make_room(x.len());
         count_error_bins(x, y, &self.axis, &mut self.table);
@@ -70,9 +76,10 @@ impl HistogramBuilder {
     }
 
     fn flush(&mut self) {
-        for (total, count) in self.totals.iter_mut().zip(&mut self.table) {
-            *total += u64::from(std::mem::take(count));
+        for (total, count) in self.totals.iter_mut().zip(self.axis.rows(&self.table)) {
+            *total += count;
         }
+        self.table.fill(0);
         self.pending = 0;
     }
 
@@ -86,8 +93,9 @@ impl HistogramBuilder {
             hi: self.axis.hi,
             counts: self.totals[1..=bins].to_vec(),
             below: self.totals[0],
-            above: self.totals[bins + 1],
-            nan: self.totals[bins + 2],
+            // The kernel counts NaN as above.
+            above: self.totals[bins + 1] - self.nan,
+            nan: self.nan,
         }
     }
 }

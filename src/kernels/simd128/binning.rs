@@ -1,8 +1,8 @@
 //! Counting into bins: places four at a time, counts one at a time.
 
 use core::arch::wasm32::{
-    f32x4_add, f32x4_eq, f32x4_floor, f32x4_gt, f32x4_lt, f32x4_mul, f32x4_pmin, f32x4_splat, f32x4_sub, i32x4_splat,
-    u32x4_extract_lane, v128, v128_and, v128_bitselect,
+    f32x4_add, f32x4_floor, f32x4_le, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i32x4_add,
+    i32x4_splat, u32x4_extract_lane, v128, v128_and,
 };
 
 use super::super::binning::Axis;
@@ -12,76 +12,98 @@ use super::load4;
 /// 2²³: added to a whole number below it, it leaves the number in the low bits.
 const MAGIC: f32 = 8_388_608.0;
 
-/// What the places are computed from, in every lane.
+/// What the rows are computed from, in every lane.
 struct Vectors {
     lo: v128,
     hi: v128,
     per_unit: v128,
     last: v128,
-    above: v128,
-    nan: v128,
 }
 
 impl Vectors {
     fn new(axis: &Axis, per_unit: f32) -> Vectors {
-        let bins = axis.bins as f32;
         Vectors {
             lo: f32x4_splat(axis.lo),
             hi: f32x4_splat(axis.hi),
             per_unit: f32x4_splat(per_unit),
-            last: f32x4_splat(bins - 1.0),
-            above: f32x4_splat(bins + 1.0),
-            nan: f32x4_splat(bins + 2.0),
+            last: f32x4_splat(axis.bins as f32 - 1.0),
         }
     }
 
-    /// Four places in the table; each lies in `0..=bins + 2` whatever `x` is.
+    /// Four rows of the table; each lies in `0..=bins + 1` whatever `x` is.
     #[inline(always)]
     fn slots(&self, x: v128) -> v128 {
         let place = f32x4_floor(f32x4_mul(f32x4_sub(x, self.lo), self.per_unit));
-        let inside = f32x4_add(f32x4_pmin(place, self.last), f32x4_splat(1.0));
-        let slot = v128_bitselect(f32x4_splat(0.0), inside, f32x4_lt(x, self.lo));
-        let slot = v128_bitselect(self.above, slot, f32x4_gt(x, self.hi));
-        let slot = v128_bitselect(slot, self.nan, f32x4_eq(x, x));
-        v128_and(f32x4_add(slot, f32x4_splat(MAGIC)), i32x4_splat(0x7F_FFFF))
+        // pmin(a, b) is `b < a ? b : a`: NaN becomes the last place.
+        let place = f32x4_pmax(f32x4_pmin(self.last, place), f32x4_splat(-1.0));
+        let row = v128_and(f32x4_add(place, f32x4_splat(MAGIC + 1.0)), i32x4_splat(0x7F_FFFF));
+        // One more where x is above `hi` or NaN. A comparison gives 0 or −1.
+        i32x4_add(row, i32x4_add(i32x4_splat(1), f32x4_le(x, self.hi)))
     }
 }
 
+/// Counts four values, given their rows; `COLUMNS` is [`Axis::columns`].
 #[inline(always)]
-fn add4(slots: v128, table: &mut [u32]) {
-    let mut add = |slot: u32| {
-        // SAFETY: `Vectors::slots` gives at most bins + 2, and the entry point checked that the table has bins + 3 places.
-        unsafe { *table.get_unchecked_mut(slot as usize) += 1 }
+fn add4<const COLUMNS: usize>(slots: v128, table: &mut [u32]) {
+    let mut add = |slot: u32, column: usize| {
+        // SAFETY: `Vectors::slots` gives at most bins + 1, the column is below `COLUMNS`, and `count` checked that the table has (bins + 2)·COLUMNS
+        // places.
+        unsafe { *table.get_unchecked_mut(slot as usize * COLUMNS + column % COLUMNS) += 1 }
     };
-    add(u32x4_extract_lane::<0>(slots));
-    add(u32x4_extract_lane::<1>(slots));
-    add(u32x4_extract_lane::<2>(slots));
-    add(u32x4_extract_lane::<3>(slots));
+    add(u32x4_extract_lane::<0>(slots), 0);
+    add(u32x4_extract_lane::<1>(slots), 1);
+    add(u32x4_extract_lane::<2>(slots), 2);
+    add(u32x4_extract_lane::<3>(slots), 3);
 }
 
 pub fn count_bins(x: &[f32], axis: &Axis, table: &mut [u32]) {
-    assert_eq!(table.len(), axis.table_len(), "table of this axis");
-    let Some(per_unit) = axis.per_unit() else {
-        return scalar::count_bins(x, axis, table);
-    };
-    let v = Vectors::new(axis, per_unit);
-    let blocks = x.chunks_exact(4);
-    let rest = blocks.remainder();
-    for x in blocks {
-        add4(v.slots(load4(x)), table);
-    }
-    scalar::count_bins(rest, axis, table);
+    let whole = x.len() / 4 * 4;
+    let (x4, rest) = x.split_at(whole);
+    count(
+        axis,
+        table,
+        x4.chunks_exact(4).map(load4),
+        |table| scalar::count_bins(rest, axis, table),
+        |table| {
+            scalar::count_bins(x, axis, table);
+        },
+    );
 }
 
 pub fn count_error_bins(x: &[f32], y: &[f32], axis: &Axis, table: &mut [u32]) {
+    let whole = x.len() / 4 * 4;
+    let (x4, x_rest) = x.split_at(whole);
+    let (y4, y_rest) = y.split_at(whole);
+    let errors = x4.chunks_exact(4).zip(y4.chunks_exact(4)).map(|(x, y)| f32x4_sub(load4(x), load4(y)));
+    count(
+        axis,
+        table,
+        errors,
+        |table| scalar::count_error_bins(x_rest, y_rest, axis, table),
+        |table| {
+            scalar::count_error_bins(x, y, axis, table);
+        },
+    );
+}
+
+/// Counts vectors and then the rest; or everything in f64 where f32 cannot tell the bins.
+#[inline(always)]
+fn count(
+    axis: &Axis,
+    table: &mut [u32],
+    vectors: impl Iterator<Item = v128>,
+    rest: impl FnOnce(&mut [u32]),
+    wide: impl FnOnce(&mut [u32]),
+) {
     assert_eq!(table.len(), axis.table_len(), "table of this axis");
     let Some(per_unit) = axis.per_unit() else {
-        return scalar::count_error_bins(x, y, axis, table);
+        return wide(table);
     };
     let v = Vectors::new(axis, per_unit);
-    let whole = x.len() / 4 * 4;
-    for (x, y) in x.chunks_exact(4).zip(y.chunks_exact(4)) {
-        add4(v.slots(f32x4_sub(load4(x), load4(y))), table);
+    if axis.columns() == 4 {
+        vectors.for_each(|x| add4::<4>(v.slots(x), table));
+    } else {
+        vectors.for_each(|x| add4::<1>(v.slots(x), table));
     }
-    scalar::count_error_bins(&x[whole..], &y[whole..], axis, table);
+    rest(table);
 }
