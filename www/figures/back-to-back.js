@@ -1,13 +1,13 @@
 import { css, html, nothing, svg } from 'lit';
 import { Figure, still } from './figure.js';
-import { areaPath, barPath, calmed, catchments, heights, largest, linear, spread, ticks } from './scale.js';
+import { areaPath, barPath, catchments, heights, largest, linear, ticks } from './scale.js';
+import { barWidth, blurOf, clippedCounts, drawnCounts, isDense, peakOf } from './halves.js';
 import { ease, glide } from './glide.js';
 import { number, percent, shortCount, tick } from '../text/format.js';
 
-/** @typedef {import('../types.js').Histogram} Histogram */
 /**
- * @typedef {{kind: 'float' | 'quantized', histogram: Histogram, label: string, levels?: Float32Array | null,
- *   runs?: number, raw?: Histogram}} Half `raw`: the counts before they were calmed, where they were
+ * @typedef {import('../types.js').Histogram} Histogram
+ * @typedef {import('./halves.js').Half} Half
  * @typedef {{counts: ArrayLike<number>, peak: number}} Moment counts on their way, and what stands at full height
  * @typedef {{low: number, high: number, movable: boolean, lowLabel: string, highLabel: string}} Clip
  */
@@ -166,7 +166,7 @@ export class BackToBack extends Figure {
       { from: this.between?.lower.counts ?? last.lower.histogram.counts, last: last.lower, to: lower },
     ].map(({ from, last: before, to }) => {
       const move = glide(from, to.histogram.counts);
-      const [low, high] = [this.#peakOf(before), this.#peakOf(to)];
+      const [low, high] = [before, to].map((half) => peakOf(half, this.reference, this.#perUnit));
       return (/** @type {number} */ t) => ({ counts: move(t), peak: low ** (1 - t) * high ** t });
     });
     const step = () => {
@@ -244,67 +244,31 @@ export class BackToBack extends Figure {
     const name = sign < 0 ? 'upper' : 'lower';
     const space = [this.width, this.height, this.log, ...this.axis];
     const d = this.keeper.keep(name, [counts, half, ...space], () =>
-      float || this.#blur(half) > 0
-        ? areaPath(this.#drawn(half, counts), x0, x1, base, height, sign)
-        : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half)),
+      float || blurOf(half, this.#perUnit) > 0
+        ? areaPath(drawnCounts(half, counts, this.#perUnit), x0, x1, base, height, sign)
+        : barPath(counts, x0, x1, base, height, sign, barWidth(half, this.#perUnit)),
     );
     const ref = float ? null : this.reference;
     const outline =
       ref &&
       this.keeper.keep(`${name} outline`, [ref, half, ...space], () => {
-        const tall = this.#isDense(half)
-          ? heights(this.#peak(half), room * 0.94, this.log)
-          : heights(largest(ref.counts) || 1, room * 0.94, this.log);
+        const peak = isDense(half, this.#perUnit) ? this.#peak(half) : largest(ref.counts) || 1;
+        const tall = heights(peak, room * 0.94, this.log);
         return areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, tall, sign);
       });
     return svg`${outline ? svg`<path class="reference" d=${outline}></path>` : nothing}
       <path class=${float ? 'f-fill' : 'q-fill'} data-half=${name} d=${d}></path>`;
   }
 
-  /** Pixels from one level to the next. @param {Half} half */
-  #gap({ levels }) {
-    if (!levels || levels.length < 2) return Infinity;
-    return linear(this.axis, [0, this.width - LEFT - RIGHT]).to(
-      this.axis[0] + (levels[levels.length - 1] - levels[0]) / (levels.length - 1),
-    );
-  }
-
-  /** Over how many bins the mass of a level is spread: 0 where levels can be told apart. @param {Half} half */
-  #blur(half) {
-    if (half.kind === 'float' || (half.runs ?? 1) > 1 || this.#gap(half) >= 4) return 0;
-    return (this.#gap(half) / (this.width - LEFT - RIGHT)) * half.histogram.counts.length;
-  }
-
-  /** @param {Half} half @param {ArrayLike<number>} counts */
-  #drawn(half, counts) {
-    const width = this.#blur(half);
-    if (width <= 1) return counts;
-    return calmed({ ...half.histogram, counts: spread(spread(counts, width), width) }).counts;
-  }
-
   /** The count that stands at full height. @param {Half} half */
   #peak(half) {
     const from = [half, this.reference, this.width, ...this.axis];
-    return this.keeper.keep(`peak of ${half.label}`, from, () => this.#peakOf(half));
+    return this.keeper.keep(`peak of ${half.label}`, from, () => peakOf(half, this.reference, this.#perUnit));
   }
 
-  /** @param {Half} half */
-  #peakOf(half) {
-    const own = largest(this.#drawn(half, half.histogram.counts));
-    const shared = this.#isDense(half) && this.reference ? largest(this.reference.counts) : 0;
-    return Math.max(own, shared) || 1;
-  }
-
-  /** Whether mass lies so densely that its counts can be held against those of the float weights. @param {Half} half */
-  #isDense(half) {
-    return this.#blur(half) > 0 || (half.kind === 'quantized' && (half.runs ?? 1) > 1);
-  }
-
-  /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. @param {Half} half */
-  #barWidth(half) {
-    if ((half.runs ?? 1) > 1) return 1;
-    const gap = this.#gap(half);
-    return gap === Infinity ? 3 : Math.max(1, Math.min(14, gap * 0.45));
+  /** Pixels per unit of value. */
+  get #perUnit() {
+    return (this.width - LEFT - RIGHT) / (this.axis[1] - this.axis[0]);
   }
 
   /**
@@ -351,16 +315,9 @@ export class BackToBack extends Figure {
    */
   #clippedPath(clip, upper, base, room) {
     const x = this.#scale();
-    const { histogram, raw = histogram } = upper;
+    const { histogram } = upper;
     const height = heights(this.#peak(upper), room * 0.94, this.log);
-    const bin = (histogram.hi - histogram.lo) / histogram.counts.length;
-    const centre = (/** @type {number} */ i) => histogram.lo + (i + 0.5) * bin;
-    const isLow = (/** @type {number} */ i) => centre(i) < clip.low - bin / 2;
-    const isHigh = (/** @type {number} */ i) => centre(i) > clip.high + bin / 2;
-    // Wide bins reach past the ends; whether a weight does is read from the narrow ones.
-    const anyLow = raw.counts.some((c, i) => c > 0 && isLow(i));
-    const anyHigh = raw.counts.some((c, i) => c > 0 && isHigh(i));
-    const out = histogram.counts.map((c, i) => ((anyLow && isLow(i)) || (anyHigh && isHigh(i)) ? c : 0));
+    const out = clippedCounts(upper, clip);
     return areaPath(out, x.to(histogram.lo), x.to(histogram.hi), base, height, -1);
   }
 
