@@ -252,7 +252,7 @@ export class BackToBack extends Figure {
     const outline =
       ref &&
       this.keeper.keep(`${name} outline`, [ref, half, ...space], () => {
-        const peak = isDense(half, this.#perUnit) ? this.#peak(half) : largest(ref.counts) || 1;
+        const peak = isDense(half, ref, this.#perUnit) ? this.#peak(half) : largest(ref.counts) || 1;
         const tall = heights(peak, room * 0.94, this.log);
         return areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, tall, sign);
       });
@@ -444,7 +444,7 @@ export class BackToBack extends Figure {
     if (!this.clip) return;
     const [lo, hi] = this.axis;
     const least = (hi - lo) / 1000;
-    const inside = Number(Math.min(hi, Math.max(lo, value)).toPrecision(5));
+    const inside = Number(Math.min(hi, Math.max(lo, value)).toPrecision(4));
     const { low, high } = this.clip;
     const next =
       side === 'low' ? { low: Math.min(inside, high - least), high } : { low, high: Math.max(inside, low + least) };

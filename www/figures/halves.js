@@ -25,9 +25,17 @@ export function blurOf(half, perUnit) {
   return (gapOf(half, perUnit) / perUnit / (hi - lo)) * counts.length;
 }
 
-/** Whether mass lies so densely that its counts can be held against those of the float weights. @param {Half} half @param {number} perUnit */
-export function isDense(half, perUnit) {
-  return blurOf(half, perUnit) > 0 || (half.kind === 'quantized' && (half.runs ?? 1) > 1);
+/**
+ * Whether mass lies so densely that its counts can be held against those of the float weights: levels too near to be
+ * told apart, or those of many scales mixed without a peak that towers over all.
+ * @param {Half} half
+ * @param {Histogram | null} reference the float weights
+ * @param {number} perUnit
+ */
+export function isDense(half, reference, perUnit) {
+  if (half.kind === 'float' || reference === null) return false;
+  if ((half.runs ?? 1) > 1) return largest(half.histogram.counts) <= 4 * largest(reference.counts);
+  return blurOf(half, perUnit) > 0;
 }
 
 /**
@@ -50,13 +58,13 @@ export function drawnCounts(half, counts, perUnit) {
  */
 export function peakOf(half, reference, perUnit) {
   const own = largest(drawnCounts(half, half.histogram.counts, perUnit));
-  const shared = isDense(half, perUnit) && reference ? largest(reference.counts) : 0;
+  const shared = reference && isDense(half, reference, perUnit) ? largest(reference.counts) : 0;
   return Math.max(own, shared) || 1;
 }
 
 /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. @param {Half} half @param {number} perUnit */
 export function barWidth(half, perUnit) {
-  if ((half.runs ?? 1) > 1) return 1;
+  if ((half.runs ?? 1) > 1) return 1.5;
   const gap = gapOf(half, perUnit);
   return gap === Infinity ? 3 : Math.max(1, Math.min(14, gap * 0.45));
 }
