@@ -13,7 +13,7 @@
 //! | `bindings` | the face for JavaScript, on wasm32 only |
 
 #[cfg(target_arch = "wasm32")]
-mod bindings;
+pub mod bindings;
 pub mod decode;
 pub mod error;
 pub mod evaluate;

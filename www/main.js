@@ -88,12 +88,15 @@ window.addEventListener('hashchange', () => {
 });
 
 /**
- * An address may name a tensor that the open file does not have.
+ * An address may name a tensor or a weight that the open file does not have.
  * @param {import('./types.js').State} state
  */
 function settle(state) {
-  const known = state.model?.tensors.some((x) => x.name === state.tensor);
-  return known || !state.model ? state : { ...state, tensor: state.data?.name ?? null };
+  if (!state.model) return state;
+  const found = state.model.tensors.find((x) => x.name === state.tensor);
+  const tensor = found?.name ?? state.data?.name ?? null;
+  const selected = found && state.selected !== null && state.selected < found.count ? state.selected : null;
+  return { ...state, tensor, selected };
 }
 
 await speak(language);

@@ -90,7 +90,14 @@ export class Session {
       this.asked = { tensor: '', file: '' };
       this.shown = {};
       this.sparkQueue = [];
-      const opened = { ...model, id: ++this.models, sample: sample !== undefined, url: url ?? null };
+      // Of several files the engine knows no common name.
+      const opened = {
+        ...model,
+        name: Array.isArray(source) ? name : model.name,
+        id: ++this.models,
+        sample: sample !== undefined,
+        url: url ?? null,
+      };
       this.store.update((s) => change.modelOpened(s, opened));
     } catch (error) {
       if (this.opening === controller) this.#refuse(error, 'open', name);

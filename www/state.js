@@ -399,8 +399,14 @@ export function axisOf(state) {
   return state.view.axis ?? (state.data ? naturalAxis(state.data.stats) : [-1, 1]);
 }
 
-/** @param {State} state @returns {[number, number, number, number]} */
+/**
+ * The rows and columns that the matrix shows; an address may ask for some that this tensor does not have.
+ * @param {State} state
+ * @returns {[number, number, number, number]}
+ */
 export function regionOf(state) {
   const [rows, columns] = state.data?.matrix ?? [1, 1];
-  return state.view.region ?? [0, rows, 0, columns];
+  const [r0, r1, c0, c1] = state.view.region ?? [0, rows, 0, columns];
+  const fits = r0 >= 0 && c0 >= 0 && r1 <= rows && c1 <= columns && [r0, r1, c0, c1].every(Number.isInteger);
+  return fits ? [r0, r1, c0, c1] : [0, rows, 0, columns];
 }

@@ -9,4 +9,7 @@ mod formats;
 mod nn;
 mod weights;
 
+pub use calls::{compare, dequantize, packed_length, schemes, stats};
+pub use weights::{Quantized, Weights};
+
 use convert::to_js;

@@ -23,12 +23,12 @@ forEachBrowser((browser) => {
       assert.equal(await page.text('.strip .name'), 'digits.safetensors');
       assert.match(await page.text('.strip .accuracy'), /accuracy 9\d\.\d % → \d+\.\d %/);
       assert.match(await page.text('.strip'), /bits\/weight/);
-      const drawn = await browser.driver.executeScript(`return ['fb-back-to-back', 'fb-staircase', 'fb-error-histogram']
-        .map((tag) => document.querySelector(tag).shadowRoot.querySelectorAll('path[d]').length)`);
-      assert.ok(
-        drawn.every((/** @type {number} */ n) => n > 0),
-        `paths: ${drawn}`,
+      await page.until(
+        `return ['fb-back-to-back', 'fb-staircase', 'fb-error-histogram']
+          .every((tag) => document.querySelector(tag).shadowRoot.querySelectorAll('path[d]').length > 0)`,
+        'paths in every figure',
       );
+      await page.until(`return document.querySelector('fb-matrix').pictures !== null`, 'the matrix');
       const inked = await browser.driver
         .executeScript(`const canvas = document.querySelector('fb-matrix').shadowRoot.querySelector('canvas');
         return new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size`);
@@ -165,7 +165,8 @@ forEachBrowser((browser) => {
           document.querySelector('fb-tensor-list').updateComplete.then(() => { rows.offsetHeight; worst = Math.max(worst, performance.now() - t);
             if (++n < 40) requestAnimationFrame(step); else done(worst); }); };
         step();`);
-      assert.ok(slowest < 100, `a step of scrolling took ${slowest} ms`);
+      // A guard against drawing every row, not a measurement: that takes seconds.
+      assert.ok(slowest < 500, `a step of scrolling took ${slowest} ms`);
       await page.assertQuiet();
     });
   });

@@ -19,6 +19,8 @@ export function answersWith(engine) {
   let model = null;
   /** @type {any} the open tensor, in wasm memory */
   let weights = null;
+  /** Whether reading the open file costs requests. */
+  let isRemote = false;
   /** @type {Sample | null} the sample network, while the sample is open */
   let sample = null;
 
@@ -38,6 +40,7 @@ export function answersWith(engine) {
       sample?.free();
       model = next;
       sample = network;
+      isRemote = typeof source === 'string';
       return outline(next);
     },
 
@@ -60,7 +63,7 @@ export function answersWith(engine) {
 
     async spark({ name, bins }, { signal }) {
       const tensor = model.tensors.find((/** @type {any} */ t) => t.name === name);
-      const { values, sampled } = await sampleOf(model, tensor, signal);
+      const { values, sampled } = await sampleOf(engine, model, tensor, isRemote, signal);
       return { counts: engine.stats(values, { bins }).histogram?.counts ?? new Float64Array(bins), sampled };
     },
 
@@ -164,21 +167,26 @@ function suggested(weights) {
 }
 
 /**
- * All of a small tensor; of a large one rows from a few places.
+ * All of a small tensor; of a large one rows from a few places, or the beginning of a row where rows are long. From a
+ * server one place only: each costs a request.
+ * @param {Engine} engine
  * @param {any} model
  * @param {any} tensor
+ * @param {boolean} isRemote
  * @param {AbortSignal} signal
  * @returns {Promise<{values: Float32Array, sampled: boolean}>}
  */
-async function sampleOf(model, tensor, signal) {
+async function sampleOf(engine, model, tensor, isRemote, signal) {
   const [rows, columns] = tensor.row;
-  if (tensor.count <= 4 * SAMPLE) return { values: await model.read(tensor.name, { signal }), sampled: false };
-  const take = Math.max(1, Math.floor(SAMPLE / 8 / columns));
-  const places = Math.max(1, Math.min(8, Math.floor(SAMPLE / (take * columns))));
+  const { name, count } = tensor;
+  if (count <= 4 * SAMPLE) return { values: await model.read(name, { signal }), sampled: false };
+  if (columns > 16 * SAMPLE) return { values: await beginningOf(engine, model, tensor, signal), sampled: true };
+  const take = Math.max(1, Math.floor(SAMPLE / (isRemote ? 1 : 8) / columns));
+  const places = isRemote ? 1 : Math.max(1, Math.min(8, Math.floor(SAMPLE / (take * columns))));
   const parts = [];
   for (let i = 0; i < places; i++) {
-    const start = Math.floor(((rows - take) * i) / Math.max(1, places - 1));
-    parts.push(await model.read(tensor.name, { start, end: start + take, signal }));
+    const start = Math.floor(((rows - take) * (i + 0.5)) / places);
+    parts.push(await model.read(name, { start, end: start + take, signal }));
   }
   const values = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
   let at = 0;
@@ -187,6 +195,26 @@ async function sampleOf(model, tensor, signal) {
     at += part.length;
   }
   return { values, sampled: true };
+}
+
+/**
+ * @param {Engine} engine
+ * @param {any} model
+ * @param {any} tensor
+ * @param {AbortSignal} signal
+ */
+async function beginningOf(engine, model, tensor, signal) {
+  const chunks = model.chunks(tensor.name, { signal });
+  const weights = engine.Weights.allocate([SAMPLE]);
+  try {
+    const { value } = await chunks.next();
+    const size = chunks.dtype === tensor.dtype ? tensor.byteLength / tensor.count : 4;
+    weights.push(value.subarray(0, SAMPLE * size), chunks.dtype);
+    return weights.values();
+  } finally {
+    weights.free();
+    await chunks.return();
+  }
 }
 
 /**

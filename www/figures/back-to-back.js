@@ -1,12 +1,14 @@
 import { css, html, nothing, svg } from 'lit';
 import { Figure, still } from './figure.js';
-import { areaPath, barPath, catchments, heights, largest, linear, spread, ticks } from './scale.js';
+import { areaPath, barPath, catchments, heights, largest, linear, ticks } from './scale.js';
+import { barWidth, blurOf, clippedCounts, drawnCounts, isDense, peakOf } from './halves.js';
 import { ease, glide } from './glide.js';
 import { number, percent, shortCount, tick } from '../text/format.js';
 
-/** @typedef {import('../types.js').Histogram} Histogram */
 /**
- * @typedef {{kind: 'float' | 'quantized', histogram: Histogram, label: string, levels?: Float32Array | null, runs?: number}} Half
+ * @typedef {import('../types.js').Histogram} Histogram
+ * @typedef {import('./halves.js').Half} Half
+ * @typedef {{counts: ArrayLike<number>, peak: number}} Moment counts on their way, and what stands at full height
  * @typedef {{low: number, high: number, movable: boolean, lowLabel: string, highLabel: string}} Clip
  */
 
@@ -15,6 +17,7 @@ const LEFT = 44;
 const RIGHT = 14;
 const FOOT = 20;
 const HEAD = 4;
+const GLIDE_MS = 150;
 
 /**
  * The main figure: one distribution above the axis, another below it, on one scale. Between them stands the funnel
@@ -126,9 +129,9 @@ export class BackToBack extends Figure {
     this.height = 380;
     this.axisTitle = '';
     this.frame = 0;
-    /** What is drawn now while mass glides. @type {{upper: ArrayLike<number>, lower: ArrayLike<number>} | null} */
+    /** What is drawn while mass glides. @type {{upper: Moment, lower: Moment} | null} */
     this.between = null;
-    /** @type {{upper: ArrayLike<number>, lower: ArrayLike<number>, axis: string} | null} */
+    /** What was drawn last. @type {{upper: Half, lower: Half, axis: string} | null} */
     this.drawn = null;
     this.token = 0;
     /** @type {{side: 'low' | 'high', pointer: number} | null} */
@@ -138,37 +141,42 @@ export class BackToBack extends Figure {
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
     if (!changed.has('lower') && !changed.has('upper')) return;
-    if (!this.upper || !this.lower) return;
-    const next = { upper: this.upper.histogram.counts, lower: this.lower.histogram.counts, axis: this.axis.join() };
+    const { upper, lower } = this;
+    if (!upper || !lower) return;
     const last = this.drawn;
-    this.drawn = next;
-    if (last && !this.moving && last.axis === next.axis && !still() && last.lower.length === next.lower.length) {
-      this.#run(last, next);
+    this.drawn = { upper, lower, axis: this.axis.join() };
+    const bins = last?.lower.histogram.counts.length;
+    const comparable = last?.axis === this.drawn.axis && bins === lower.histogram.counts.length;
+    if (last && comparable && !this.moving && !still()) {
+      this.#glideFrom(last);
     } else {
       this.token++;
       this.between = null;
     }
   }
 
-  /**
-   * @param {{upper: ArrayLike<number>, lower: ArrayLike<number>}} from
-   * @param {{upper: ArrayLike<number>, lower: ArrayLike<number>}} to
-   */
-  #run(from, to) {
+  /** Lets mass travel from the halves drawn before to those of now. @param {{upper: Half, lower: Half}} last */
+  #glideFrom(last) {
+    const { upper, lower } = this;
+    if (!upper || !lower) return;
     const token = ++this.token;
     const start = performance.now();
-    const origin = this.between ?? from;
-    const upper = glide(origin.upper, to.upper);
-    const lower = glide(origin.lower, to.lower);
-    this.between = { upper: origin.upper, lower: origin.lower };
+    const ways = [
+      { from: this.between?.upper.counts ?? last.upper.histogram.counts, last: last.upper, to: upper },
+      { from: this.between?.lower.counts ?? last.lower.histogram.counts, last: last.lower, to: lower },
+    ].map(({ from, last: before, to }) => {
+      const move = glide(from, to.histogram.counts);
+      const [low, high] = [before, to].map((half) => peakOf(half, this.reference, this.#perUnit));
+      return (/** @type {number} */ t) => ({ counts: move(t), peak: low ** (1 - t) * high ** t });
+    });
     const step = () => {
       if (token !== this.token) return;
-      const t = Math.min(1, (performance.now() - start) / 150);
-      this.between = t < 1 ? { upper: upper(ease(t)), lower: lower(ease(t)) } : null;
+      const t = Math.min(1, (performance.now() - start) / GLIDE_MS);
+      this.between = t < 1 ? { upper: ways[0](ease(t)), lower: ways[1](ease(t)) } : null;
       this.frame++;
       if (t < 1) requestAnimationFrame(step);
     };
-    requestAnimationFrame(step);
+    step();
   }
 
   #scale() {
@@ -206,8 +214,8 @@ export class BackToBack extends Figure {
       )}
       ${this.#shares(upper, top, half, -1)} ${this.#shares(lower, bottom, half, 1)}
       <g clip-path="url(#inside)">
-        ${this.#half(upper, this.between?.upper ?? upper.histogram.counts, top, half, -1)}
-        ${this.#half(lower, this.between?.lower ?? lower.histogram.counts, bottom, half, 1)} ${this.#clipped(top, half)}
+        ${this.#half(upper, this.between?.upper, top, half, -1)}
+        ${this.#half(lower, this.between?.lower, bottom, half, 1)} ${this.#clipped(top, half)}
         ${this.#funnel(top, bottom)} ${this.#marked(top, bottom, half)}
       </g>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${top} y2=${top}></line>
@@ -220,75 +228,47 @@ export class BackToBack extends Figure {
 
   /**
    * @param {Half} half
-   * @param {ArrayLike<number>} counts
+   * @param {Moment | undefined} moment
    * @param {number} base
    * @param {number} room
    * @param {1 | -1} sign
    */
-  #half(half, counts, base, room, sign) {
+  #half(half, moment, base, room, sign) {
+    const counts = moment?.counts ?? half.histogram.counts;
     const x = this.#scale();
     const { lo, hi } = half.histogram;
-    const height = heights(this.#peak(half), room * 0.94, this.log);
+    const height = heights(moment?.peak ?? this.#peak(half), room * 0.94, this.log);
     const x0 = x.to(lo);
     const x1 = x.to(hi);
     const float = half.kind === 'float';
     const name = sign < 0 ? 'upper' : 'lower';
     const space = [this.width, this.height, this.log, ...this.axis];
     const d = this.keeper.keep(name, [counts, half, ...space], () =>
-      float || this.#blur(half) > 0
-        ? areaPath(this.#drawn(half, counts), x0, x1, base, height, sign)
-        : barPath(counts, x0, x1, base, height, sign, this.#barWidth(half)),
+      float || blurOf(half, this.#perUnit) > 0
+        ? areaPath(drawnCounts(half, counts, this.#perUnit), x0, x1, base, height, sign)
+        : barPath(counts, x0, x1, base, height, sign, barWidth(half, this.#perUnit)),
     );
     const ref = float ? null : this.reference;
     const outline =
       ref &&
       this.keeper.keep(`${name} outline`, [ref, half, ...space], () => {
-        const tall = this.#isDense(half) ? height : heights(largest(ref.counts) || 1, room * 0.94, this.log);
+        const peak = isDense(half, ref, this.#perUnit) ? this.#peak(half) : largest(ref.counts) || 1;
+        const tall = heights(peak, room * 0.94, this.log);
         return areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, tall, sign);
       });
     return svg`${outline ? svg`<path class="reference" d=${outline}></path>` : nothing}
       <path class=${float ? 'f-fill' : 'q-fill'} data-half=${name} d=${d}></path>`;
   }
 
-  /** Pixels from one level to the next. @param {Half} half */
-  #gap({ levels }) {
-    if (!levels || levels.length < 2) return Infinity;
-    return linear(this.axis, [0, this.width - LEFT - RIGHT]).to(
-      this.axis[0] + (levels[levels.length - 1] - levels[0]) / (levels.length - 1),
-    );
-  }
-
-  /** Over how many bins the mass of a level is spread: 0 where levels can be told apart. @param {Half} half */
-  #blur(half) {
-    if (half.kind === 'float' || (half.runs ?? 1) > 1 || this.#gap(half) >= 4) return 0;
-    return (this.#gap(half) / (this.width - LEFT - RIGHT)) * half.histogram.counts.length;
-  }
-
-  /** @param {Half} half @param {ArrayLike<number>} counts */
-  #drawn(half, counts) {
-    const width = this.#blur(half);
-    return width > 1 ? spread(spread(counts, width), width) : counts;
-  }
-
-  /** @param {Half} half */
+  /** The count that stands at full height. @param {Half} half */
   #peak(half) {
-    const shared = this.#isDense(half) ? this.reference : null;
-    return this.keeper.keep(`peak of ${half.label}`, [half, shared, this.width, ...this.axis], () => {
-      const own = largest(this.#drawn(half, half.histogram.counts));
-      return Math.max(own, shared ? largest(shared.counts) : 0) || 1;
-    });
+    const from = [half, this.reference, this.width, ...this.axis];
+    return this.keeper.keep(`peak of ${half.label}`, from, () => peakOf(half, this.reference, this.#perUnit));
   }
 
-  /** Whether mass lies so densely that its counts can be held against those of the float weights. @param {Half} half */
-  #isDense(half) {
-    return this.#blur(half) > 0 || (half.kind === 'quantized' && (half.runs ?? 1) > 1);
-  }
-
-  /** Bars leave a gap to their neighbours where the levels leave room; many scales mixed leave none. @param {Half} half */
-  #barWidth(half) {
-    if ((half.runs ?? 1) > 1) return 1;
-    const gap = this.#gap(half);
-    return gap === Infinity ? 3 : Math.max(1, Math.min(14, gap * 0.45));
+  /** Pixels per unit of value. */
+  get #perUnit() {
+    return (this.width - LEFT - RIGHT) / (this.axis[1] - this.axis[0]);
   }
 
   /**
@@ -337,12 +317,7 @@ export class BackToBack extends Figure {
     const x = this.#scale();
     const { histogram } = upper;
     const height = heights(this.#peak(upper), room * 0.94, this.log);
-    const n = histogram.counts.length;
-    const bin = (histogram.hi - histogram.lo) / n;
-    const out = Float64Array.from(histogram.counts, (c, i) => {
-      const centre = histogram.lo + (i + 0.5) * bin;
-      return centre < clip.low - bin / 2 || centre > clip.high + bin / 2 ? c : 0;
-    });
+    const out = clippedCounts(upper, clip);
     return areaPath(out, x.to(histogram.lo), x.to(histogram.hi), base, height, -1);
   }
 
@@ -469,7 +444,7 @@ export class BackToBack extends Figure {
     if (!this.clip) return;
     const [lo, hi] = this.axis;
     const least = (hi - lo) / 1000;
-    const inside = Number(Math.min(hi, Math.max(lo, value)).toPrecision(5));
+    const inside = Number(Math.min(hi, Math.max(lo, value)).toPrecision(4));
     const { low, high } = this.clip;
     const next =
       side === 'low' ? { low: Math.min(inside, high - least), high } : { low, high: Math.max(inside, low + least) };

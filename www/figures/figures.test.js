@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { glide } from './glide.js';
-import { areaPath, barPath, catchments, heights, spread, stepPath, ticks } from './scale.js';
+import { areaPath, barPath, calmed, catchments, heights, spread, stepPath, ticks } from './scale.js';
 import { parseColour, ramp } from './colours.js';
 
 const sum = (/** @type {Iterable<number>} */ values) => [...values].reduce((a, b) => a + b, 0);
@@ -67,6 +67,20 @@ test('spreading keeps the mass and evens out a comb', () => {
     [...spread(Float64Array.of(0, 6, 0), 3)].map((n) => Number(n.toFixed(6))),
     [2, 2, 2],
   );
+});
+
+test('few values are shown in wide bins, many in narrow ones, and none is lost', () => {
+  const few = calmed({
+    lo: 0,
+    hi: 1,
+    counts: Float64Array.from({ length: 512 }, (_, i) => (i % 100 === 0 ? 10 : 0)),
+    below: 0,
+    above: 0,
+  });
+  assert.ok(new Set(few.counts).size < 10);
+  assert.ok(Math.abs(sum(few.counts) - 60) < 1e-9);
+  const many = { lo: 0, hi: 1, counts: new Float64Array(512).fill(1e5), below: 0, above: 0 };
+  assert.equal(calmed(many), many);
 });
 
 test('stairs fall where the output jumps', () => {

@@ -32,7 +32,6 @@ export class MatrixFigure extends Figure {
         position: relative;
         overflow: hidden;
         border: 1px solid var(--i);
-        touch-action: none;
         cursor: crosshair;
         background: var(--p);
       }
@@ -180,6 +179,10 @@ export class MatrixFigure extends Figure {
   updated(changed) {
     const frame = /** @type {HTMLElement} */ (this.renderRoot.querySelector('.frame'));
     frame.style.height = `${this.height}px`;
+    // The page still scrolls under a finger while there is nothing to pan.
+    const [r0, r1, c0, c1] = this.pictures?.region ?? [0, 0, 0, 0];
+    const whole = r1 - r0 >= this.size[0] && c1 - c0 >= this.size[1];
+    frame.style.touchAction = whole ? 'pan-y' : 'none';
     const handle = /** @type {HTMLElement | null} */ (this.renderRoot.querySelector('.split'));
     if (handle) handle.style.left = `${this.split * 100}%`;
     this.#placeMark();

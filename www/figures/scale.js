@@ -121,6 +121,29 @@ export function spread(counts, width) {
 }
 
 /**
+ * A histogram with no more detail than its number of values bears: neighbouring bins are averaged, so that heights stay
+ * those of one bin.
+ * @param {import('../types.js').Histogram} histogram
+ * @returns {import('../types.js').Histogram}
+ */
+export function calmed(histogram) {
+  const { counts } = histogram;
+  const n = counts.length;
+  let total = 0;
+  for (let i = 0; i < n; i++) total += counts[i];
+  const block = Math.max(1, Math.round(n / (4 * Math.cbrt(total + 1))));
+  if (block === 1) return histogram;
+  const calm = new Float64Array(n);
+  for (let from = 0; from < n; from += block) {
+    const to = Math.min(n, from + block);
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += counts[i];
+    calm.fill(sum / (to - from), from, to);
+  }
+  return { ...histogram, counts: calm };
+}
+
+/**
  * A step line through samples of a staircase: level where the output is level, upright where it jumps.
  * @param {ArrayLike<number>} xs
  * @param {ArrayLike<number>} ys

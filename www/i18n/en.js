@@ -84,6 +84,8 @@ export default {
   'figure.distribution.short': 'distribution',
   'levels.of.all': '{n} levels, one step = {scale}',
   'levels.of.run': '{n} levels of {run} (one of {runs} scales), one step = {scale}',
+  heights: 'height: share of the weights in each 1/512 of the axis',
+  'heights.log': 'height: weights in each 1/512 of the axis',
   'figure.staircase': 'Staircase',
   'figure.staircase.text': 'Which value of {name} becomes which under {b}, against the float line at 45°.',
   'figure.staircase.short': 'staircase',

@@ -79,6 +79,8 @@ export default {
   'figure.distribution.short': '分布',
   'levels.of.all': '{n} 个量化级，步长 {scale}',
   'levels.of.run': '{run} 的 {n} 个量化级（共 {runs} 个缩放因子），步长 {scale}',
+  heights: '高度：每 1/512 轴宽内的权重比例',
+  'heights.log': '高度：每 1/512 轴宽内的权重数',
   'figure.staircase': '阶梯图',
   'figure.staircase.text': '{name} 的每个值在 {b} 下变成什么，对照 45° 的浮点直线。',
   'figure.staircase.short': '阶梯图',

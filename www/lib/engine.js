@@ -6,6 +6,8 @@
 import * as glue from './wasm/fewerbits.js';
 import { FewerbitsError } from './errors.js';
 
+/** @typedef {BufferSource | WebAssembly.Module | Response | URL | string} ModuleSource */
+
 /** The smallest module that uses a vector instruction; what cannot validate it cannot run the engine. */
 const SIMD_PROBE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
@@ -20,8 +22,8 @@ let memory = null;
  * Loads the module, once; calls that follow share it. Every other call of the package comes after it.
  *
  * @param {object} [options]
- * @param {BufferSource | WebAssembly.Module | Response | URL | string} [options.module] the `.wasm` file, where it does not lie beside
- *   this script: bytes, a compiled module, a response, or where to fetch it
+ * @param {ModuleSource} [options.module] the `.wasm` file, where it does not lie beside this script: bytes, a compiled module, a
+ *   response, or where to fetch it
  * @returns {Promise<void>}
  * @throws {FewerbitsError} `no_simd` where WebAssembly lacks SIMD128; `network` where the module cannot be had
  */
@@ -33,7 +35,7 @@ export function init({ module } = {}) {
   return loading;
 }
 
-/** @param {Parameters<typeof init>[0]['module']} [module] */
+/** @param {ModuleSource} [module] */
 async function load(module) {
   if (typeof WebAssembly !== 'object' || !WebAssembly.validate(SIMD_PROBE)) {
     throw new FewerbitsError('no_simd', 'This engine needs WebAssembly with SIMD128, which is missing here', {

@@ -30,7 +30,8 @@ function gaussians(n, seed = 1) {
 }
 
 /** @param {string} code */
-const withCode = (code) => (/** @type {any} */ error) => error instanceof Error && /** @type {any} */ (error).code === code;
+const withCode = (code) => (/** @type {any} */ error) =>
+  error instanceof Error && /** @type {any} */ (error).code === code;
 
 before(async () => {
   await init();
@@ -46,7 +47,10 @@ test('schemes list ids, words and options', () => {
   assert.equal(int4.bits, 4);
   assert.equal(int4.blockSize, null);
   const grain = int4.options.find((o) => o.name === 'granularity');
-  assert.deepEqual(grain?.values?.map((v) => v.value), ['tensor', 'channel', 'group']);
+  assert.deepEqual(
+    grain?.values?.map((v) => v.value),
+    ['tensor', 'channel', 'group'],
+  );
   assert.deepEqual(int4.options.find((o) => o.name === 'groupSize')?.when, { granularity: ['group'] });
 });
 
@@ -65,7 +69,10 @@ test('quantize is the formula, written out in JavaScript', () => {
   assert.equal(q.zeroPoints, undefined);
   assert.equal(q.byteLength, 4 + 60);
   assert.equal(q.bitsPerWeight, (64 * 8) / 60);
-  assert.deepEqual([...q.dequantize()], expected.map((c) => Math.fround(c * scale)));
+  assert.deepEqual(
+    [...q.dequantize()],
+    expected.map((c) => Math.fround(c * scale)),
+  );
   assert.equal(q.bytes, q.bytes, 'one cached copy');
   assert.deepEqual(dequantize(q.bytes, [4, 15], { id: 'int8' }), q.dequantize());
   assert.equal(packedLength([4, 15], { id: 'int8' }), q.byteLength);
@@ -157,7 +164,10 @@ test('wrong calls are refused with what is known', () => {
   assert.throws(() => quantize(x, [2.5], { id: 'int8' }), withCode('invalid_argument'));
   assert.throws(() => quantize(x, /** @type {any} */ ('6'), { id: 'int8' }), withCode('invalid_argument'));
   assert.throws(() => quantize(/** @type {any} */ ([1, 2]), [2], { id: 'int8' }), withCode('invalid_argument'));
-  assert.throws(() => quantize(new Float32Array(0), [2 ** 40, 2 ** 40, 0], { id: 'int8' }), withCode('invalid_argument'));
+  assert.throws(
+    () => quantize(new Float32Array(0), [2 ** 40, 2 ** 40, 0], { id: 'int8' }),
+    withCode('invalid_argument'),
+  );
   assert.throws(() => Weights.allocate([2 ** 40]), withCode('out_of_memory'));
   assert.throws(() => Weights.allocate([2 ** 29]), withCode('out_of_memory'));
   assert.throws(() => stats(x, /** @type {any} */ ({ bin: 3 })), withCode('unknown_option'));
@@ -212,7 +222,8 @@ test('evaluate agrees with quantize, dequantize and compare', () => {
     assert.deepEqual(metrics, direct);
     assert.equal(e.bitsPerWeight, q.bitsPerWeight);
     assert.equal(e.runs, 32 * 3);
-    const total = (/** @type {any} */ h) => h.counts.reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b) + h.below + h.above;
+    const total = (/** @type {any} */ h) =>
+      h.counts.reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b) + h.below + h.above;
     assert.deepEqual([total(e.reference), total(e.histogram), total(e.error)], [1536, 1536, 1536]);
     q.free();
   }

@@ -2,9 +2,11 @@ import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
 import * as change from '../state.js';
+import { indexAt, moveRange, nearest, step, zoomAxis } from '../navigate.js';
 import { t, runTitle, schemeTitle } from '../i18n/index.js';
 import { bytes, count, number, shapeText } from '../text/format.js';
 import { save, toPng, toSvg } from '../figures/export.js';
+import { calmed } from '../figures/scale.js';
 import '../figures/back-to-back.js';
 import '../figures/staircase.js';
 import '../figures/error-histogram.js';
@@ -92,7 +94,7 @@ export class Explore extends View {
     const { data, result, view, sides, catalogue } = this.state;
     if (!data) return nothing;
     const axis = result?.axis ?? change.axisOf(this.state);
-    const float = result?.b.reference ?? data.stats.histogram;
+    const float = this.#calm('float', result?.b.reference ?? data.stats.histogram);
     const weight = this.#mark();
     const shown = result?.sides ?? sides;
     const { language } = this.state;
@@ -158,7 +160,7 @@ export class Explore extends View {
         @fb-pick=${this.#pick}
         @fb-zoom=${(/** @type {CustomEvent} */ e) => this.#zoomAxis(e.detail.factor)}
       ></fb-back-to-back>
-      <p class="note soft">${this.#levelsNote()}</p>
+      <p class="note soft"><span>${this.#levelsNote()}</span><span>${t(view.log ? 'heights.log' : 'heights')}</span></p>
     </figure>`;
   }
 
@@ -172,8 +174,14 @@ export class Explore extends View {
   #half(side, shown, float) {
     const { result, language, catalogue } = this.state;
     const evaluation = result?.[side];
+    const raw = result?.b.reference;
     if (shown[side] === null) {
-      return this.keeper.keep(side, [float, language], () => ({ kind: 'float', histogram: float, label: t('float') }));
+      return this.keeper.keep(side, [float, raw, language], () => ({
+        kind: 'float',
+        histogram: float,
+        raw,
+        label: t('float'),
+      }));
     }
     return this.keeper.keep(side, [float, evaluation, language, catalogue], () => ({
       kind: 'quantized',
@@ -187,6 +195,15 @@ export class Explore extends View {
       levels: evaluation?.levels,
       runs: evaluation?.runs,
     }));
+  }
+
+  /**
+   * A histogram of float values as it is drawn.
+   * @param {string} name
+   * @param {import('../types.js').Histogram} histogram
+   */
+  #calm(name, histogram) {
+    return this.keeper.keep(name, [histogram], () => calmed(histogram));
   }
 
   /** Where the marked weight goes in and comes out. @param {import('../types.js').Weight | null} weight */
@@ -248,8 +265,8 @@ export class Explore extends View {
       </div>
       <fb-error-histogram
         .label=${t('figure.error.text', { name: data?.name ?? '', rmse: result ? number(result.b.metrics.rmse) : '' })}
-        .histogram=${result?.b.error ?? null}
-        .other=${result?.a?.error ?? null}
+        .histogram=${result ? this.#calm('error b', result.b.error) : null}
+        .other=${result?.a ? this.#calm('error a', result.a.error) : null}
         .log=${view.log}
         .caption=${t('error.axis')}
         .beyond=${t('error.beyond')}
@@ -380,34 +397,11 @@ export class Explore extends View {
 
   /** @param {number | null} factor */
   #zoomAxis(factor) {
-    store.update((s) => {
-      if (!s.data) return s;
-      if (factor === null) return change.setView(s, { axis: null });
-      const [lo, hi] = change.axisOf(s);
-      const whole = change.naturalAxis(s.data.stats);
-      const eye = s.weight ? s.weight.b.value : Math.min(hi, Math.max(lo, 0));
-      const width = (hi - lo) * factor;
-      const natural = whole[1] - whole[0];
-      if (Math.abs(width / natural - 1) < 0.01) return change.setView(s, { axis: null });
-      if (width > 20 * natural) return s;
-      if (width < natural / 1e5) return s;
-      const at = eye - ((eye - lo) / (hi - lo)) * width;
-      return change.setView(s, { axis: [Number(at.toPrecision(6)), Number((at + width).toPrecision(6))] });
-    });
+    store.update((st) => zoomAxis(st, factor));
   }
 
   /** @param {CustomEvent} event */
-  #range = ({ detail }) => {
-    store.update((s) => {
-      if (detail.settled) return { ...s, continuous: false };
-      let { low, high } = detail;
-      if (change.isSymmetric(s, 'b')) {
-        const end = Math.abs(detail.side === 'low' ? low : high);
-        [low, high] = [-end, end];
-      }
-      return change.setRange(s, 'b', [low, high], true);
-    });
-  };
+  #range = ({ detail }) => store.update((s) => moveRange(s, 'b', detail));
 
   /** @param {CustomEvent} event */
   #point = ({ detail }) =>
@@ -432,58 +426,6 @@ function inkText([lo, hi]) {
   return lo === -hi
     ? t('matrix.ink', { span: number(hi, 3) })
     : t('matrix.ink.range', { lo: number(lo, 3), hi: number(hi, 3) });
-}
-
-/** @param {State} state @param {number} row @param {number} column */
-function indexAt(state, row, column) {
-  const columns = state.data?.matrix[1] ?? 1;
-  return row * columns + column;
-}
-
-/**
- * The selected weight moved in the matrix by keys; the region follows it.
- * @param {State} s
- * @param {{dx: number, dy: number, clear?: boolean}} detail
- */
-export function step(s, { dx, dy, clear }) {
-  if (!s.data || clear) return change.select(s, null);
-  const [rows, columns] = s.data.matrix;
-  const [r0, r1, c0, c1] = change.regionOf(s);
-  const now = s.selected ?? Math.floor((r0 + r1) / 2) * columns + Math.floor((c0 + c1) / 2);
-  const moved = s.selected !== null;
-  const row = Math.min(rows - 1, Math.max(0, Math.floor(now / columns) + (moved ? dy : 0)));
-  const column = Math.min(columns - 1, Math.max(0, (now % columns) + (moved ? dx : 0)));
-  const next = change.select(s, row * columns + column);
-  if (!s.view.region) return next;
-  const down = row < r0 ? row - r0 : row >= r1 ? row - r1 + 1 : 0;
-  const across = column < c0 ? column - c0 : column >= c1 ? column - c1 + 1 : 0;
-  if (!down && !across) return next;
-  return change.setView(next, { region: [r0 + down, r1 + down, c0 + across, c1 + across] });
-}
-
-/**
- * Of the weights in the picture, one whose value is nearest: pointing at a value lights up a real weight.
- * @param {State} s
- * @param {number} value
- */
-function nearest(s, value) {
-  const { pictures } = s;
-  if (!pictures || !s.data) return null;
-  const { float, width, height, region } = pictures;
-  let best = 0;
-  let least = Infinity;
-  for (let i = 0; i < float.length; i++) {
-    const away = Math.abs(float[i] - value);
-    if (away < least) {
-      least = away;
-      best = i;
-    }
-  }
-  const x = best % width;
-  const y = Math.floor(best / width);
-  const row = Math.floor(region[0] + ((y + 0.5) / height) * (region[1] - region[0]));
-  const column = Math.floor(region[2] + ((x + 0.5) / width) * (region[3] - region[2]));
-  return indexAt(s, row, column);
 }
 
 customElements.define('fb-explore', Explore);

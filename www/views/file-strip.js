@@ -19,8 +19,9 @@ export class FileStrip extends View {
       <div class="strip">
         ${model ? this.#facts(model) : html`<span class="soft">${t('file.starting')}</span><span class="gap"></span>`}
         <button class="open" @click=${this.#open}>${t('open')}</button>
+        ${this.#jobs()}
       </div>
-      ${this.#jobs()} ${this.#offer()} ${this.#problem()}
+      ${this.#offer()} ${this.#problem()}
     `;
   }
 

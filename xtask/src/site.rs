@@ -48,6 +48,7 @@ pub fn build() -> Result<()> {
         bail!("there is no page to build: www/index.html is missing");
     }
     println!("• building the site to dist/");
+    let _ = std::fs::remove_dir_all(at("dist")); // no older build passes for this one
     run(node_tool("vite/bin/vite.js").arg("build"), "vite build")?;
     run(command("node").args(["xtask/js/sizes.mjs", "dist"]), "measuring dist/")
 }
