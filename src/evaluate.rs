@@ -90,6 +90,9 @@ pub fn evaluate_prepared(
     let step = run.as_ref().map_or(1.0, |run| run.scale.abs());
     let half_width = options.error_range.filter(|w| w.is_finite() && *w > 0.0).unwrap_or(step);
 
+    // A scheme that refuses what is not finite has looked at every weight.
+    let finite = scheme.options().choice("nonFinite") != "saturate";
+
     let known = known_reference.filter(|h| h.counts.len() == options.bins && (h.lo, h.hi) == (lo, hi));
     let mut reference = known.is_none().then(|| HistogramBuilder::new(lo, hi, options.bins));
     let mut quantized = HistogramBuilder::new(lo, hi, options.bins);
@@ -101,10 +104,10 @@ pub fn evaluate_prepared(
         let back = &mut back[..chunk.len()];
         prepared.reconstruct(values, i * CHUNK, back);
         if let Some(reference) = &mut reference {
-            reference.add(chunk);
+            if finite { reference.add_finite(chunk) } else { reference.add(chunk) }
         }
-        quantized.add(back);
-        let chunk = saturated(chunk, back, &mut scratch);
+        quantized.add_finite(back);
+        let chunk = if finite { chunk } else { saturated(chunk, back, &mut scratch) };
         errors.add_errors(chunk, back);
         comparison.add(chunk, back);
     }

@@ -54,12 +54,17 @@ impl HistogramBuilder {
     /// Counts a chunk's values.
     pub fn add(&mut self, x: &[f32]) {
         for x in x.chunks(CHUNK) {
-            self.make_room(x.len());
-            count_bins(x, &self.axis, &mut self.table);
+            self.add_finite(x);
             if !extent(x).is_finite() {
                 self.nan += x.iter().filter(|x| x.is_nan()).count() as u64;
             }
         }
+    }
+
+    /// Counts a chunk's values, which are known to be finite.
+    pub fn add_finite(&mut self, x: &[f32]) {
+        self.make_room(x.len());
+        count_bins(x, &self.axis, &mut self.table);
     }
 
     /// Counts a chunk's errors `x − y`; both finite.
