@@ -167,11 +167,29 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
     Suggestion { id: format!("int{width}"), options, reasons }
 }
 
-/// About three significant digits, as the shortest text that says so.
-fn short(x: f64) -> f64 {
+/// About three significant digits, in powers of ten where that is shorter.
+fn short(x: f64) -> String {
     if x == 0.0 || !x.is_finite() {
-        return x;
+        return x.to_string();
     }
-    let unit = 10_f64.powi(2 - x.abs().log10().floor() as i32);
-    (x * unit).round() / unit
+    let exponent = x.abs().log10().floor() as i32;
+    let three_digits = |x: f64, exponent: i32| {
+        let unit = 10_f64.powi((2 - exponent).min(300));
+        (x * unit).round() / unit
+    };
+    if (-5..6).contains(&exponent) {
+        return three_digits(x, exponent).to_string();
+    }
+    format!("{}e{exponent}", three_digits(x / 10_f64.powi(exponent), 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_sentences_are_short() {
+        let said: Vec<String> = [0.0, -0.193_494, 4.92, 1234.5, -8e37, 3.4e-40, 0.000_012_345].map(short).to_vec();
+        assert_eq!(said, ["0", "-0.193", "4.92", "1230", "-8e37", "3.4e-40", "0.0000123"]);
+    }
 }

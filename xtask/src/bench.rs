@@ -2,12 +2,31 @@
 
 use crate::paths::at;
 use crate::process::{command, run};
-use crate::setup;
 use crate::wasm::{self, Simd};
+use crate::{setup, site};
 use anyhow::{Result, bail};
 
-/// Measures what `filter` names (all without one) in Node and in Chromium.
+/// Measures what `filter` names: the kernels of that name in Node and in Chromium, or with `page` the page; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
+    let page_only = filter == ["page"];
+    if !page_only {
+        kernels(filter)?;
+    }
+    if page_only || filter.is_empty() {
+        page()?;
+    }
+    Ok(())
+}
+
+/// How the built page follows a dragged control, in Chromium.
+fn page() -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    site::build()?;
+    run(command("node").arg("benches/page.mjs"), "the page's benchmark")
+}
+
+fn kernels(filter: &[String]) -> Result<()> {
     if !at("benches/bench.js").is_file() {
         bail!("there is nothing to measure: benches/bench.js is missing");
     }
