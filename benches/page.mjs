@@ -123,7 +123,9 @@ try {
     const rungs = Array.from({ length: STEPS }, (_, i) => [3, 4, 5, 6, 5, 4, 3, 2][i % 8]);
     const steps = (await driver.executeAsyncScript(DRAG, '.bits input[type=range]', rungs)).slice(8);
     const sorted = (/** @type {'drawn' | 'engine'} */ part) =>
-      steps.map((/** @type {any} */ step) => step[part]).sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
+      steps
+        .map((/** @type {any} */ step) => step[part])
+        .sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
     const [drawn, engine] = [sorted('drawn'), sorted('engine')];
     const at = (/** @type {number[]} */ times, /** @type {number} */ q) =>
       times[Math.floor(q * (times.length - 1))].toFixed(1);

@@ -148,6 +148,30 @@ fn an_unclipped_weight_comes_back_within_half_a_step() {
     }
 }
 
+/// PyTorch's `quantize_per_tensor` multiplies by `1/scale` where ONNX divides: the codes differ by one at most, and near ties only.
+#[test]
+fn pytorchs_codes_are_ours_but_for_ties() {
+    let mut x = Random(19).gaussians(1 << 16, 0.1);
+    let scale = 0.1_f32 / 24.0;
+    x.extend((-127..127).map(|k| (k as f32 + 0.5) * scale));
+    let mut codes = vec![0; x.len()];
+    let grid = fewerbits::kernels::Grid { scale, zero_point: 3, q_min: -128, q_max: 127 };
+    fewerbits::kernels::encode(&x, 0, grid, fewerbits::kernels::Rounding::TiesEven, &mut codes);
+    let inverse = 1.0 / scale;
+    let mut differing = 0;
+    for (x, &ours) in x.iter().zip(&codes) {
+        let theirs = ((x * inverse).round_ties_even() + 3.0).clamp(-128.0, 127.0) as i32;
+        let ours = i32::from(ours);
+        assert!((ours - theirs).abs() <= 1, "{x}: {ours} and {theirs}");
+        if ours != theirs {
+            differing += 1;
+            let rest = (x / scale).abs().fract();
+            assert!((rest - 0.5).abs() < 1e-4, "{x} is no tie: {rest}");
+        }
+    }
+    assert!(differing < 254, "{differing}");
+}
+
 #[test]
 fn refit_and_least_squares_never_make_the_error_larger() {
     let mut random = Random(11);

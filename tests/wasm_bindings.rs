@@ -83,7 +83,7 @@ fn statistics_and_metrics_are_numbers() {
     let values = Float32Array::from([1.0_f32, 2.0, 3.0, f32::NAN].as_slice());
     let s = stats(&values, &js("[4]"), &js(r#"{"bins": 2, "quantiles": [0.5]}"#)).unwrap();
     assert_eq!((number(&s, "mean"), number(&s, "nan")), (2.0, 1.0));
-    let m = compare(&values.slice(0, 2), &values.slice(1, 3)).unwrap();
+    let m = compare(&values.slice(0, 2), &values.slice(1, 3), &JsValue::UNDEFINED).unwrap();
     assert_eq!((number(&m, "mse"), number(&m, "maxAbsIndex")), (1.0, 0.0));
 }
 

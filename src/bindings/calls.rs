@@ -3,12 +3,14 @@
 use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
-use super::convert::{floats, metrics, number, object, plain, property, scheme, shape, summary, to_js};
+use super::convert::{
+    floats, histogram, metrics, number, object, only, plain, property, scheme, set, shape, summary, to_js, whole,
+};
 use super::weights::summary_options;
 use crate::error::Result;
 use crate::plan::{self, Suggestion};
 use crate::quant::{article, catalogue};
-use crate::stats::{ChannelRanges, Comparison, Summary, summarize};
+use crate::stats::{ChannelRanges, Comparison, Histogram, Summary, summarize};
 
 /// See `schemes`.
 #[wasm_bindgen]
@@ -29,7 +31,7 @@ pub fn stats(values: &Float32Array, dims: &JsValue, options: &JsValue) -> std::r
 
 pub(super) fn suggestion(s: &Suggestion) -> Result<JsValue> {
     let scheme = plain(&s.options)?;
-    super::convert::set(&scheme, "id", s.id.as_str());
+    set(&scheme, "id", s.id.as_str());
     Ok(object([("scheme", scheme), ("reasons", plain(&s.reasons)?)]))
 }
 
@@ -65,8 +67,22 @@ pub fn suggest(statistics: &JsValue, dims: &JsValue) -> std::result::Result<JsVa
 
 /// See `compare`.
 #[wasm_bindgen]
-pub fn compare(reference: &Float32Array, candidate: &Float32Array) -> std::result::Result<JsValue, JsValue> {
-    let run = || Ok(metrics(&Comparison::of(&floats(reference)?, &floats(candidate)?)?));
+pub fn compare(
+    reference: &Float32Array,
+    candidate: &Float32Array,
+    options: &JsValue,
+) -> std::result::Result<JsValue, JsValue> {
+    let run = || {
+        only(options, &["bins"])?;
+        let bins = whole(options, "bins", 4_194_304.0)?.unwrap_or(128);
+        let (reference, candidate) = (floats(reference)?, floats(candidate)?);
+        let found = Comparison::of(&reference, &candidate)?;
+        let out = metrics(&found);
+        if bins > 0 {
+            set(&out, "error", histogram(&Histogram::of_errors(&reference, &candidate, found.max_abs as f32, bins)));
+        }
+        Ok(out)
+    };
     run().map_err(to_js)
 }
 

@@ -32,6 +32,21 @@ impl Histogram {
     }
 }
 
+impl Histogram {
+    /// Counts the errors `x − y` of finite values over `±half_width`.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    #[must_use]
+    pub fn of_errors(x: &[f32], y: &[f32], half_width: f32, bins: usize) -> Histogram {
+        assert_eq!(x.len(), y.len(), "compared runs have one length");
+        let half_width = half_width.min(f32::MAX);
+        let mut builder = HistogramBuilder::new(-half_width, half_width, bins);
+        x.chunks(CHUNK).zip(y.chunks(CHUNK)).for_each(|(x, y)| builder.add_errors(x, y));
+        builder.finish()
+    }
+}
+
 /// Adds chunks to a [`Histogram`].
 #[derive(Debug, Clone)]
 pub struct HistogramBuilder {

@@ -108,11 +108,12 @@ export function evaluate(values, shape, scheme, options = {}) {
  *
  * @param {Float32Array} reference
  * @param {Float32Array} candidate as long
- * @returns {Metrics}
+ * @param {{bins?: number}} [options] bins of the error histogram, 128 by default, 0 for none
+ * @returns {Metrics & {error?: import('./types.js').Histogram}} `error` counts `reference − candidate` over ± the greatest error
  * @throws {import('./errors.js').FewerbitsError} `shape_mismatch`, `non_finite` with the first index
  */
-export function compare(reference, candidate) {
-  return wasm().compare(floats(reference), floats(candidate));
+export function compare(reference, candidate, options = {}) {
+  return wasm().compare(floats(reference), floats(candidate), options);
 }
 
 /**

@@ -218,7 +218,7 @@ test('evaluate agrees with quantize, dequantize and compare', () => {
     const e = evaluate(x, [32, 48], scheme, { bins: 64 });
     const q = quantize(x, [32, 48], scheme);
     const { metrics } = e;
-    const direct = compare(x, q.dequantize());
+    const direct = compare(x, q.dequantize(), { bins: 0 });
     assert.deepEqual(metrics, direct);
     assert.equal(e.bitsPerWeight, q.bitsPerWeight);
     assert.equal(e.runs, 32 * 3);
@@ -227,6 +227,16 @@ test('evaluate agrees with quantize, dequantize and compare', () => {
     assert.deepEqual([total(e.reference), total(e.histogram), total(e.error)], [1536, 1536, 1536]);
     q.free();
   }
+});
+
+test('errors of three and four', () => {
+  const m = compare(Float32Array.of(0, 1), Float32Array.of(3, -3), { bins: 8 });
+  assert.deepEqual([m.rmse, m.maxAbs, m.maxAbsIndex], [Math.sqrt(12.5), 4, 1]);
+  assert.deepEqual([m.error?.lo, m.error?.hi, ...(m.error?.counts ?? [])], [-4, 4, 0, 1, 0, 0, 0, 0, 0, 1]);
+  assert.equal(
+    compare(Float32Array.of(1), Float32Array.of(1)).error?.counts.reduce((a, b) => a + b),
+    1,
+  );
 });
 
 test('statistics by hand', () => {
