@@ -4,6 +4,7 @@
 //! caller that opened it.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 /// What went wrong, as a name that never changes. Callers match on it; people read [`Error::message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,9 +59,15 @@ impl Code {
     }
 }
 
-/// An error with its facts. Build it with [`Error::new`] and the `with_` methods.
+/// An error with its facts. Build it with [`Error::new`] and the `with_` methods, read the facts as fields.
+///
+/// Boxed, so that passing one on costs a pointer: results stay small and so does the code that hands them up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Facts>);
+
+/// What an [`Error`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
     /// What went wrong, for programs.
     pub code: Code,
     /// What went wrong, for people: one sentence without the facts below.
@@ -75,6 +82,20 @@ pub struct Error {
     pub found: Option<String>,
 }
 
+impl Deref for Error {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
+    }
+}
+
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -83,7 +104,15 @@ impl Error {
     #[cold]
     #[inline(never)]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), tensor: None, offset: None, expected: None, found: None }
+        let message = message.into();
+        Error(Box::new(Facts { code, message, tensor: None, offset: None, expected: None, found: None }))
+    }
+
+    /// The same facts under another code.
+    #[must_use]
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
     }
 
     /// Names the tensor.

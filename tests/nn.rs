@@ -110,7 +110,7 @@ fn an_unknown_tensor_is_refused_with_the_known_ones() {
     let error = DigitsNet::new().set("conv3.weight", &[]).unwrap_err();
     assert_eq!(error.code, Code::UnknownTensor);
     assert_eq!(error.tensor.as_deref(), Some("conv3.weight"));
-    assert!(error.expected.unwrap().contains("fc2.bias"));
+    assert!(error.expected.as_deref().unwrap().contains("fc2.bias"));
 }
 
 #[test]

@@ -271,13 +271,13 @@ fn what_is_not_finite_is_refused_with_number_and_place_or_saturated() {
 fn unknown_names_are_refused_with_those_known() {
     let error = Scheme::new("int9", &Options::new()).unwrap_err();
     assert_eq!(error.code, Code::UnknownScheme);
-    assert!(error.expected.unwrap().contains("int8"));
+    assert!(error.expected.as_deref().unwrap().contains("int8"));
     let error = Scheme::new("int8", &options(&[("granulrity", text("tensor"))])).unwrap_err();
     assert_eq!(error.code, Code::UnknownOption);
-    assert!(error.expected.unwrap().contains("granularity"));
+    assert!(error.expected.as_deref().unwrap().contains("granularity"));
     let error = Scheme::new("int8", &options(&[("granularity", text("row"))])).unwrap_err();
     assert_eq!(error.code, Code::InvalidOption);
-    assert!(error.expected.unwrap().contains("\"channel\""));
+    assert!(error.expected.as_deref().unwrap().contains("\"channel\""));
     let error = Scheme::new("int8", &options(&[("symmetric", Value::Number(1.0))])).unwrap_err();
     assert_eq!(error.code, Code::InvalidOption);
     let shape = Shape::new(&[2, 3]).unwrap();

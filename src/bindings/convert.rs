@@ -13,7 +13,7 @@ use crate::tensor::{Shape, try_vec};
 pub(crate) fn to_js(error: Error) -> JsValue {
     let out = js_sys::Error::new(&error.to_string());
     set(&out, "code", error.code.as_str());
-    for (name, fact) in [("tensor", error.tensor), ("expected", error.expected), ("found", error.found)] {
+    for (name, fact) in [("tensor", &error.tensor), ("expected", &error.expected), ("found", &error.found)] {
         if let Some(fact) = fact {
             set(&out, name, fact);
         }

@@ -55,7 +55,7 @@ pub(super) fn parse(header: &[u8], file_len: u64) -> Result<Listing> {
     let dict = Literal { bytes: header, at: text_start }.dict()?;
     let (dtype, big_endian) = element(&dict.descr.value).map_err(|e| e.with_offset(dict.descr.at))?;
     let shape = Shape::new(&dict.shape.value)
-        .map_err(|e| Error { code: Code::Malformed, ..e }.with_offset(dict.shape.at).with_expected("fewer elements"))?;
+        .map_err(|e| e.with_code(Code::Malformed).with_offset(dict.shape.at).with_expected("fewer elements"))?;
     let start = header.len() as u64;
     let found = file_len.saturating_sub(start);
     let needed = dtype.byte_len(shape.count());

@@ -85,6 +85,7 @@ impl Runs {
         self.granularity
     }
 
+    #[inline]
     fn groups_per_row(&self, size: usize) -> usize {
         self.row_len.div_ceil(size)
     }
@@ -126,17 +127,35 @@ impl Runs {
 
     /// Calls `f(run, start, end)` for each segment of `start..end`, in memory order.
     pub fn for_each_segment(&self, start: usize, end: usize, mut f: impl FnMut(usize, usize, usize)) {
+        if start >= end {
+            return;
+        }
+        // Division finds the first; the next follow by addition. Segments are `step` long, cut where a row ends.
+        let (step, row_len, wrap) = match self.granularity {
+            Granularity::Tensor => (self.count, self.count, 1),
+            Granularity::Channel { .. } => (self.inner, self.inner, self.channels),
+            Granularity::Group { size } => (size, self.row_len, usize::MAX),
+        };
+        let (mut run, mut stop) = self.segment_at(start);
+        let mut row_end = (start / row_len + 1) * row_len;
         let mut at = start;
-        while at < end {
-            let (run, segment_end) = self.segment_at(at);
-            let stop = segment_end.min(end);
-            f(run, at, stop);
+        loop {
+            f(run, at, stop.min(end));
+            if stop >= end {
+                return;
+            }
             at = stop;
+            run = if run + 1 == wrap { 0 } else { run + 1 };
+            if at == row_end {
+                row_end += row_len;
+            }
+            stop = row_end.min(at.saturating_add(step));
         }
     }
 
     /// Weights of a run.
     #[must_use]
+    #[inline]
     pub fn run_len(&self, run: usize) -> usize {
         match self.granularity {
             Granularity::Tensor => self.count,
@@ -150,6 +169,7 @@ impl Runs {
 
     /// The weights of a run: a slice where they lie together, else gathered into `scratch`.
     #[must_use]
+    #[inline]
     pub fn values<'a>(&self, run: usize, x: &'a [f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {
         match self.granularity {
             Granularity::Tensor => x,

@@ -30,13 +30,14 @@ fn interpolate(a: f32, b: f32, weight: f64) -> f64 {
 }
 
 fn by_sorting(x: &[f32], qs: &[f64]) -> Option<Vec<f64>> {
-    let mut sorted: Vec<u32> = x.iter().copied().filter(|x| x.is_finite()).map(key).collect();
+    // As `usize`, which the ranks below are too: one sort serves both.
+    let mut sorted: Vec<usize> = x.iter().filter(|x| x.is_finite()).map(|&x| key(x) as usize).collect();
     sorted.sort_unstable();
     (!sorted.is_empty()).then(|| {
         qs.iter()
             .map(|&q| {
                 let (low, high, weight) = ranks(q, sorted.len());
-                interpolate(from_key(sorted[low]), from_key(sorted[high]), weight)
+                interpolate(from_key(sorted[low] as u32), from_key(sorted[high] as u32), weight)
             })
             .collect()
     })

@@ -23,6 +23,7 @@ fn mix(mut h: u32) -> u32 {
 
 /// A quotient rounded to a whole number. NaN stays NaN.
 #[must_use]
+#[inline]
 pub fn round(t: f32, rounding: Rounding, index: usize) -> f32 {
     match rounding {
         Rounding::TiesEven => t.round_ties_even(),
@@ -49,6 +50,7 @@ pub fn step(x: f32, scale: f32, (low, high): (f32, f32), rounding: Rounding, ind
 }
 
 /// See [`crate::kernels::steps`].
+#[inline]
 pub fn steps(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out: &mut [f32]) {
     let range = grid.step_range();
     for (i, (x, out)) in x.iter().zip(out).enumerate() {
@@ -57,6 +59,7 @@ pub fn steps(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out: &mut 
 }
 
 /// See [`crate::kernels::encode`].
+#[inline]
 pub fn encode(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &mut [i8]) {
     let range = grid.step_range();
     let zero = f32::from(grid.zero_point);
@@ -66,6 +69,7 @@ pub fn encode(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &m
 }
 
 /// See [`crate::kernels::reconstruct`].
+#[inline]
 pub fn reconstruct(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out: &mut [f32]) {
     let range = grid.step_range();
     for (i, (x, out)) in x.iter().zip(out).enumerate() {

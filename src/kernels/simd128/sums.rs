@@ -11,14 +11,15 @@ use super::super::{LANES, scalar};
 use super::{lanes, load4};
 
 pub fn extent(x: &[f32]) -> Extent {
-    let mut min = [f32x4_splat(f32::INFINITY); 4];
-    let mut max = [f32x4_splat(f32::NEG_INFINITY); 4];
-    let mut magnitude = [i32x4_splat(0); 4];
+    // Three times two accumulators: with four of each they and a block do not fit in sixteen registers.
+    let mut min = [f32x4_splat(f32::INFINITY); 2];
+    let mut max = [f32x4_splat(f32::NEG_INFINITY); 2];
+    let mut magnitude = [i32x4_splat(0); 2];
     let sign_off = i32x4_splat(i32::MAX);
-    let blocks = x.chunks_exact(16);
+    let blocks = x.chunks_exact(8);
     let rest = blocks.remainder();
     for block in blocks {
-        for k in 0..4 {
+        for k in 0..2 {
             let v = load4(&block[4 * k..]);
             // pmin(a, b) is `b < a ? b : a`: a NaN in b leaves a.
             min[k] = f32x4_pmin(min[k], v);
@@ -26,8 +27,8 @@ pub fn extent(x: &[f32]) -> Extent {
             magnitude[k] = u32x4_max(magnitude[k], v128_and(v, sign_off));
         }
     }
-    let fold = |v: [v128; 4], f: fn(v128, v128) -> v128| {
-        let v = f(f(v[0], v[1]), f(v[2], v[3]));
+    let fold = |v: [v128; 2], f: fn(v128, v128) -> v128| {
+        let v = f(v[0], v[1]);
         let v = f(v, i32x4_shuffle::<2, 3, 0, 1>(v, v));
         f(v, i32x4_shuffle::<1, 0, 3, 2>(v, v))
     };

@@ -147,6 +147,7 @@ impl Prepared {
         });
     }
 
+    #[inline]
     pub(super) fn grid(&self, run: usize) -> Grid {
         let (q_min, q_max) = self.affine.limits();
         Grid { scale: self.scales[run], zero_point: self.zero_points[run], q_min, q_max }
