@@ -170,6 +170,7 @@ export class Session {
       this.store.update((s) => ({
         ...s,
         data: { ...data, epoch },
+        sides: change.sidesFor(s.sides, tensor.shape),
         loading: null,
         result: null,
         pictures: null,
@@ -286,7 +287,7 @@ export class Session {
    */
   wantSparks(names) {
     const { sparks } = this.store.state;
-    this.sparkQueue = names.filter((name) => !(name in sparks));
+    this.sparkQueue = names.filter((name) => !Object.hasOwn(sparks, name));
     if (!this.sparking) this.#serveSparks();
   }
 

@@ -378,6 +378,9 @@ export function listed(tensors, list) {
   return found;
 }
 
+/** The engine's axes are f32. */
+const F32_MAX = 3.4028234663852886e38;
+
 /**
  * The horizontal axis of the main figure when nobody has zoomed: symmetric about zero where the weights are nearly so.
  * @param {import('./types.js').Stats} stats
@@ -387,11 +390,11 @@ export function naturalAxis(stats) {
   const { min, max } = stats;
   if (!Number.isFinite(min) || !Number.isFinite(max)) return [-1, 1];
   if (min < 0 && max > 0 && Math.max(-min, max) < 3 * Math.min(-min, max)) {
-    const end = Math.max(-min, max) * 1.06;
+    const end = Math.min(Math.max(-min, max) * 1.06, F32_MAX);
     return [-end, end];
   }
   const width = max - min || Math.abs(max) || 1;
-  return [min - 0.06 * width, max + 0.06 * width];
+  return [Math.max(min - 0.06 * width, -F32_MAX), Math.min(max + 0.06 * width, F32_MAX)];
 }
 
 /** @param {State} state @returns {[number, number]} */
@@ -409,4 +412,18 @@ export function regionOf(state) {
   const [r0, r1, c0, c1] = state.view.region ?? [0, rows, 0, columns];
   const fits = r0 >= 0 && c0 >= 0 && r1 <= rows && c1 <= columns && [r0, r1, c0, c1].every(Number.isInteger);
   return fits ? [r0, r1, c0, c1] : [0, rows, 0, columns];
+}
+
+/**
+ * The schemes as a tensor of this shape can have them: a channel axis that it lacks becomes its last one.
+ * @param {import('./types.js').Sides} sides
+ * @param {readonly number[]} shape
+ * @returns {import('./types.js').Sides}
+ */
+export function sidesFor(sides, shape) {
+  const last = Math.max(0, shape.length - 1);
+  const fits = (/** @type {any} */ scheme) => !scheme || !(Number(scheme.axis) > last);
+  if (fits(sides.a) && fits(sides.b)) return sides;
+  const fit = (/** @type {any} */ scheme) => (fits(scheme) ? scheme : { ...scheme, axis: last });
+  return { a: fit(sides.a), b: fit(sides.b) };
 }

@@ -164,3 +164,9 @@ test('schemes are written as text and read back', () => {
     assert.deepEqual(parseScheme(schemeText(scheme)), scheme);
   }
 });
+
+test('a channel axis that a tensor lacks becomes its last', () => {
+  const sides = { a: null, b: { id: 'int4', granularity: 'channel', axis: 1 } };
+  assert.equal(change.sidesFor(sides, [3, 4]), sides);
+  assert.deepEqual(change.sidesFor(sides, [3]), { a: null, b: { id: 'int4', granularity: 'channel', axis: 0 } });
+});

@@ -11,6 +11,7 @@ use crate::tensor::{Shape, try_vec};
 /// A JavaScript `Error` with the facts as properties.
 pub(crate) fn to_js(error: Error) -> JsValue {
     let out = js_sys::Error::new(&error.to_string());
+    out.set_name("FewerbitsError");
     set(&out, "code", error.code.as_str());
     for (name, fact) in [("tensor", &error.tensor), ("expected", &error.expected), ("found", &error.found)] {
         if let Some(fact) = fact {

@@ -33,12 +33,12 @@ pub struct Reason {
 ///
 /// The rules, in order:
 /// - **symmetry**: asymmetric when one side of zero reaches more than twice as far as the other.
-/// - **range**: least squared error when the largest weight stands further than 8 standard deviations from zero or the excess kurtosis
+/// - **range**: least squared error when the farthest weight stands more than 8 standard deviations from the mean or the excess kurtosis
 ///   is above 6; else min–max.
 /// - **grain**: groups of 32 for 4 bits, where rows are at least that long; one scale per channel when the widest channel is over twice the
 ///   median one; else one for the tensor. Channel ranges are taken from `summary.channels` (axis 0).
 /// - **width**: 4 bits when an evenly spaced grid over the range of a group (2.5 to 3 standard deviations for Gaussian weights) gives about 20 dB,
-///   estimated as `20·log₁₀(std / step) + 10.8`; else 8.
+///   estimated as `20·log₁₀(rms / step) + 10.8`; else 8.
 #[must_use]
 pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
     let mut options = Options::new();
@@ -80,8 +80,16 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         );
     }
 
-    let crest = f64::from(summary.abs_max) / summary.std;
-    let heavy = crest > 8.0 || summary.kurtosis > 6.0;
+    // The half-width that a grid has to cover, in standard deviations: from zero, or from the middle where there is a zero point.
+    let reach_of_all = if lopsided {
+        (f64::from(summary.max.max(0.0)) - f64::from(summary.min.min(0.0))) / 2.0
+    } else {
+        f64::from(summary.abs_max)
+    };
+    // Noise is a share of the step, signal the root of the mean square.
+    let crest = reach_of_all / summary.mean.hypot(summary.std);
+    let farthest = (f64::from(summary.max) - summary.mean).max(summary.mean - f64::from(summary.min)) / summary.std;
+    let heavy = farthest > 8.0 || summary.kurtosis > 6.0;
     let (_, row_len) = shape.matrix();
     let grouped = row_len >= 32;
     // The step of a 4-bit grid over a group: few weights rarely hold an outlier, so its range is about 2.5 standard deviations.
@@ -123,9 +131,12 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         options.insert("granularity".to_owned(), Value::Text("group".to_owned()));
         reason(
             "group",
-            "A scale for each group of 32 costs one bit per weight and confines an outlier to its 31 neighbours."
-                .to_owned(),
-            &[32.0],
+            format!(
+                "A {} for each group of 32 costs {} per weight and confines an outlier to its 31 neighbours.",
+                if lopsided { "scale and a zero point" } else { "scale" },
+                if lopsided { "1.25 bits" } else { "one bit" },
+            ),
+            &[32.0, if lopsided { 1.25 } else { 1.0 }],
         );
     } else if let Some(spread) = channel_spread.filter(|&s| s > 2.0) {
         options.insert("granularity".to_owned(), Value::Text("channel".to_owned()));
@@ -146,20 +157,20 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
         reason(
             "mse",
             format!(
-                "The largest weight stands {} standard deviations from zero: clipping such outliers costs less than the coarse \
+                "The farthest weight stands {} standard deviations from the mean: clipping such outliers costs less than the coarse \
                  steps they force on all others.",
-                short(crest),
+                short(farthest),
             ),
-            &[crest],
+            &[farthest],
         );
     } else {
         reason(
             "minmax",
             format!(
-                "The largest weight stands only {} standard deviations from zero, so nothing needs to be clipped.",
-                short(crest),
+                "The farthest weight stands only {} standard deviations from the mean, so nothing needs to be clipped.",
+                short(farthest),
             ),
-            &[crest],
+            &[farthest],
         );
     }
     Suggestion { id: format!("int{width}"), options, reasons }

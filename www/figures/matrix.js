@@ -211,7 +211,12 @@ export class MatrixFigure extends Figure {
   #paint() {
     const canvas = this.renderRoot.querySelector('canvas');
     const { pictures } = this;
-    if (!canvas || !pictures) return;
+    if (!canvas) return;
+    if (!pictures) {
+      // Nothing of the tensor before may stay.
+      canvas.getContext('2d')?.clearRect(0, 0, canvas.width, canvas.height);
+      return;
+    }
     const { width, height, kind } = pictures;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext('2d');

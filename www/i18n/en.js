@@ -211,6 +211,7 @@ export default {
   'say.worst': 'The worst is off by {max}.',
   'say.zeroed': '{n} weights became zero ({share}).',
   'say.size': 'Stored in {bits} bits each, {ratio} times smaller than f32.',
+  'say.larger': 'Stored in {bits} bits each, {ratio} times larger than f32.',
 
   'family.affine': 'Affine (integers)',
   'family.article': 'The article’s three',
@@ -256,6 +257,7 @@ export default {
   'error.file': 'file {file}',
   'error.tensor': 'tensor {tensor}',
   'error.offset': 'at byte {offset}',
+  'error.index': 'at weight {offset}',
   'error.expected': 'expected {expected}',
   'error.found': 'found {found}',
   'remedy.other': 'What was open is still open. Try again, or open another file.',

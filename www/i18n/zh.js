@@ -201,6 +201,7 @@ export default {
   'say.worst': '最大偏差 {max}。',
   'say.zeroed': '{n} 个权重变成了零（{share}）。',
   'say.size': '每个权重存 {bits} 比特，是 f32 的 1/{ratio}。',
+  'say.larger': '每个权重存为 {bits} 比特，是 f32 的 {ratio} 倍大。',
 
   'step.float': '权重',
   'step.subtract': '− 零点',
@@ -243,6 +244,7 @@ export default {
   'error.file': '文件 {file}',
   'error.tensor': '张量 {tensor}',
   'error.offset': '位于字节 {offset}',
+  'error.index': '位于第 {offset} 个权重',
   'error.expected': '应为 {expected}',
   'error.found': '实为 {found}',
   'remedy.other': '原先打开的内容仍在。请重试，或打开其他文件。',
@@ -332,9 +334,9 @@ export default {
   'reason.symmetric': '权重在零以下（{0}）与零以上（{1}）伸展得差不多远，对称网格没有损失，也不需要零点。',
   'reason.width4': '每 32 个一组时，4 比特约保留 {0} dB 的信噪比，对大多数层已经足够。',
   'reason.width8': '行太短，无法分组；4 比特只能保留约 {0} dB 的信噪比，8 比特约 {1} dB。',
-  'reason.group': '每 32 个一组各用一个缩放因子，每个权重多花一比特，把离群值的影响限制在同组的 31 个之内。',
+  'reason.group': '每 32 个一组各用一个缩放因子，每个权重多花 {1} 比特，把离群值的影响限制在同组的 31 个之内。',
   'reason.channel': '最宽的通道是中位通道的 {0} 倍宽，因此每个通道各用一个缩放因子。',
   'reason.tensor': '各通道宽度相近，全体共用一个缩放因子即可。',
-  'reason.mse': '最大的权重在 {0} 倍标准差处：截断这样的离群值，比让其余权重都用粗步长更划算。',
-  'reason.minmax': '最大的权重只在 {0} 倍标准差处，无需截断。',
+  'reason.mse': '最远的权重距均值 {0} 倍标准差：截断这样的离群值，比让其余权重都用粗步长更划算。',
+  'reason.minmax': '最远的权重距均值只有 {0} 倍标准差，无需截断。',
 };

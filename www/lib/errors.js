@@ -14,6 +14,11 @@
 
 /** What every call of the package throws. */
 export class FewerbitsError extends Error {
+  /** Errors that come out of WebAssembly, or over from a worker, are of this class too. @param {unknown} value */
+  static [Symbol.hasInstance](value) {
+    return value instanceof Error && value.name === 'FewerbitsError';
+  }
+
   /**
    * @param {string} code a name that never changes
    * @param {string} message one sentence without the facts

@@ -130,10 +130,11 @@ async function openPath(path, options) {
   const [{ readdir, stat }, { basename, join, resolve }, { fileURLToPath }] = await nodeModules();
   const folder = isFileUrl(path) ? fileURLToPath(path) : String(path);
   const isFolder = await stat(folder).then(
-    (found) => found.isDirectory(),
+    (/** @type {{isDirectory(): boolean}} */ found) => found.isDirectory(),
     () => false,
   );
   if (!isFolder) return pathSource(path, options);
+  /** @type {{name: string, isDirectory(): boolean}[]} */
   const entries = await readdir(folder, { withFileTypes: true });
   return pick(
     {

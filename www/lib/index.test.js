@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
 import {
+  FewerbitsError,
   Weights,
   article,
   compare,
@@ -30,8 +31,7 @@ function gaussians(n, seed = 1) {
 }
 
 /** @param {string} code */
-const withCode = (code) => (/** @type {any} */ error) =>
-  error instanceof Error && /** @type {any} */ (error).code === code;
+const withCode = (code) => (/** @type {any} */ error) => error instanceof FewerbitsError && error.code === code;
 
 before(async () => {
   await init();

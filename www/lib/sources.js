@@ -429,7 +429,11 @@ export function isFileUrl(path) {
   return path instanceof URL ? path.protocol === 'file:' : /^file:\/\//i.test(String(path));
 }
 
-/** Node's own modules; a bundler for pages leaves them out, and no page gets here. */
+/**
+ * Node's own modules; a bundler for pages leaves them out, and no page gets here.
+ *
+ * @returns {Promise<[any, any, any]>} `node:fs/promises`, `node:path`, `node:url`: untyped, so that the package's types do not need Node's
+ */
 export async function nodeModules() {
   if (!isNode) throw new FewerbitsError('unsupported', 'paths can only be opened in Node');
   return Promise.all([import('node:fs/promises'), import('node:path'), import('node:url')]);

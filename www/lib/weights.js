@@ -38,6 +38,7 @@ export class Weights {
    * @throws {FewerbitsError} `shape_mismatch`, `invalid_argument`, `out_of_memory`
    */
   constructor(values, shape) {
+    if (!Array.isArray(shape)) throw new FewerbitsError('invalid_argument', 'A shape is an array of whole numbers');
     const { WasmWeights } = wasm();
     this.#inner = values === null ? WasmWeights.allocate(shape) : new WasmWeights(floats(values), shape);
     this.#shape = Object.freeze([...shape]);

@@ -7,6 +7,7 @@ export function describeStats(stats) {
   const lang = language();
   if (stats.count === 0) return t('say.empty');
   const bad = stats.nan + stats.infinite;
+  if (bad === stats.count) return t('say.bad', { nan: count(stats.nan, lang), infinite: count(stats.infinite, lang) });
   const parts = [t('say.range', { n: count(stats.count, lang), min: number(stats.min, 3), max: number(stats.max, 3) })];
   if (stats.min === stats.max && bad === 0) parts.push(t('say.constant'));
   else {
@@ -14,7 +15,7 @@ export function describeStats(stats) {
     parts.push(
       t(off < 0.1 ? 'say.centred' : 'say.offcentre', { mean: number(stats.mean, 3), std: number(stats.std, 3) }),
     );
-    const reach = stats.std > 0 ? stats.absMax / stats.std : 0;
+    const reach = stats.std > 0 ? Math.max(stats.max - stats.mean, stats.mean - stats.min) / stats.std : 0;
     const tails =
       stats.kurtosis > 6
         ? 'say.tails.heavy'
@@ -53,6 +54,10 @@ export function describeMetrics(e, stats) {
   }
   const gone = metrics.zerosAfter - metrics.zerosBefore;
   if (gone > 0) parts.push(t('say.zeroed', { n: count(gone, lang), share: percent(metrics.zeroed) }));
-  parts.push(t('say.size', { bits: bitsPerWeight(e.bitsPerWeight), ratio: (32 / e.bitsPerWeight).toFixed(1) }));
+  if (e.bitsPerWeight > 0) {
+    const smaller = e.bitsPerWeight <= 32;
+    const ratio = (smaller ? 32 / e.bitsPerWeight : e.bitsPerWeight / 32).toFixed(1);
+    parts.push(t(smaller ? 'say.size' : 'say.larger', { bits: bitsPerWeight(e.bitsPerWeight), ratio }));
+  }
   return parts.join(lang === 'zh' ? '' : ' ');
 }

@@ -13,7 +13,8 @@ export function explain(problem) {
   const where = [
     file && t('error.file', { file }),
     tensor && t('error.tensor', { tensor }),
-    offset !== undefined && t('error.offset', { offset: count(offset, language()) }),
+    offset !== undefined &&
+      t(code === 'non_finite' ? 'error.index' : 'error.offset', { offset: count(offset, language()) }),
     expected && t('error.expected', { expected }),
     found && t('error.found', { found }),
   ].filter((x) => typeof x === 'string' && x !== '');

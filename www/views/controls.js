@@ -257,7 +257,7 @@ export class Controls extends View {
         step="any"
         data-step=${step}
         @keydown=${this.#nudge}
-        .value=${live(String(Number(Number(value ?? 0).toPrecision(6))))}
+        .value=${live(String(option.kind === 'integer' ? value : Number(Number(value ?? 0).toPrecision(6))))}
         @change=${(/** @type {Event} */ e) => this.#type(option, e, false)}
       />
       ${option.unit ? html`<span class="unit soft">${tOr(`unit.${option.unit}`, option.unit)}</span>` : nothing}
@@ -346,7 +346,8 @@ export class Controls extends View {
     event.preventDefault();
     const input = /** @type {HTMLInputElement} */ (event.target);
     const step = Number(input.dataset.step) * (event.shiftKey ? 10 : 1);
-    input.value = String(Number((Number(input.value) + way * step).toPrecision(6)));
+    const moved = Number(input.value) + way * step;
+    input.value = String(Number.isInteger(step) && Number.isInteger(moved) ? moved : Number(moved.toPrecision(6)));
     input.dispatchEvent(new Event('change'));
   };
 

@@ -135,7 +135,7 @@ export class TensorList extends View {
    */
   #row(x, i) {
     const { tensor, sparks } = this.state;
-    const spark = sparks[x.name];
+    const spark = Object.hasOwn(sparks, x.name) ? sparks[x.name] : undefined;
     const chosen = x.name === tensor;
     const counts = spark && 'counts' in spark ? spark.counts : null;
     const sampled = spark && 'counts' in spark && spark.sampled;
