@@ -4,18 +4,19 @@ use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
 use super::convert::{
-    floats, histogram, metrics, number, object, only, plain, property, scheme, set, shape, summary, to_js, whole,
+    floats, histogram, metrics, number, object, only, property, scheme, set, shape, summary, to_js, whole,
 };
+use super::records;
 use super::weights::summary_options;
-use crate::error::Result;
-use crate::plan::{self, Suggestion};
+use crate::plan;
 use crate::quant::{article, catalogue};
 use crate::stats::{ChannelRanges, Comparison, Histogram, Summary, summarize};
 
 /// See `schemes`.
 #[wasm_bindgen]
-pub fn schemes() -> std::result::Result<JsValue, JsValue> {
-    plain(catalogue()).map_err(to_js)
+#[must_use]
+pub fn schemes() -> JsValue {
+    records::entries(catalogue())
 }
 
 /// See `stats`.
@@ -27,12 +28,6 @@ pub fn stats(values: &Float32Array, dims: &JsValue, options: &JsValue) -> std::r
         Ok(summary(&summarize(&floats(values)?, &shape, &options)?))
     };
     run().map_err(to_js)
-}
-
-pub(super) fn suggestion(s: &Suggestion) -> Result<JsValue> {
-    let scheme = plain(&s.options)?;
-    set(&scheme, "id", s.id.as_str());
-    Ok(object([("scheme", scheme), ("reasons", plain(&s.reasons)?)]))
 }
 
 /// See `suggest`: statistics as `stats` gives them.
@@ -60,7 +55,7 @@ pub fn suggest(statistics: &JsValue, dims: &JsValue) -> std::result::Result<JsVa
             histogram: None,
             channels,
         };
-        suggestion(&plan::suggest(&summary, &shape(dims)?))
+        Ok(records::suggestion(&plan::suggest(&summary, &shape(dims)?)))
     };
     run().map_err(to_js)
 }

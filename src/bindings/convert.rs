@@ -1,7 +1,6 @@
 //! Between JavaScript values and the crate's types.
 
 use js_sys::{Array, Float32Array, Float64Array, Object, Reflect};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Code, Error, Result};
@@ -26,24 +25,27 @@ pub(crate) fn to_js(error: Error) -> JsValue {
 
 /// Sets a property of an object made here; that cannot fail.
 pub(super) fn set(target: &JsValue, name: &str, value: impl Into<JsValue>) {
-    let done = Reflect::set(target, &name.into(), &value.into());
+    set_value(target, name, &value.into());
+}
+
+#[inline(never)]
+fn set_value(target: &JsValue, name: &str, value: &JsValue) {
+    let done = Reflect::set(target, &name.into(), value);
     debug_assert!(done.is_ok());
 }
 
 /// An object of these properties.
 pub(super) fn object<const N: usize>(properties: [(&str, JsValue); N]) -> JsValue {
-    let out: JsValue = Object::new().into();
-    for (name, value) in properties {
-        set(&out, name, value);
-    }
-    out
+    object_of(&properties)
 }
 
-/// Plain data by way of serde: objects, not maps.
-pub(super) fn plain<T: Serialize + ?Sized>(value: &T) -> Result<JsValue> {
-    value
-        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(|e| Error::new(Code::InvalidArgument, e.to_string()))
+#[inline(never)]
+fn object_of(properties: &[(&str, JsValue)]) -> JsValue {
+    let out: JsValue = Object::new().into();
+    for (name, value) in properties {
+        set_value(&out, name, value);
+    }
+    out
 }
 
 /// Copies values in; memory that cannot be had is an error, not a trap.
@@ -106,13 +108,6 @@ pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
         Error::new(Code::InvalidArgument, "the scheme has no id").with_expected("for example {id: \"int8\"}")
     })?;
     Scheme::new(&id, &options)
-}
-
-/// `{id, ...options}` with every option.
-pub(super) fn scheme_object(scheme: &Scheme) -> Result<JsValue> {
-    let out = plain(scheme.options())?;
-    set(&out, "id", scheme.id());
-    Ok(out)
 }
 
 /// Reads a property: absent and `undefined` are `None`.

@@ -7,6 +7,7 @@ mod calls;
 mod convert;
 mod formats;
 mod nn;
+mod records;
 mod weights;
 
 pub use calls::{compare, dequantize, packed_length, schemes, stats};

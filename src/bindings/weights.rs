@@ -7,9 +7,9 @@ use js_sys::{Float32Array, Int32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::convert::{
-    floats, histogram, metrics, number, object, only, plain, range, scheme, scheme_object, set, shape, summary, to_js,
-    whole,
+    floats, histogram, metrics, number, object, only, range, scheme, set, shape, summary, to_js, whole,
 };
+use super::records;
 use crate::decode::decode;
 use crate::error::{Code, Error, Result};
 use crate::evaluate::{EvaluateOptions, bits_per_weight, evaluate_prepared};
@@ -127,7 +127,7 @@ impl Weights {
             let axis = (self.shape.dims().len() > 1).then_some(0);
             let options = SummaryOptions { bins: 0, quantiles: vec![], axis, ..SummaryOptions::default() };
             let summary = summarize(&self.values, &self.shape, &options)?;
-            super::calls::suggestion(&crate::plan::suggest(&summary, &self.shape))
+            Ok(records::suggestion(&crate::plan::suggest(&summary, &self.shape)))
         };
         run().map_err(to_js)
     }
@@ -165,7 +165,7 @@ impl Weights {
             let known = self.reference.borrow().clone();
             let e = evaluate_prepared(&self.values, &self.shape, &scheme, &prepared, &options, known.as_ref())?;
             let out = object([
-                ("scheme", scheme_object(&scheme)?),
+                ("scheme", records::scheme(&scheme)),
                 ("count", (e.count as f64).into()),
                 ("byteLength", (e.byte_len as f64).into()),
                 ("bitsPerWeight", e.bits_per_weight.into()),
@@ -174,7 +174,7 @@ impl Weights {
                 ("histogram", histogram(&e.quantized)),
                 ("error", histogram(&e.errors)),
                 ("runs", (e.runs as f64).into()),
-                ("run", plain(&e.run)?),
+                ("run", e.run.as_ref().map_or(JsValue::NULL, records::run)),
                 ("levels", Float32Array::from(e.levels.as_slice()).into()),
             ]);
             *self.reference.borrow_mut() = Some(e.reference);
@@ -219,7 +219,7 @@ impl Weights {
         let run = || {
             let scheme = scheme(of)?;
             let index = self.element(index)?;
-            let trace = plain(&self.fitted(&scheme)?.trace(&self.values, index))?;
+            let trace = records::trace(&self.fitted(&scheme)?.trace(&self.values, index));
             let (_, columns) = self.shape.matrix();
             let mut rest = index as u64;
             let mut coordinates: Vec<f64> = Vec::new();
@@ -371,8 +371,9 @@ impl Quantized {
     }
 
     /// `{id, ...options}` with every option.
-    pub fn scheme(&self) -> std::result::Result<JsValue, JsValue> {
-        scheme_object(&self.scheme).map_err(to_js)
+    #[must_use]
+    pub fn scheme(&self) -> JsValue {
+        records::scheme(&self.scheme)
     }
 
     /// The weights read back from the bytes.

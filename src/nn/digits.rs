@@ -39,7 +39,7 @@ const LAYERS: usize = 4;
 const WIDTHS: [usize; LAYERS + 1] = [PIXELS, 32 * 4 * 4, 64 * 2 * 2, 128, CLASSES];
 
 /// How many held-out images the network reads rightly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accuracy {
     /// Images whose largest logit is their label's.
     pub correct: usize,

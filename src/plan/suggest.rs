@@ -1,7 +1,5 @@
 //! A scheme proposed from a distribution: the article's question 6.2, "how does one choose a suitable integer range?"
 
-use serde::Serialize;
-
 use crate::quant::{Options, Value};
 use crate::stats::{Summary, quantiles};
 use crate::tensor::Shape;
@@ -10,7 +8,7 @@ use crate::tensor::Shape;
 const WANTED_DB: f64 = 20.0;
 
 /// A scheme with its reasons.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Suggestion {
     /// The scheme's name.
     pub id: String,
@@ -21,7 +19,7 @@ pub struct Suggestion {
 }
 
 /// Why one choice was made.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reason {
     /// Which choice and which way, as a stable name, for translations.
     pub code: &'static str,

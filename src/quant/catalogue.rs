@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
 
 /// A scheme as people see it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry {
     /// Unique name.
     pub id: &'static str,
@@ -31,7 +29,7 @@ pub struct Entry {
 }
 
 /// A paper, specification or program.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Source {
     /// How it is cited.
     pub title: &'static str,
@@ -40,7 +38,7 @@ pub struct Source {
 }
 
 /// One thing to choose.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OptionSpec {
     /// Its name in an options object.
     pub name: &'static str,
@@ -49,14 +47,12 @@ pub struct OptionSpec {
     /// What it changes, in a sentence.
     pub help: &'static str,
     /// What it takes.
-    #[serde(flatten)]
     pub kind: Kind,
     /// It matters only when the named option has one of these values.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
 }
 
-/// A condition: the option of this name has this value. Serialized as `{name: [value]}`.
+/// A condition: the option of this name has this value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum When {
     /// A flag is on.
@@ -65,20 +61,8 @@ pub enum When {
     Is(&'static str, &'static str),
 }
 
-impl Serialize for When {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        match *self {
-            When::On(name) => map.serialize_entry(name, &[true])?,
-            When::Is(name, value) => map.serialize_entry(name, &[value])?,
-        }
-        map.end()
-    }
-}
-
 /// What an option takes, and its default.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs, reason = "limits are inclusive; the names say the rest")]
 pub enum Kind {
     /// On or off.
@@ -86,27 +70,13 @@ pub enum Kind {
     /// One of a few names.
     Choice { default: &'static str, values: &'static [ChoiceValue] },
     /// A whole number.
-    Integer {
-        default: f64,
-        min: f64,
-        max: f64,
-        #[serde(skip_serializing_if = "<[f64]>::is_empty")]
-        suggestions: &'static [f64],
-    },
+    Integer { default: f64, min: f64, max: f64, suggestions: &'static [f64] },
     /// A number.
-    Number {
-        default: f64,
-        min: f64,
-        max: f64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        step: Option<f64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        unit: Option<&'static str>,
-    },
+    Number { default: f64, min: f64, max: f64, step: Option<f64>, unit: Option<&'static str> },
 }
 
 /// A name that a choice takes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChoiceValue {
     /// The name in an options object.
     pub value: &'static str,
@@ -200,8 +170,7 @@ impl Entry {
 }
 
 /// Options that [`Entry::resolve`] has checked and completed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
     values: Options,
 }

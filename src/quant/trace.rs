@@ -1,10 +1,7 @@
 //! What happens to one weight, told step by step, in words that need no knowledge of the scheme.
 
-use serde::Serialize;
-
 /// A run of weights that share a scale.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunInfo {
     /// Its number.
     pub index: usize,
@@ -23,22 +20,20 @@ pub struct RunInfo {
 }
 
 /// One operation on the way.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// What is done, as a stable name.
     pub op: &'static str,
     /// The same for people.
     pub title: &'static str,
     /// What it is done with.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub operand: Option<f64>,
     /// What comes out.
     pub value: f64,
 }
 
 /// The way of one weight.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
     /// Element index, row-major.
     pub index: usize,
