@@ -34,7 +34,7 @@ fn weights() -> Weights {
 
 #[wasm_bindgen_test]
 fn the_catalogue_is_plain_objects() {
-    let all = Array::from(&schemes().unwrap());
+    let all = Array::from(&schemes());
     assert!(all.length() >= 10);
     let int8 = all.get(0);
     assert_eq!(get(&int8, "id").as_string().unwrap(), "int8");

@@ -84,6 +84,20 @@ fn one_grid_for_all_is_a_grid_for_each() {
 }
 
 #[wasm_bindgen_test]
+fn steps_moved_off_zero_are_equal() {
+    for_each_input(|name, x| {
+        for grid in grids() {
+            let mut simd = vec![0.0; x.len()];
+            scalar::affine::steps(x, 0, grid, Rounding::TiesEven, &mut simd);
+            let mut plain = simd.clone();
+            kernels::keep_non_zero(x, grid, &mut simd);
+            scalar::affine::keep_non_zero(x, grid, &mut plain);
+            assert_same_bits(&simd, &plain, &format!("{name}; {grid:?}"));
+        }
+    });
+}
+
+#[wasm_bindgen_test]
 fn grid_errors_are_equal() {
     for_each_input(|name, x| {
         for grid in grids() {

@@ -104,6 +104,16 @@ pub fn reconstruct_each(
     }
 }
 
+/// Moves the steps of weights that are not zero off zero: one step towards the weight's own sign, to the other side where the grid ends
+/// there. NaN stays where it is.
+///
+/// # Panics
+/// If `x` and `steps` differ in length.
+pub fn keep_non_zero(x: &[f32], grid: Grid, steps: &mut [f32]) {
+    assert_eq!(x.len(), steps.len(), "one step count per weight");
+    dispatch!(affine::keep_non_zero(x, grid, steps));
+}
+
 /// `Σ (x − Q(x))²` on a grid, for choosing between grids: multiplies by `1/scale` and sums in f32 within blocks of
 /// [`ERROR_BLOCK`], so it is faster and coarser than [`super::compare`].
 #[must_use]

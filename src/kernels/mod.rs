@@ -19,7 +19,9 @@ pub mod bits;
 pub mod nn;
 mod sums;
 
-pub use affine::{ERROR_BLOCK, Grid, Rounding, encode, grid_error, reconstruct, reconstruct_each, steps, steps_each};
+pub use affine::{
+    ERROR_BLOCK, Grid, Rounding, encode, grid_error, keep_non_zero, reconstruct, reconstruct_each, steps, steps_each,
+};
 pub use binning::{Axis, count_bins, count_error_bins};
 pub use sums::{CompareSums, Extent, Moments, compare, extent, moments, products};
 

@@ -93,6 +93,27 @@ pub fn steps_each(
     }
 }
 
+/// Where [`keep_non_zero`] sends positive and negative weights.
+#[must_use]
+pub fn off_zero(grid: Grid) -> (f32, f32) {
+    let (low, high) = grid.step_range();
+    let up = if high >= 1.0 { 1.0 } else { -1.0 };
+    let down = if low <= -1.0 { -1.0 } else { 1.0 };
+    if grid.scale > 0.0 { (up, down) } else { (down, up) }
+}
+
+/// See [`crate::kernels::keep_non_zero`].
+pub fn keep_non_zero(x: &[f32], grid: Grid, steps: &mut [f32]) {
+    let (positive, negative) = off_zero(grid);
+    for (&x, step) in x.iter().zip(steps) {
+        if *step == 0.0 && x > 0.0 {
+            *step = positive;
+        } else if *step == 0.0 && x < 0.0 {
+            *step = negative;
+        }
+    }
+}
+
 /// See [`crate::kernels::grid_error`]. Element `i` of a block goes to lane `i % 4`.
 #[must_use]
 pub fn grid_error(x: &[f32], grid: Grid) -> f64 {

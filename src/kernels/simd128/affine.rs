@@ -149,6 +149,19 @@ fn map4(x: &[f32], index: usize, grid: Grid, round: impl Round, factor: Option<v
     }
 }
 
+pub fn keep_non_zero(x: &[f32], grid: Grid, steps: &mut [f32]) {
+    let (positive, negative) = scalar::off_zero(grid);
+    let (positive4, negative4, zero) = (f32x4_splat(positive), f32x4_splat(negative), f32x4_splat(0.0));
+    let whole = x.len() / 4 * 4;
+    for (x, steps) in x.chunks_exact(4).zip(steps.chunks_exact_mut(4)) {
+        let (x, step) = (load4(x), load4(steps));
+        let fell = f32x4_eq(step, zero);
+        let step = v128_bitselect(positive4, step, v128_and(fell, f32x4_lt(zero, x)));
+        store4(v128_bitselect(negative4, step, v128_and(fell, f32x4_lt(x, zero))), steps);
+    }
+    scalar::keep_non_zero(&x[whole..], grid, &mut steps[whole..]);
+}
+
 pub fn grid_error(x: &[f32], grid: Grid) -> f64 {
     let v = Vectors::new(grid);
     let (low, high) = grid.step_range();

@@ -253,10 +253,7 @@ impl Prepared {
             Treatment::Plain => {}
             Treatment::KeepNonZero => {
                 self.runs.for_each_segment(start, start + steps.len(), |run, from, to| {
-                    let grid = self.grid(run);
-                    for i in from..to {
-                        steps[i - start] = away_from_zero(x[i], steps[i - start], grid);
-                    }
+                    kernels::keep_non_zero(&x[from..to], self.grid(run), &mut steps[from - start..to - start]);
                 });
             }
             Treatment::Mixed { .. } => {
@@ -383,13 +380,11 @@ impl Prepared {
         let grid = self.grid(self.runs.segment_at(index).0);
         let offset = self.offset_at(index);
         kernels::steps(x, index, grid, self.affine.rounding, out);
+        if self.affine.treatment == Treatment::KeepNonZero {
+            kernels::keep_non_zero(x, grid, out);
+        }
         for (out, &x) in out.iter_mut().zip(x) {
-            let mut step = *out;
-            match self.affine.treatment {
-                Treatment::KeepNonZero => step = away_from_zero(x, step, grid),
-                Treatment::Mixed { .. } if self.split.is_some_and(|split| split.zeroes(x, index)) => step = 0.0,
-                _ => {}
-            }
+            let step = if self.split.is_some_and(|split| split.zeroes(x, index)) { 0.0 } else { *out };
             *out = if self.keeps(x, index) { x } else { corrected(step * grid.scale, offset) };
         }
     }
@@ -481,17 +476,6 @@ pub(super) fn saturate(values: &mut [f32]) {
 /// A value with its channel's mean correction; the sum of finite numbers stays finite.
 pub(super) fn corrected(value: f32, offset: f32) -> f32 {
     (value.clamp(f32::MIN, f32::MAX) + offset).clamp(f32::MIN, f32::MAX)
-}
-
-/// One code towards the weight's own sign where a weight that is not zero fell on the zero point; to the other side where the
-/// grid ends there.
-fn away_from_zero(x: f32, step: f32, grid: Grid) -> f32 {
-    if step != 0.0 || x == 0.0 || x.is_nan() {
-        return step;
-    }
-    let (low, high) = grid.step_range();
-    let up = (x > 0.0) == (grid.scale > 0.0);
-    if (up && high >= 1.0) || low > -1.0 { 1.0 } else { -1.0 }
 }
 
 /// A tensor chunk by chunk, with each chunk's start.
