@@ -1,7 +1,7 @@
 //! Exact quantiles: no sorting of large inputs, two counting passes over the values' order-preserving bits instead.
 
-/// Below this a sorted copy is the faster way.
-const SORT_BELOW: usize = 1 << 15;
+/// Below this selecting from a copy is the faster way.
+const SELECT_BELOW: usize = 1 << 15;
 
 /// One quantile of the finite values; see [`quantiles`].
 #[must_use]
@@ -13,7 +13,7 @@ pub fn quantile(x: &[f32], q: f64) -> Option<f64> {
 /// `quantile` of the same values as f64. `None` when no value is finite.
 #[must_use]
 pub fn quantiles(x: &[f32], qs: &[f64]) -> Option<Vec<f64>> {
-    if x.len() < SORT_BELOW { by_sorting(x, qs) } else { by_counting(x, qs) }
+    if x.len() < SELECT_BELOW { by_selecting(x, qs) } else { by_counting(x, qs) }
 }
 
 /// The two order statistics around `q` and the weight of the upper one.
@@ -29,15 +29,17 @@ fn interpolate(a: f32, b: f32, weight: f64) -> f64 {
     (if weight >= 0.5 { b - (b - a) * (1.0 - weight) } else { a + (b - a) * weight }) + 0.0
 }
 
-fn by_sorting(x: &[f32], qs: &[f64]) -> Option<Vec<f64>> {
-    // As `usize`, which the ranks below are too: one sort serves both.
-    let mut sorted: Vec<usize> = x.iter().filter(|x| x.is_finite()).map(|&x| key(x) as usize).collect();
-    sorted.sort_unstable();
-    (!sorted.is_empty()).then(|| {
+fn by_selecting(x: &[f32], qs: &[f64]) -> Option<Vec<f64>> {
+    let mut keys: Vec<u32> = x.iter().copied().filter(|x| x.is_finite()).map(key).collect();
+    let count = keys.len();
+    (count > 0).then(|| {
         qs.iter()
             .map(|&q| {
-                let (low, high, weight) = ranks(q, sorted.len());
-                interpolate(from_key(sorted[low] as u32), from_key(sorted[high] as u32), weight)
+                let (low, high, weight) = ranks(q, count);
+                let (_, &mut low_key, above) = keys.select_nth_unstable(low);
+                let next = above.iter().min().copied().unwrap_or(low_key);
+                let high_key = if high > low { next } else { low_key };
+                interpolate(from_key(low_key), from_key(high_key), weight)
             })
             .collect()
     })
@@ -69,9 +71,13 @@ fn by_counting(x: &[f32], qs: &[f64]) -> Option<Vec<f64>> {
         return None;
     }
     let wanted: Vec<_> = qs.iter().map(|&q| ranks(q, count)).collect();
-    let mut sought: Vec<usize> = wanted.iter().flat_map(|&(low, high, _)| [low, high]).collect();
-    sought.sort_unstable();
-    sought.dedup();
+    // Ascending, each once. They are few: inserting them brings no sort into the module.
+    let mut sought: Vec<usize> = Vec::new();
+    for rank in wanted.iter().flat_map(|&(low, high, _)| [low, high]) {
+        if let Err(at) = sought.binary_search(&rank) {
+            sought.insert(at, rank);
+        }
+    }
 
     // The bucket of upper bits that each sought rank falls into, and how many values lie before that bucket.
     let mut buckets: Vec<(usize, usize)> = Vec::new();
@@ -129,7 +135,7 @@ mod tests {
             .collect();
         x.extend([f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, f32::MAX, f32::MIN, 1e-40]);
         let qs = [0.0, 0.001, 0.25, 0.333, 0.5, 0.75, 0.999, 1.0];
-        assert_eq!(by_sorting(&x, &qs), by_counting(&x, &qs));
+        assert_eq!(by_selecting(&x, &qs), by_counting(&x, &qs));
         assert_eq!(by_counting(&[2.0; 10], &[0.3]), Some(vec![2.0]));
         assert_eq!(by_counting(&[f32::NAN], &[0.3]), None);
     }
