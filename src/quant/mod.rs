@@ -7,10 +7,12 @@
 pub mod affine;
 pub mod article;
 mod catalogue;
+mod extents;
 mod runs;
 mod trace;
 
 pub use catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Options, Resolved, Source, Value, When, catalogue, entry};
+pub use extents::Extents;
 pub use runs::{Granularity, Runs};
 pub use trace::{RunInfo, Step, Trace};
 
@@ -70,6 +72,14 @@ impl Scheme {
     /// `shape_mismatch`; `non_finite` with how many and the first index, unless the scheme saturates them; `invalid_option` for an
     /// axis the shape does not have.
     pub fn prepare(&self, values: &[f32], shape: &Shape) -> Result<Prepared> {
+        self.prepare_knowing(values, shape, &Extents::default())
+    }
+
+    /// The same, with what was found out about this tensor when other schemes were prepared for it.
+    ///
+    /// # Errors
+    /// As [`Scheme::prepare`].
+    pub fn prepare_knowing(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
         if values.len() as u64 != shape.count() {
             return Err(Error::new(
                 Code::ShapeMismatch,
@@ -79,7 +89,7 @@ impl Scheme {
             .with_found(values.len()));
         }
         match &self.family {
-            Family::Affine(affine) => Ok(Prepared::Affine(affine.prepare(values, shape)?)),
+            Family::Affine(affine) => Ok(Prepared::Affine(affine.prepare(values, shape, known)?)),
         }
     }
 

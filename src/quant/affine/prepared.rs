@@ -1,13 +1,14 @@
 //! An affine scheme fitted to one tensor: its grids, and what becomes of weights on them.
 
+use super::super::extents::Extents;
 use super::super::runs::{Granularity, Runs};
 use super::super::trace::{RunInfo, Step, Trace};
 use super::options::{Affine, Treatment};
 use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
 use crate::error::{Code, Error, Result};
-use crate::kernels::{self, Extent, Grid, extent};
-use crate::stats::{CHUNK, channel_extents};
+use crate::kernels::{self, EvenRuns, Extent, Grid, extent};
+use crate::stats::CHUNK;
 use crate::tensor::{Shape, try_vec};
 
 /// An affine scheme fitted to one tensor.
@@ -46,13 +47,13 @@ pub(super) fn correction_runs(shape: &Shape, granularity: Granularity) -> Result
 }
 
 impl Affine {
-    pub(crate) fn prepare(&self, x: &[f32], shape: &Shape) -> Result<Prepared> {
+    pub(crate) fn prepare(&self, x: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
         let runs = Runs::new(shape, self.granularity)?;
         let split = match self.treatment {
             Treatment::Mixed { zero_ratio, float_ratio } => Some(Split::new(x, zero_ratio, float_ratio)?),
             _ => None,
         };
-        let grids = self.grids(x, shape, &runs, split.as_ref())?;
+        let grids = self.grids(x, shape, &runs, split.as_ref(), known)?;
         let mut prepared = Prepared {
             affine: self.clone(),
             scales: grids.iter().map(|g| g.scale).collect(),
@@ -76,12 +77,19 @@ impl Affine {
     }
 
     /// One grid per run.
-    fn grids(&self, x: &[f32], shape: &Shape, runs: &Runs, split: Option<&Split>) -> Result<Vec<Grid>> {
+    fn grids(
+        &self,
+        x: &[f32],
+        shape: &Shape,
+        runs: &Runs,
+        split: Option<&Split>,
+        known: &Extents,
+    ) -> Result<Vec<Grid>> {
         use super::options::RangeRule::{Entropy, MinMax};
         let keeps_floats = split.is_some_and(|split| split.kept > 0);
         // Min–max of narrow or asymmetric grids needs the runs' extents only: one pass, which also finds what is not finite.
         if self.range == MinMax && !keeps_floats && (self.narrow_range || !self.symmetric) {
-            let extents = run_extents(x, shape, runs)?;
+            let extents = known.of(x, shape, runs)?;
             if extents.iter().all(Extent::is_finite) {
                 return Ok(extents.iter().map(|e| grid(e.min, e.max, self)).collect());
             }
@@ -116,16 +124,6 @@ impl Affine {
         let mut grids = Vec::with_capacity(runs.len());
         each_run(&mut |x| grids.push(grid_of_run(x, self, pooled)));
         Ok(grids)
-    }
-}
-
-fn run_extents(x: &[f32], shape: &Shape, runs: &Runs) -> Result<Vec<Extent>> {
-    if runs.is_empty() {
-        return Ok(Vec::new());
-    }
-    match runs.granularity() {
-        Granularity::Channel { axis } => channel_extents(x, shape, axis),
-        _ => Ok((0..runs.len()).map(|run| extent(runs.values(run, x, &mut Vec::new()))).collect()),
     }
 }
 
@@ -273,10 +271,7 @@ impl Prepared {
     pub fn reconstruct(&self, x: &[f32], start: usize, out: &mut [f32]) {
         let plain = self.affine.treatment == Treatment::Plain;
         match (&self.each, plain) {
-            (None, true) => self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
-                let out = &mut out[from - start..to - start];
-                kernels::reconstruct(&x[from..to], from, self.grid(run), self.affine.rounding, out);
-            }),
+            (None, true) => self.reconstruct_plain(x, start, out),
             (Some(each), true) => {
                 for_each_period(start, out, each.scales.len(), |at, period, out| {
                     let (scales, zeros) = (&each.scales[period.clone()], &each.zero_points[period]);
@@ -300,6 +295,22 @@ impl Prepared {
                 }
             }
         }
+    }
+
+    fn reconstruct_plain(&self, x: &[f32], start: usize, out: &mut [f32]) {
+        let rounding = self.affine.rounding;
+        let whole = self.runs.even_len().filter(|len| start.is_multiple_of(*len) && out.len() >= *len);
+        let mut at = start;
+        if let Some(run_len) = whole {
+            let runs = start / run_len..(start + out.len()) / run_len;
+            at = runs.end * run_len;
+            let (scales, zero_points) = (&self.scales[runs.clone()], &self.zero_points[runs]);
+            let even = EvenRuns { run_len, scales, zero_points, limits: self.affine.limits() };
+            kernels::reconstruct_runs(&x[start..at], start, &even, rounding, &mut out[..at - start]);
+        }
+        self.runs.for_each_segment(at, start + out.len(), |run, from, to| {
+            kernels::reconstruct(&x[from..to], from, self.grid(run), rounding, &mut out[from - start..to - start]);
+        });
     }
 
     /// Steps times their scale.
