@@ -28,7 +28,7 @@ pub struct Weights {
     shape: Shape,
     values: Vec<f32>,
     filled: usize,
-    fitted: RefCell<Vec<(Scheme, Rc<Prepared>)>>,
+    fitted: RefCell<Vec<(Scheme, Prepared)>>,
     extents: Extents,
     known: RefCell<Known>,
 }
@@ -141,7 +141,7 @@ impl Weights {
         run().map_err(to_js)
     }
 
-    fn fitted(&self, scheme: &Scheme) -> Result<Rc<Prepared>> {
+    fn fitted(&self, scheme: &Scheme) -> Result<Prepared> {
         let mut fitted = self.fitted.borrow_mut();
         if let Some(at) = fitted.iter().position(|(known, _)| known == scheme) {
             let entry = fitted.remove(at);
@@ -149,7 +149,7 @@ impl Weights {
             fitted.push(entry);
             return Ok(prepared);
         }
-        let prepared = Rc::new(scheme.prepare_knowing(&self.values, &self.shape, &self.extents)?);
+        let prepared = scheme.prepare_knowing(&self.values, &self.shape, &self.extents)?;
         if fitted.len() == REMEMBERED {
             fitted.remove(0);
         }
@@ -333,7 +333,7 @@ pub(super) fn summary_options(options: &JsValue) -> Result<SummaryOptions> {
 pub struct Quantized {
     scheme: Scheme,
     shape: Shape,
-    prepared: Rc<Prepared>,
+    prepared: Prepared,
     bytes: Vec<u8>,
 }
 

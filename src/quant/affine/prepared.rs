@@ -1,8 +1,11 @@
 //! An affine scheme fitted to one tensor: its grids, and what becomes of weights on them.
 
+use std::rc::Rc;
+
 use super::super::extents::Extents;
 use super::super::runs::{Granularity, Runs};
 use super::super::trace::{RunInfo, Step, Trace};
+use super::super::{Family, Fitted};
 use super::options::{Affine, Treatment};
 use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
@@ -46,8 +49,22 @@ pub(super) fn correction_runs(shape: &Shape, granularity: Granularity) -> Result
     )
 }
 
+impl Family for Affine {
+    fn byte_len(&self, shape: &Shape) -> Result<usize> {
+        self.packed_len(shape)
+    }
+
+    fn prepare(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<super::super::Prepared> {
+        Ok(Rc::new(self.fit(values, shape, known)?))
+    }
+
+    fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
+        self.unpack(bytes, shape)
+    }
+}
+
 impl Affine {
-    pub(crate) fn prepare(&self, x: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
+    fn fit(&self, x: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
         let runs = Runs::new(shape, self.granularity)?;
         let split = match self.treatment {
             Treatment::Mixed { zero_ratio, float_ratio } => Some(Split::new(x, zero_ratio, float_ratio)?),
@@ -151,24 +168,6 @@ impl Prepared {
         Grid { scale: self.scales[run], zero_point: self.zero_points[run], q_min, q_max }
     }
 
-    /// How the tensor is cut.
-    #[must_use]
-    pub fn runs(&self) -> &Runs {
-        &self.runs
-    }
-
-    /// One scale per run.
-    #[must_use]
-    pub fn scales(&self) -> &[f32] {
-        &self.scales
-    }
-
-    /// One zero point per run; `None` when symmetric.
-    #[must_use]
-    pub fn zero_points(&self) -> Option<&[i8]> {
-        (!self.affine.symmetric).then_some(&self.zero_points)
-    }
-
     /// Least-squares scales for the codes as they are: `Σ x·k / Σ k²` over the weights that the grid holds.
     fn refit(&mut self, x: &[f32]) {
         let mut sums = vec![(0.0_f64, 0.0_f64); self.runs.len()];
@@ -267,36 +266,6 @@ impl Prepared {
         }
     }
 
-    /// See [`super::super::Prepared::reconstruct`].
-    pub fn reconstruct(&self, x: &[f32], start: usize, out: &mut [f32]) {
-        let plain = self.affine.treatment == Treatment::Plain;
-        match (&self.each, plain) {
-            (None, true) => self.reconstruct_plain(x, start, out),
-            (Some(each), true) => {
-                for_each_period(start, out, each.scales.len(), |at, period, out| {
-                    let (scales, zeros) = (&each.scales[period.clone()], &each.zero_points[period]);
-                    let (limits, rounding) = (self.affine.limits(), self.affine.rounding);
-                    kernels::reconstruct_each(&x[at..at + out.len()], at, scales, zeros, limits, rounding, out);
-                });
-            }
-            (_, false) => {
-                self.steps(x, start, out);
-                self.scale_steps(start, out);
-            }
-        }
-        if self.overflows {
-            saturate(out);
-        }
-        self.finish(start, out);
-        if self.split.is_some() {
-            for (i, out) in out.iter_mut().enumerate() {
-                if self.keeps(x[start + i], start + i) {
-                    *out = x[start + i];
-                }
-            }
-        }
-    }
-
     fn reconstruct_plain(&self, x: &[f32], start: usize, out: &mut [f32]) {
         let rounding = self.affine.rounding;
         let whole = self.runs.even_len().filter(|len| start.is_multiple_of(*len) && out.len() >= *len);
@@ -333,12 +302,64 @@ impl Prepared {
         self.offsets.as_ref().map_or(0.0, |(runs, offsets)| offsets[runs.segment_at(index).0])
     }
 
-    /// The run of an element.
-    ///
-    /// # Panics
-    /// If there is no such element.
-    #[must_use]
-    pub fn run_at(&self, index: usize) -> RunInfo {
+    fn ends(&self, grid: Grid, index: usize) -> (f32, f32) {
+        let (low, high) = grid.step_range();
+        let offset = self.offset_at(index);
+        (corrected(low * grid.scale, offset), corrected(high * grid.scale, offset))
+    }
+}
+
+impl Fitted for Prepared {
+    fn reconstruct(&self, x: &[f32], start: usize, out: &mut [f32]) {
+        let plain = self.affine.treatment == Treatment::Plain;
+        match (&self.each, plain) {
+            (None, true) => self.reconstruct_plain(x, start, out),
+            (Some(each), true) => {
+                for_each_period(start, out, each.scales.len(), |at, period, out| {
+                    let (scales, zeros) = (&each.scales[period.clone()], &each.zero_points[period]);
+                    let (limits, rounding) = (self.affine.limits(), self.affine.rounding);
+                    kernels::reconstruct_each(&x[at..at + out.len()], at, scales, zeros, limits, rounding, out);
+                });
+            }
+            (_, false) => {
+                self.steps(x, start, out);
+                self.scale_steps(start, out);
+            }
+        }
+        if self.overflows {
+            saturate(out);
+        }
+        self.finish(start, out);
+        if self.split.is_some() {
+            for (i, out) in out.iter_mut().enumerate() {
+                if self.keeps(x[start + i], start + i) {
+                    *out = x[start + i];
+                }
+            }
+        }
+    }
+
+    fn encode(&self, values: &[f32]) -> Result<Vec<u8>> {
+        self.pack(values)
+    }
+
+    fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
+        self.unpack_codes(bytes)
+    }
+
+    fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    fn scales(&self) -> Option<&[f32]> {
+        Some(&self.scales)
+    }
+
+    fn zero_points(&self) -> Option<&[i8]> {
+        (!self.affine.symmetric).then_some(&self.zero_points)
+    }
+
+    fn run_at(&self, index: usize) -> RunInfo {
         let (run, _) = self.runs.segment_at(index);
         let grid = self.grid(run);
         let (a, b) = self.ends(grid, index);
@@ -358,15 +379,7 @@ impl Prepared {
         }
     }
 
-    fn ends(&self, grid: Grid, index: usize) -> (f32, f32) {
-        let (low, high) = grid.step_range();
-        let offset = self.offset_at(index);
-        (corrected(low * grid.scale, offset), corrected(high * grid.scale, offset))
-    }
-
-    /// See [`super::super::Prepared::levels_at`].
-    #[must_use]
-    pub fn levels_at(&self, index: usize) -> Vec<f32> {
+    fn levels_at(&self, index: usize) -> Vec<f32> {
         if self.runs.is_empty() {
             return Vec::new();
         }
@@ -382,8 +395,7 @@ impl Prepared {
         levels
     }
 
-    /// See [`super::super::Prepared::respond`].
-    pub fn respond(&self, index: usize, x: &[f32], out: &mut [f32]) {
+    fn respond(&self, index: usize, x: &[f32], out: &mut [f32]) {
         assert_eq!(x.len(), out.len(), "one answer per value");
         if self.runs.is_empty() {
             return out.fill(0.0);
@@ -400,9 +412,7 @@ impl Prepared {
         }
     }
 
-    /// See [`super::super::Prepared::trace`].
-    #[must_use]
-    pub fn trace(&self, values: &[f32], index: usize) -> Trace {
+    fn trace(&self, values: &[f32], index: usize) -> Trace {
         let value = values[index];
         let (run, _) = self.runs.segment_at(index);
         let grid = self.grid(run);
