@@ -44,11 +44,11 @@ impl Affine {
         Ok(Parts::new(self, runs, corrections, kept))
     }
 
-    pub(crate) fn byte_len(&self, shape: &Shape) -> Result<usize> {
+    pub(super) fn packed_len(&self, shape: &Shape) -> Result<usize> {
         Ok(self.parts(&Runs::new(shape, self.granularity)?, shape)?.end)
     }
 
-    pub(crate) fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
+    pub(super) fn unpack(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
         let runs = Runs::new(shape, self.granularity)?;
         let parts = self.parts(&runs, shape)?;
         let mut out = try_vec(0.0_f32, runs.count())?;
@@ -121,8 +121,7 @@ impl Prepared {
         self.parts().codes as u64 * 8 + self.runs.code_bit(index, self.affine.bits)
     }
 
-    /// See [`super::super::Prepared::encode`].
-    pub fn encode(&self, x: &[f32]) -> Result<Vec<u8>> {
+    pub(super) fn pack(&self, x: &[f32]) -> Result<Vec<u8>> {
         let parts = self.parts();
         let mut bytes = try_vec(0_u8, parts.end)?;
         put(&mut bytes[..parts.zero_points], self.scales.iter().map(|v| v.to_le_bytes()));
@@ -194,8 +193,7 @@ impl Prepared {
         }
     }
 
-    /// See [`super::super::Prepared::codes`].
-    pub fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
+    pub(super) fn unpack_codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
         let parts = self.parts();
         let mut out = try_vec(0_i32, self.runs.count())?;
         for_each_code(&bytes[parts.codes..parts.kept_indices], &self.runs, self.affine.bits, |start, codes| {
