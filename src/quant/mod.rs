@@ -120,7 +120,7 @@ impl Scheme {
         if bytes.len() != expected {
             return Err(Error::new(
                 Code::ShapeMismatch,
-                format!("these are not the bytes of a {} tensor of shape {:?}", self.id, shape.dims()),
+                format!("these are not the bytes of a tensor of shape {:?} packed as {}", shape.dims(), self.id),
             )
             .with_expected(format!("{expected} bytes"))
             .with_found(bytes.len()));
