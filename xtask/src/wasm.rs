@@ -39,9 +39,11 @@ impl Simd {
     }
 }
 
-/// The delivered module, in `www/lib/wasm/`.
+/// The delivered modules: the whole engine in `www/lib/wasm/`, and beside it in `first/` the part that a page starts with.
 pub fn build() -> Result<()> {
-    build_into(&at("www/lib/wasm"), Simd::Simd128, &[], paths::target())
+    build_into(&at("www/lib/wasm"), Simd::Simd128, &[], paths::target())?;
+    let first = paths::target().join("first");
+    build_into(&at("www/lib/wasm/first"), Simd::Simd128, &["--no-default-features"], first)
 }
 
 /// The module of a benchmark, with the anchors that only a benchmark needs; where it lies.
@@ -66,7 +68,7 @@ fn build_into(out: &Path, simd: Simd, features: &[&str], target_dir: PathBuf) ->
     }
     println!("• making {} from {}", shown(out), shown(&raw));
     // Made aside and moved as a whole: a page that is being served never sees half a build.
-    let aside = paths::target().join("xtask-wasm").join(format!("{}{}", simd.name(), features.len()));
+    let aside = paths::target().join("xtask-wasm").join(format!("{}{}", simd.name(), features.concat()));
     let _ = fs::remove_dir_all(&aside);
     fs::create_dir_all(&aside)?;
     bindgen(&raw, &aside)?;
