@@ -33,7 +33,7 @@ const ALL: &[&[Entry]] = &[affine::ENTRIES, ggml::ENTRIES];
 const FIRST: &[&[Entry]] = &[affine::ENTRIES];
 
 /// A family's part of a scheme: everything decided but the weights.
-pub(crate) trait Family: fmt::Debug {
+pub(crate) trait Family {
     /// See [`Scheme::byte_len`].
     fn byte_len(&self, shape: &Shape) -> Result<usize>;
 
@@ -45,7 +45,7 @@ pub(crate) trait Family: fmt::Debug {
 }
 
 /// A scheme with every option decided.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Scheme {
     id: &'static str,
     options: Resolved,
@@ -56,6 +56,19 @@ pub struct Scheme {
 impl PartialEq for Scheme {
     fn eq(&self, other: &Scheme) -> bool {
         self.id == other.id && self.options == other.options
+    }
+}
+
+// By hand, like that of `Fitted`: the module would otherwise hold the code that prints every float of every family.
+impl fmt::Debug for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheme").field("id", &self.id).field("options", &self.options).finish()
+    }
+}
+
+impl fmt::Debug for dyn Fitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fitted")
     }
 }
 
@@ -138,7 +151,7 @@ impl Scheme {
 pub type Prepared = Rc<dyn Fitted>;
 
 /// What a scheme does once it is fitted to a tensor. `values` below are always the whole tensor it was fitted to.
-pub trait Fitted: fmt::Debug {
+pub trait Fitted {
     /// What a reader of the packed bytes gets for elements `start..start + out.len()`.
     ///
     /// # Panics

@@ -12,7 +12,7 @@ const SAMPLE = 16384;
 
 /**
  * @param {Engine} engine
- * @returns {{[type: string]: (payload: any, tools: Tools) => any}}
+ * @returns {{[type: string]: (payload?: any, tools?: any) => any}}
  */
 export function answersWith(engine) {
   /** @type {any} the open file */
