@@ -317,7 +317,7 @@ pub(super) fn summary_options(options: &JsValue) -> Result<SummaryOptions> {
             .ok_or_else(|| {
                 Error::new(Code::InvalidArgument, "quantiles does not take this")
                     .with_expected("an array of numbers from 0 to 1")
-                    .with_found(format!("{list:?}"))
+                    .with_found(super::convert::described(&list))
             })?,
     };
     Ok(SummaryOptions {

@@ -119,9 +119,15 @@ impl Affine {
         let mut marked = Vec::new();
         if !all_finite || keeps_floats {
             marked = try_vec(0.0_f32, x.len())?;
-            for (i, (mark, &x)) in marked.iter_mut().zip(x).enumerate() {
-                let counts = x.is_finite() && !split.is_some_and(|split| split.keeps(x, i));
-                *mark = if counts { x } else { f32::NAN };
+            for (mark, &x) in marked.iter_mut().zip(x) {
+                *mark = if x.is_finite() { x } else { f32::NAN };
+            }
+            if let Some(split) = split {
+                split.for_each_stretch(0, x.len(), |from, to, cut| {
+                    for (mark, &x) in marked[from..to].iter_mut().zip(&x[from..to]) {
+                        *mark = if cut.keeps(x) { f32::NAN } else { *mark };
+                    }
+                });
             }
         }
         let (mut gathered, mut kept) = (Vec::new(), Vec::new());
@@ -245,14 +251,12 @@ impl Prepared {
                 });
             }
             Treatment::Mixed { .. } => {
-                for (i, step) in steps.iter_mut().enumerate() {
-                    let (x, index) = (x[start + i], start + i);
-                    if let Some(split) = self.split
-                        && (split.zeroes(x, index) || split.keeps(x, index))
-                    {
-                        *step = 0.0;
+                let Some(split) = self.split else { return };
+                split.for_each_stretch(start, start + steps.len(), |from, to, cut| {
+                    for (step, &x) in steps[from - start..to - start].iter_mut().zip(&x[from..to]) {
+                        *step = if cut.zeroes(x) | cut.keeps(x) { 0.0 } else { *step };
                     }
-                }
+                });
             }
         }
     }
@@ -321,12 +325,12 @@ impl Fitted for Prepared {
             saturate(out);
         }
         self.finish(start, out);
-        if self.split.is_some() {
-            for (i, out) in out.iter_mut().enumerate() {
-                if self.keeps(x[start + i], start + i) {
-                    *out = x[start + i];
+        if let Some(split) = self.split {
+            split.for_each_stretch(start, start + out.len(), |from, to, cut| {
+                for (out, &x) in out[from - start..to - start].iter_mut().zip(&x[from..to]) {
+                    *out = if cut.keeps(x) { x } else { *out };
                 }
-            }
+            });
         }
     }
 
