@@ -4,7 +4,7 @@ import { calmed, largest, spread } from './scale.js';
 /**
  * @typedef {import('../types.js').Histogram} Histogram
  * @typedef {{
- *   kind: 'float' | 'quantized', histogram: Histogram, label: string,
+ *   kind: 'float' | 'quantized' | 'quantized-a', histogram: Histogram, label: string,
  *   levels?: Float32Array | null, runs?: number, raw?: Histogram
  * }} Half `levels`: of one of its `runs`; `raw`: the counts before they were calmed
  */

@@ -74,7 +74,7 @@ export class StaircaseFigure extends Figure {
       <text x=${LEFT + 4} y=${EDGE + 9}>↑ ${this.titles.output}</text>
       <g clip-path="url(#inside)">
         <line class="f-line" x1=${x.to(axis[0])} y1=${y.to(axis[0])} x2=${x.to(axis[1])} y2=${y.to(axis[1])}></line>
-        ${other ? svg`<path class="q-line other" data-side="a" d=${path('other', other)}></path>` : nothing}
+        ${other ? svg`<path class="qa-line other" data-side="a" d=${path('other', other)}></path>` : nothing}
         <path class="q-line" data-side="b" d=${path('stairs', stairs)}></path>
         ${
           mark

@@ -31,6 +31,14 @@ export function t(key, values = {}) {
 }
 
 /**
+ * The text under a key for so many: `key.one` for one where there is such a text.
+ * @param {string} key
+ * @param {number} n
+ * @param {{[name: string]: string | number}} [values]
+ */
+export const tn = (key, n, values = {}) => t(n === 1 && `${key}.one` in texts ? `${key}.one` : key, { n, ...values });
+
+/**
  * The text under a key, or what stands in for it where nobody has written one.
  * @param {string} key
  * @param {string} fallback

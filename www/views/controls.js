@@ -4,7 +4,7 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import * as change from '../state.js';
 import { niceStep } from '../figures/scale.js';
-import { number } from '../text/format.js';
+import { number, withMinus } from '../text/format.js';
 import { t, familyTitle, optionHelp, optionTitle, schemeSummary, schemeTitle, valueTitle, tOr } from '../i18n/index.js';
 
 /**
@@ -66,7 +66,7 @@ export class Controls extends View {
     const info = this.state.catalogue.find((s) => s.id === scheme?.id);
     const title = scheme === null ? t('float') : info ? schemeTitle(info) : scheme.id;
     return html`<button
-      class="tab ${scheme === null ? 'float' : 'quantized'}"
+      class="tab ${scheme === null ? 'float' : side === 'a' ? 'quantized-a' : 'quantized'}"
       aria-pressed=${side === this.side}
       @click=${() => store.update((s) => ({ ...s, active: side }))}
     >
@@ -291,7 +291,13 @@ export class Controls extends View {
   #suggestion() {
     const { data, sides, catalogue } = this.state;
     const suggestion = data?.suggestion;
-    if (!suggestion) return nothing;
+    if (!suggestion || !data) return nothing;
+    const { stats } = data;
+    if (stats.count === stats.nan + stats.infinite) {
+      return html`<div class="suggestion">
+        <p class="soft">${t(stats.count === 0 ? 'say.nothing' : 'suggest.none')}</p>
+      </div>`;
+    }
     const { scheme, reasons } = suggestion;
     const info = catalogue.find((s) => s.id === scheme.id);
     const wanted = JSON.stringify(change.tidy(catalogue, scheme));
@@ -369,7 +375,7 @@ export class Controls extends View {
 /** @param {{code: string, text: string, facts: number[]}} reason */
 function reasonText({ code, text, facts }) {
   const values = Object.fromEntries(facts.map((fact, i) => [String(i), number(fact, 3)]));
-  return tOr(`reason.${code}`, text, values);
+  return tOr(`reason.${code}`, withMinus(text), values);
 }
 
 /** Few and short enough to stand side by side. @param {Option} option */

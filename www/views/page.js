@@ -2,6 +2,7 @@ import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
 import { openFiles } from './open-box.js';
+import { detailLine } from './file-strip.js';
 import { t } from '../i18n/index.js';
 import { explain } from '../text/problems.js';
 import { filesOf } from './drop.js';
@@ -65,7 +66,7 @@ export class Page extends View {
     return html`<main class="fatal" role="alert">
       <h1>${what}</h1>
       <p>${remedy}</p>
-      <p class="detail soft">${detail}</p>
+      <p class="detail soft">${detailLine(detail)}</p>
     </main>`;
   }
 
