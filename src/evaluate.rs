@@ -1,7 +1,7 @@
 //! What a scheme does to a tensor, in one pass and without storing anything: metrics, both histograms, levels.
 
 use crate::error::{Code, Error, Result};
-use crate::kernels::extent;
+use crate::kernels::{Energy, extent};
 use crate::quant::{Prepared, RunInfo, Scheme};
 use crate::stats::{CHUNK, Comparison, Histogram, HistogramBuilder, Metrics};
 use crate::tensor::Shape;
@@ -65,10 +65,17 @@ pub fn bits_per_weight(byte_len: u64, count: u64) -> f64 {
 /// As [`Scheme::prepare`].
 pub fn evaluate(values: &[f32], shape: &Shape, scheme: &Scheme, options: &EvaluateOptions) -> Result<Evaluation> {
     let prepared = scheme.prepare(values, shape)?;
-    evaluate_prepared(values, shape, scheme, &prepared, options, None)
+    evaluate_prepared(values, shape, scheme, &prepared, options, &mut Known::default())
 }
 
-/// The same with what is known already: the fitted scheme, and the weights' histogram on the wanted axis.
+/// What earlier evaluations of the same tensor found out about the weights themselves.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    reference: Option<Histogram>,
+    energy: Option<Energy>,
+}
+
+/// The same with what is known already: the fitted scheme, and what other schemes left in `known`.
 ///
 /// # Errors
 /// `invalid_argument` for an element that there is not; as [`Scheme::byte_len`].
@@ -78,7 +85,7 @@ pub fn evaluate_prepared(
     scheme: &Scheme,
     prepared: &Prepared,
     options: &EvaluateOptions,
-    known_reference: Option<&Histogram>,
+    known: &mut Known,
 ) -> Result<Evaluation> {
     if options.at >= values.len().max(1) {
         return Err(Error::new(Code::InvalidArgument, "there is no element of this index")
@@ -93,11 +100,13 @@ pub fn evaluate_prepared(
     // A scheme that refuses what is not finite has looked at every weight.
     let finite = scheme.options().choice("nonFinite") != "saturate";
 
-    let known = known_reference.filter(|h| h.counts.len() == options.bins && (h.lo, h.hi) == (lo, hi));
-    let mut reference = known.is_none().then(|| HistogramBuilder::new(lo, hi, options.bins));
+    let drawn = known.reference.take().filter(|h| h.counts.len() == options.bins && (h.lo, h.hi) == (lo, hi));
+    let mut reference = drawn.is_none().then(|| HistogramBuilder::new(lo, hi, options.bins));
     let mut quantized = HistogramBuilder::new(lo, hi, options.bins);
     let mut errors = HistogramBuilder::new(-half_width, half_width, options.error_bins);
-    let mut comparison = Comparison::default();
+    // What is saturated stands for itself, so the reference depends on the scheme.
+    let energy = known.energy.filter(|_| finite);
+    let mut comparison = energy.map_or_else(Comparison::default, Comparison::with_reference);
     let mut scratch = Vec::new();
     let mut back = [0.0; CHUNK];
     for (i, chunk) in values.chunks(CHUNK).enumerate() {
@@ -112,12 +121,18 @@ pub fn evaluate_prepared(
         comparison.add(chunk, back);
     }
     let byte_len = scheme.byte_len(shape)? as u64;
+    let counted = reference.map(HistogramBuilder::finish).or(drawn);
+    let reference = counted.unwrap_or_else(|| Histogram::new(&[], lo, hi, options.bins));
+    known.reference = Some(reference.clone());
+    if finite {
+        known.energy = Some(comparison.reference());
+    }
     Ok(Evaluation {
         count: values.len() as u64,
         byte_len,
         bits_per_weight: bits_per_weight(byte_len, values.len() as u64),
         metrics: comparison.metrics(),
-        reference: reference.map_or_else(|| known.cloned().unwrap_or_else(|| unreachable!()), |r| r.finish()),
+        reference,
         quantized: quantized.finish(),
         errors: errors.finish(),
         runs: prepared.runs(),

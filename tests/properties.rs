@@ -3,7 +3,8 @@
 mod edges;
 
 use edges::{Random, for_each_input};
-use fewerbits::quant::{Kind, Options, Prepared, Scheme, Value, catalogue};
+use fewerbits::evaluate::{EvaluateOptions, Known, evaluate, evaluate_prepared};
+use fewerbits::quant::{Extents, Kind, Options, Prepared, Scheme, Value, catalogue};
 use fewerbits::stats::{Comparison, SummaryOptions, summarize};
 use fewerbits::{Code, Shape};
 
@@ -93,6 +94,22 @@ fn bytes_decode_to_what_reconstruct_promises_and_are_as_long_as_foretold() {
             let decoded = scheme.decode(&bytes, shape).unwrap();
             assert_eq!(bits(&decoded), bits(&back), "{}", what());
             assert_eq!(prepared.codes(&bytes).unwrap().len(), x.len(), "{}", what());
+        }
+    });
+}
+
+#[test]
+fn what_other_schemes_found_out_changes_nothing() {
+    let schemes = schemes();
+    for_each_tensor(|name, x, shape| {
+        let (extents, mut known) = (Extents::default(), Known::default());
+        // In an order that goes back and forth between ways to cut.
+        for (i, scheme) in schemes.iter().enumerate().step_by(7).chain(schemes.iter().enumerate().step_by(11)) {
+            let options = EvaluateOptions { bins: 8 + i % 2, range: Some((-0.5, 0.5)), ..EvaluateOptions::default() };
+            let Ok(fresh) = evaluate(x, shape, scheme, &options) else { continue };
+            let prepared = scheme.prepare_knowing(x, shape, &extents).unwrap();
+            let later = evaluate_prepared(x, shape, scheme, &prepared, &options, &mut known).unwrap();
+            assert_eq!(format!("{fresh:?}"), format!("{later:?}"), "{name}: {scheme:?}");
         }
     });
 }

@@ -4,7 +4,7 @@
 mod edges;
 
 use edges::{Random, assert_same_bits, for_each_input};
-use fewerbits::kernels::{self, Axis, CompareSums, Grid, Moments, Rounding, scalar};
+use fewerbits::kernels::{self, Axis, CompareSums, EvenRuns, Grid, Moments, Rounding, scalar};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// Without it the tests would hold scalar against scalar.
@@ -84,6 +84,30 @@ fn one_grid_for_all_is_a_grid_for_each() {
 }
 
 #[wasm_bindgen_test]
+fn many_runs_at_once_are_each_run_alone() {
+    for_each_input(|name, x| {
+        for run_len in [1, 4, 5, 32] {
+            let runs = x.len() / run_len;
+            let x = &x[..runs * run_len];
+            let scales: Vec<f32> = (0..runs).map(|i| [0.01, 1.0, -0.013, f32::MIN_POSITIVE][i % 4]).collect();
+            let zero_points: Vec<i8> = (0..runs).map(|i| [0, 3, -8][i % 3]).collect();
+            let even = EvenRuns { run_len, scales: &scales, zero_points: &zero_points, limits: (-8, 7) };
+            for rounding in ROUNDINGS {
+                let (mut all, mut plain, mut alone) = (vec![99.0; x.len()], vec![-99.0; x.len()], vec![99.0; x.len()]);
+                kernels::reconstruct_runs(x, 7, &even, rounding, &mut all);
+                scalar::affine::reconstruct_runs(x, 7, &even, rounding, &mut plain);
+                for (i, (x, out)) in x.chunks(run_len).zip(alone.chunks_mut(run_len)).enumerate() {
+                    let grid = Grid { scale: scales[i], zero_point: zero_points[i], q_min: -8, q_max: 7 };
+                    kernels::reconstruct(x, 7 + i * run_len, grid, rounding, out);
+                }
+                assert_same_bits(&all, &alone, &format!("{name}, runs of {run_len}"));
+                assert_same_bits(&all, &plain, &format!("{name}, runs of {run_len}, scalar"));
+            }
+        }
+    });
+}
+
+#[wasm_bindgen_test]
 fn steps_moved_off_zero_are_equal() {
     for_each_input(|name, x| {
         for grid in grids() {
@@ -139,15 +163,17 @@ fn comparisons_and_products_are_equal() {
                 *y = random.gaussian();
             }
         }
-        let fields = |s: CompareSums| [s.error2, s.error_abs, s.x2, s.y2, s.max];
+        let fields = |s: CompareSums| [s.error2, s.error_abs, s.max];
         let (simd, plain) = (kernels::compare(x, &y), scalar::sums::compare(x, &y));
         let (a, b) = (fields(simd), fields(plain));
         // The greatest of errors that are NaN depends on the lane: comparisons are of finite values.
         if x.iter().all(|x| x.is_finite()) {
             assert!(a.iter().zip(&b).all(|(a, b)| same(*a, *b)), "{name}: {a:?} and {b:?}");
         }
-        let zeros = |s: CompareSums| [s.x_zeros, s.y_zeros, s.both_zeros];
-        assert_eq!(zeros(simd), zeros(plain), "{name}");
+        assert_eq!(simd.both_zeros, plain.both_zeros, "{name}");
+        let (simd, plain) = (kernels::energy(x), scalar::sums::energy(x));
+        assert!(same(simd.squares, plain.squares), "{name}: {simd:?} and {plain:?}");
+        assert_eq!(simd.zeros, plain.zeros, "{name}");
         let (simd, plain) = (kernels::products(x, &y), scalar::sums::products(x, &y));
         assert!(same(simd.0, plain.0) && same(simd.1, plain.1), "{name}: {simd:?} and {plain:?}");
     });

@@ -22,12 +22,18 @@ const client = new EngineClient(
 const session = new Session(store, client);
 actions.session = session;
 
-/** Language and theme belong to the whole document. @param {import('./types.js').State} state */
+/**
+ * Language and theme belong to the whole document. Writing even the same `lang` again would make the browser restyle every
+ * element, so only what differs is written.
+ * @param {import('./types.js').State} state
+ */
 function dress(state) {
   const root = document.documentElement;
-  root.lang = state.language === 'zh' ? 'zh-CN' : 'en';
-  root.dataset.theme = state.theme;
-  document.title = t('title');
+  const language = state.language === 'zh' ? 'zh-CN' : 'en';
+  if (root.lang !== language) root.lang = language;
+  if (root.dataset.theme !== state.theme) root.dataset.theme = state.theme;
+  const title = t('title');
+  if (document.title !== title) document.title = title;
 }
 
 let last = store.state;

@@ -12,11 +12,11 @@ use super::convert::{
 use super::records;
 use crate::decode::decode;
 use crate::error::{Code, Error, Result};
-use crate::evaluate::{EvaluateOptions, bits_per_weight, evaluate_prepared};
+use crate::evaluate::{EvaluateOptions, Known, bits_per_weight, evaluate_prepared};
 use crate::formats::dtype_named;
 use crate::picture::{Picture, Window, draw};
-use crate::quant::{Prepared, Scheme};
-use crate::stats::{Histogram, SummaryOptions, summarize};
+use crate::quant::{Extents, Prepared, Scheme};
+use crate::stats::{SummaryOptions, summarize};
 use crate::tensor::{Shape, to_usize, try_vec};
 
 /// Fitted schemes that are remembered: one for each side of a comparison.
@@ -28,8 +28,9 @@ pub struct Weights {
     shape: Shape,
     values: Vec<f32>,
     filled: usize,
-    fitted: RefCell<Vec<(Scheme, Rc<Prepared>)>>,
-    reference: RefCell<Option<Histogram>>,
+    fitted: RefCell<Vec<(Scheme, Prepared)>>,
+    extents: Extents,
+    known: RefCell<Known>,
 }
 
 #[wasm_bindgen(js_class = WasmWeights)]
@@ -61,7 +62,14 @@ impl Weights {
     }
 
     fn with(shape: Shape, filled: usize, values: Vec<f32>) -> Weights {
-        Weights { shape, values, filled, fitted: RefCell::default(), reference: RefCell::default() }
+        Weights {
+            shape,
+            values,
+            filled,
+            fitted: RefCell::default(),
+            extents: Extents::default(),
+            known: RefCell::default(),
+        }
     }
 
     /// Decodes the next stored elements: `bytes` of the named type.
@@ -80,7 +88,8 @@ impl Weights {
             decode(dtype, big_endian, bytes, &mut self.values[self.filled..end as usize])?;
             self.filled = end as usize;
             self.fitted.borrow_mut().clear();
-            *self.reference.borrow_mut() = None;
+            self.extents = Extents::default();
+            *self.known.borrow_mut() = Known::default();
             Ok(())
         };
         run().map_err(to_js)
@@ -132,7 +141,7 @@ impl Weights {
         run().map_err(to_js)
     }
 
-    fn fitted(&self, scheme: &Scheme) -> Result<Rc<Prepared>> {
+    fn fitted(&self, scheme: &Scheme) -> Result<Prepared> {
         let mut fitted = self.fitted.borrow_mut();
         if let Some(at) = fitted.iter().position(|(known, _)| known == scheme) {
             let entry = fitted.remove(at);
@@ -140,7 +149,7 @@ impl Weights {
             fitted.push(entry);
             return Ok(prepared);
         }
-        let prepared = Rc::new(scheme.prepare(&self.values, &self.shape)?);
+        let prepared = scheme.prepare_knowing(&self.values, &self.shape, &self.extents)?;
         if fitted.len() == REMEMBERED {
             fitted.remove(0);
         }
@@ -162,8 +171,8 @@ impl Weights {
                 at: whole(options, "at", 9e15)?.unwrap_or(0),
             };
             let prepared = self.fitted(&scheme)?;
-            let known = self.reference.borrow().clone();
-            let e = evaluate_prepared(&self.values, &self.shape, &scheme, &prepared, &options, known.as_ref())?;
+            let known = &mut self.known.borrow_mut();
+            let e = evaluate_prepared(&self.values, &self.shape, &scheme, &prepared, &options, known)?;
             let out = object([
                 ("scheme", records::scheme(&scheme)),
                 ("count", (e.count as f64).into()),
@@ -177,7 +186,6 @@ impl Weights {
                 ("run", e.run.as_ref().map_or(JsValue::NULL, records::run)),
                 ("levels", Float32Array::from(e.levels.as_slice()).into()),
             ]);
-            *self.reference.borrow_mut() = Some(e.reference);
             Ok(out)
         };
         run().map_err(to_js)
@@ -325,7 +333,7 @@ pub(super) fn summary_options(options: &JsValue) -> Result<SummaryOptions> {
 pub struct Quantized {
     scheme: Scheme,
     shape: Shape,
-    prepared: Rc<Prepared>,
+    prepared: Prepared,
     bytes: Vec<u8>,
 }
 

@@ -85,6 +85,42 @@ pub fn reconstruct(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out:
     dispatch!(affine::reconstruct(x, index, grid, rounding, out));
 }
 
+/// Grids of runs of equal length that follow each other.
+#[derive(Debug, Clone, Copy)]
+pub struct EvenRuns<'a> {
+    /// Weights of a run.
+    pub run_len: usize,
+    /// One for each run.
+    pub scales: &'a [f32],
+    /// One for each run.
+    pub zero_points: &'a [i8],
+    /// Lowest and highest code.
+    pub limits: (i8, i8),
+}
+
+impl EvenRuns<'_> {
+    /// Calls `f` with each run's weights, the index of the first of them, its grid, and its place in `out`.
+    #[inline(always)]
+    pub(super) fn each(&self, x: &[f32], index: usize, out: &mut [f32], f: impl Fn(&[f32], usize, Grid, &mut [f32])) {
+        let (q_min, q_max) = self.limits;
+        let runs = x.chunks_exact(self.run_len).zip(out.chunks_exact_mut(self.run_len));
+        for (i, ((x, out), (&scale, &zero_point))) in runs.zip(self.scales.iter().zip(self.zero_points)).enumerate() {
+            f(x, index + i * self.run_len, Grid { scale, zero_point, q_min, q_max }, out);
+        }
+    }
+}
+
+/// [`reconstruct`] for many runs at once: what each costs beside its weights counts when runs are short.
+///
+/// # Panics
+/// If the runs do not hold as many weights as `x` and `out`.
+pub fn reconstruct_runs(x: &[f32], index: usize, runs: &EvenRuns<'_>, rounding: Rounding, out: &mut [f32]) {
+    assert!(runs.run_len > 0 && x.len() == out.len(), "one value per weight");
+    assert_eq!(x.len(), runs.run_len * runs.scales.len(), "whole runs");
+    assert_eq!(runs.scales.len(), runs.zero_points.len(), "one of each per run");
+    dispatch!(affine::reconstruct_runs(x, index, runs, rounding, out));
+}
+
 /// The same as [`reconstruct`] with a scale and zero point for each element.
 ///
 /// # Panics

@@ -93,23 +93,30 @@ pub fn moments(x: &[f32]) -> Moments {
     dispatch!(sums::moments(x))
 }
 
-/// Sums that every error metric is made of, of one chunk.
+/// What the metrics need of one side alone.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Energy {
+    /// `Σ x²`
+    pub squares: f64,
+    /// Zeros of either sign.
+    pub zeros: u64,
+}
+
+/// The energy of one chunk of finite values.
+#[must_use]
+pub fn energy(x: &[f32]) -> Energy {
+    dispatch!(sums::energy(x))
+}
+
+/// Sums over both sides that the error metrics are made of, of one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CompareSums {
     /// `Σ (x − y)²`
     pub error2: f64,
     /// `Σ |x − y|`
     pub error_abs: f64,
-    /// `Σ x²`
-    pub x2: f64,
-    /// `Σ y²`
-    pub y2: f64,
     /// Greatest `|x − y|`.
     pub max: f64,
-    /// Zeros among `x`.
-    pub x_zeros: u64,
-    /// Zeros among `y`.
-    pub y_zeros: u64,
     /// Places where both are zero.
     pub both_zeros: u64,
 }

@@ -2,13 +2,15 @@
 //! that a control for it can be built, and a wrong choice refused, without knowing the scheme.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Family;
 use crate::error::{Code, Error, Result};
 
 /// A scheme as people see it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Entry {
     /// Unique name.
     pub id: &'static str,
@@ -26,7 +28,12 @@ pub struct Entry {
     pub source: Source,
     /// What can be chosen.
     pub options: &'static [OptionSpec],
+    /// Makes the family's part of the scheme from options that were checked.
+    pub(super) build: Build,
 }
+
+/// See [`Entry::build`].
+pub(super) type Build = fn(&Entry, &Resolved) -> Result<Rc<dyn Family>>;
 
 /// A paper, specification or program.
 #[derive(Debug, Clone, Copy, PartialEq)]

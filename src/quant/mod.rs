@@ -1,33 +1,52 @@
 //! Quantization schemes: from weights to packed bytes and back.
 //!
 //! A scheme is chosen by name and options ([`catalogue`]); [`Scheme::prepare`] looks at the weights and fixes everything that is
-//! shared (scales, zero points); the [`Prepared`] scheme then turns any stretch of weights into what a reader of the packed bytes
+//! shared (scales, zero points); the [`Fitted`] scheme then turns any stretch of weights into what a reader of the packed bytes
 //! will get, writes the bytes, and explains what happens to one weight. One file or folder per family.
 
 pub mod affine;
 pub mod article;
 mod catalogue;
+mod extents;
 mod runs;
 mod trace;
 
 pub use catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Options, Resolved, Source, Value, When, catalogue, entry};
+pub use extents::Extents;
 pub use runs::{Granularity, Runs};
 pub use trace::{RunInfo, Step, Trace};
+
+use std::fmt;
+use std::rc::Rc;
 
 use crate::error::{Code, Error, Result};
 use crate::tensor::Shape;
 
+/// A family's part of a scheme: everything decided but the weights.
+pub(crate) trait Family: fmt::Debug {
+    /// See [`Scheme::byte_len`].
+    fn byte_len(&self, shape: &Shape) -> Result<usize>;
+
+    /// See [`Scheme::prepare_knowing`]; `values` are as many as the shape holds.
+    fn prepare(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared>;
+
+    /// See [`Scheme::decode`]; `bytes` are as many as [`Family::byte_len`] says.
+    fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>>;
+}
+
 /// A scheme with every option decided.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Scheme {
     id: &'static str,
     options: Resolved,
-    family: Family,
+    family: Rc<dyn Family>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Family {
-    Affine(affine::Affine),
+/// The same name and the same options are the same scheme.
+impl PartialEq for Scheme {
+    fn eq(&self, other: &Scheme) -> bool {
+        self.id == other.id && self.options == other.options
+    }
 }
 
 impl Scheme {
@@ -38,7 +57,7 @@ impl Scheme {
     pub fn new(id: &str, options: &Options) -> Result<Scheme> {
         let entry = entry(id)?;
         let options = entry.resolve(options)?;
-        let family = Family::Affine(affine::Affine::from_options(entry, &options)?);
+        let family = (entry.build)(entry, &options)?;
         Ok(Scheme { id: entry.id, options, family })
     }
 
@@ -57,11 +76,9 @@ impl Scheme {
     /// Bytes of a packed tensor of this shape, known without its values.
     ///
     /// # Errors
-    /// As [`Runs::new`].
+    /// As [`Runs::new`]; `shape_mismatch` where blocks of a fixed size do not divide the rows.
     pub fn byte_len(&self, shape: &Shape) -> Result<usize> {
-        match &self.family {
-            Family::Affine(affine) => affine.byte_len(shape),
-        }
+        self.family.byte_len(shape)
     }
 
     /// Looks at the weights and fixes what is shared: one scale and zero point per run.
@@ -70,6 +87,14 @@ impl Scheme {
     /// `shape_mismatch`; `non_finite` with how many and the first index, unless the scheme saturates them; `invalid_option` for an
     /// axis the shape does not have.
     pub fn prepare(&self, values: &[f32], shape: &Shape) -> Result<Prepared> {
+        self.prepare_knowing(values, shape, &Extents::default())
+    }
+
+    /// The same, with what was found out about this tensor when other schemes were prepared for it.
+    ///
+    /// # Errors
+    /// As [`Scheme::prepare`].
+    pub fn prepare_knowing(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
         if values.len() as u64 != shape.count() {
             return Err(Error::new(
                 Code::ShapeMismatch,
@@ -78,12 +103,10 @@ impl Scheme {
             .with_expected(format!("{} values", shape.count()))
             .with_found(values.len()));
         }
-        match &self.family {
-            Family::Affine(affine) => Ok(Prepared::Affine(affine.prepare(values, shape)?)),
-        }
+        self.family.prepare(values, shape, known)
     }
 
-    /// Weights from packed bytes of anywhere: the inverse of [`Prepared::encode`].
+    /// Weights from packed bytes of anywhere: the inverse of [`Fitted::encode`].
     ///
     /// # Errors
     /// `shape_mismatch` when the bytes are not as many as the shape needs.
@@ -97,111 +120,69 @@ impl Scheme {
             .with_expected(format!("{expected} bytes"))
             .with_found(bytes.len()));
         }
-        match &self.family {
-            Family::Affine(affine) => affine.decode(bytes, shape),
-        }
+        self.family.decode(bytes, shape)
     }
 }
 
-/// A scheme fitted to one tensor. `values` below are always the whole tensor it was fitted to.
-#[derive(Debug, Clone)]
-pub enum Prepared {
-    /// Uniform levels.
-    Affine(affine::Prepared),
-}
+/// A scheme fitted to one tensor, whatever its family.
+pub type Prepared = Rc<dyn Fitted>;
 
-impl Prepared {
+/// What a scheme does once it is fitted to a tensor. `values` below are always the whole tensor it was fitted to.
+pub trait Fitted: fmt::Debug {
     /// What a reader of the packed bytes gets for elements `start..start + out.len()`.
     ///
     /// # Panics
     /// If the stretch does not lie in `values`.
-    pub fn reconstruct(&self, values: &[f32], start: usize, out: &mut [f32]) {
-        match self {
-            Prepared::Affine(p) => p.reconstruct(values, start, out),
-        }
-    }
+    fn reconstruct(&self, values: &[f32], start: usize, out: &mut [f32]);
 
     /// The packed bytes.
     ///
     /// # Errors
     /// `out_of_memory`.
-    pub fn encode(&self, values: &[f32]) -> Result<Vec<u8>> {
-        match self {
-            Prepared::Affine(p) => p.encode(values),
-        }
-    }
+    fn encode(&self, values: &[f32]) -> Result<Vec<u8>>;
 
     /// Integer codes read back from packed bytes, in element order.
     ///
     /// # Errors
-    /// `out_of_memory`.
-    pub fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
-        match self {
-            Prepared::Affine(p) => p.codes(bytes),
-        }
-    }
+    /// `out_of_memory`; `unsupported` for a scheme without integer codes.
+    fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>>;
 
     /// Number of runs that share a scale.
-    #[must_use]
-    pub fn runs(&self) -> usize {
-        match self {
-            Prepared::Affine(p) => p.runs().len(),
-        }
-    }
+    fn runs(&self) -> usize;
 
-    /// One scale per run, where the scheme has scales.
-    #[must_use]
-    pub fn scales(&self) -> Option<&[f32]> {
-        match self {
-            Prepared::Affine(p) => Some(p.scales()),
-        }
+    /// One scale per run, where the scheme has them apart from the codes.
+    fn scales(&self) -> Option<&[f32]> {
+        None
     }
 
     /// One zero point per run, where the scheme has them.
-    #[must_use]
-    pub fn zero_points(&self) -> Option<&[i8]> {
-        match self {
-            Prepared::Affine(p) => p.zero_points(),
-        }
+    fn zero_points(&self) -> Option<&[i8]> {
+        None
+    }
+
+    /// The values that codes stand for, where the scheme stores a table of them.
+    fn codebook(&self) -> Option<&[f32]> {
+        None
     }
 
     /// The run that holds element `index`.
     ///
     /// # Panics
     /// If there is no such element.
-    #[must_use]
-    pub fn run_at(&self, index: usize) -> RunInfo {
-        match self {
-            Prepared::Affine(p) => p.run_at(index),
-        }
-    }
+    fn run_at(&self, index: usize) -> RunInfo;
 
     /// All values that element `index` could become, ascending.
-    #[must_use]
-    pub fn levels_at(&self, index: usize) -> Vec<f32> {
-        match self {
-            Prepared::Affine(p) => p.levels_at(index),
-        }
-    }
+    fn levels_at(&self, index: usize) -> Vec<f32>;
 
-    /// What each of `x` would become in the place of element `index`.
+    /// What each of `x` would become in the place of element `index`, everything shared staying as it is.
     ///
     /// # Panics
     /// If `x` and `out` differ in length.
-    pub fn respond(&self, index: usize, x: &[f32], out: &mut [f32]) {
-        match self {
-            Prepared::Affine(p) => p.respond(index, x, out),
-        }
-    }
+    fn respond(&self, index: usize, x: &[f32], out: &mut [f32]);
 
     /// The way of one weight: float → scale → code → bits → value.
     ///
     /// # Panics
     /// If there is no such element.
-    #[must_use]
-    pub fn trace(&self, values: &[f32], index: usize) -> Trace {
-        match self {
-            Prepared::Affine(p) => p.trace(values, index),
-        }
-    }
+    fn trace(&self, values: &[f32], index: usize) -> Trace;
 }

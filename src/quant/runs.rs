@@ -188,6 +188,17 @@ impl Runs {
         }
     }
 
+    /// Length of the runs, where all are equally long and each lies after the one before.
+    #[must_use]
+    pub fn even_len(&self) -> Option<usize> {
+        match self.granularity {
+            _ if self.count == 0 => None,
+            Granularity::Tensor => Some(self.count),
+            Granularity::Channel { .. } => (self.channels * self.inner == self.count).then_some(self.inner),
+            Granularity::Group { size } => self.row_len.is_multiple_of(size).then_some(size),
+        }
+    }
+
     /// Length of the pattern in which runs repeat, where segments are so short that a scale per element is faster.
     #[must_use]
     pub fn short_period(&self) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! How far a candidate lies from its reference.
 
 use crate::error::{Code, Error, Result};
-use crate::kernels::{self, CompareSums};
+use crate::kernels::{self, CompareSums, Energy};
 
 use super::CHUNK;
 
@@ -37,6 +37,10 @@ pub struct Metrics {
 #[derive(Debug, Clone, Default)]
 pub struct Comparison {
     sums: CompareSums,
+    reference: Energy,
+    /// Whether the reference's energy was given, all of it.
+    reference_known: bool,
+    candidate: Energy,
     count: u64,
     max_index: Option<u64>,
 }
@@ -66,6 +70,18 @@ impl Comparison {
         Ok(comparison.metrics())
     }
 
+    /// A comparison whose reference has this energy: [`Comparison::add`] need not sum it up again.
+    #[must_use]
+    pub fn with_reference(energy: Energy) -> Comparison {
+        Comparison { reference: energy, reference_known: true, ..Comparison::default() }
+    }
+
+    /// The energy of the reference, as far as it was added.
+    #[must_use]
+    pub fn reference(&self) -> Energy {
+        self.reference
+    }
+
     /// Adds the next chunk; both finite.
     ///
     /// # Panics
@@ -80,11 +96,11 @@ impl Comparison {
         }
         t.error2 += s.error2;
         t.error_abs += s.error_abs;
-        t.x2 += s.x2;
-        t.y2 += s.y2;
-        t.x_zeros += s.x_zeros;
-        t.y_zeros += s.y_zeros;
         t.both_zeros += s.both_zeros;
+        if !self.reference_known {
+            add_energy(&mut self.reference, x);
+        }
+        add_energy(&mut self.candidate, y);
         self.count += x.len() as u64;
     }
 
@@ -92,17 +108,18 @@ impl Comparison {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let s = &self.sums;
+        let (x2, y2) = (self.reference.squares, self.candidate.squares);
         let n = (self.count as f64).max(1.0);
-        let sqnr_db = match (s.x2 == 0.0, s.error2 == 0.0) {
+        let sqnr_db = match (x2 == 0.0, s.error2 == 0.0) {
             (_, true) => f64::INFINITY,
             (true, false) => f64::NEG_INFINITY,
-            _ => 10.0 * (s.x2 / s.error2).log10(),
+            _ => 10.0 * (x2 / s.error2).log10(),
         };
-        let cosine = match (s.x2 == 0.0, s.y2 == 0.0) {
+        let cosine = match (x2 == 0.0, y2 == 0.0) {
             (true, true) => 1.0,
             (false, false) if s.error2 == 0.0 => 1.0,
             // x·y = (x² + y² − (x−y)²) / 2
-            (false, false) => ((s.x2 + s.y2 - s.error2) / (2.0 * s.x2.sqrt() * s.y2.sqrt())).clamp(-1.0, 1.0),
+            (false, false) => ((x2 + y2 - s.error2) / (2.0 * x2.sqrt() * y2.sqrt())).clamp(-1.0, 1.0),
             _ => 0.0,
         };
         Metrics {
@@ -114,11 +131,17 @@ impl Comparison {
             max_abs_index: self.max_index,
             sqnr_db,
             cosine,
-            zeroed: (s.y_zeros - s.both_zeros) as f64 / n,
-            zeros_before: s.x_zeros,
-            zeros_after: s.y_zeros,
+            zeroed: (self.candidate.zeros - s.both_zeros) as f64 / n,
+            zeros_before: self.reference.zeros,
+            zeros_after: self.candidate.zeros,
         }
     }
+}
+
+fn add_energy(total: &mut Energy, x: &[f32]) {
+    let energy = kernels::energy(x);
+    total.squares += energy.squares;
+    total.zeros += energy.zeros;
 }
 
 #[cfg(test)]

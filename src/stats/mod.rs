@@ -12,7 +12,7 @@ pub use quantiles::{quantile, quantiles};
 pub use summary::{ChannelRanges, Summary, SummaryOptions, channel_extents, summarize};
 
 /// Elements handled at a time: small enough that a second look finds them in the first-level cache.
-pub const CHUNK: usize = 4096;
+pub const CHUNK: usize = 2048;
 
 /// The finite values of a chunk: the chunk itself when all are, else a filtered copy in `scratch`.
 pub(crate) fn finite<'a>(chunk: &'a [f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {

@@ -37,8 +37,8 @@ export class EngineClient {
     this.lanes = new Map();
     /** What a new worker must be told before anything else: the file and the tensor that are open. */
     this.opened = /** @type {{open: any, tensor: any}} */ ({ open: null, tensor: null });
-    /** @type {Promise<unknown>} */
-    this.ready = Promise.resolve();
+    /** The replay in a new worker, while it is under way. @type {Promise<unknown> | null} */
+    this.replay = null;
     this.next = 1;
     /** @type {(type: string, detail: any) => void} */
     this.onNotice = () => {};
@@ -88,10 +88,15 @@ export class EngineClient {
     this.#died(code, message);
   }
 
-  /** @param {Call} call */
-  async #send(call) {
+  /** Sent at once where it can be, so that the worker is busy while the page renders. @param {Call} call */
+  #send(call) {
     if (!this.worker) this.#start();
-    await this.ready.catch(() => {});
+    if (this.replay) this.replay.catch(() => {}).then(() => this.#post(call));
+    else this.#post(call);
+  }
+
+  /** @param {Call} call */
+  #post(call) {
     if (!this.pending.has(call.id)) return;
     if (!this.worker) return this.#settle(call, codedError('worker_died', 'the engine could not be started'));
     call.sent = true;
@@ -108,11 +113,17 @@ export class EngineClient {
       if (this.worker === worker) this.stop('worker_died', event.message || 'the engine stopped');
     };
     const { open, tensor } = this.opened;
+    if (!open) return;
     const replay = async () => {
-      if (open) await this.#direct('open', open);
-      if (open && tensor) await this.#direct('tensor', tensor);
+      try {
+        await this.#direct('open', open);
+        if (tensor) await this.#direct('tensor', tensor);
+      } finally {
+        if (this.replay === begun) this.replay = null;
+      }
     };
-    this.ready = replay();
+    const begun = replay();
+    this.replay = begun;
   }
 
   /**
@@ -187,6 +198,7 @@ export class EngineClient {
    */
   #died(code, message) {
     this.worker = null;
+    this.replay = null;
     const calls = [...this.pending.values()];
     this.pending.clear();
     this.lanes.clear();

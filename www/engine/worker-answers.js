@@ -23,6 +23,8 @@ export function answersWith(engine) {
   let isRemote = false;
   /** @type {Sample | null} the sample network, while the sample is open */
   let sample = null;
+  /** The last figures of each side: while one side is dragged the other stays. */
+  let drawn = new Map();
 
   return {
     start: () => ({ schemes: engine.schemes() }),
@@ -49,13 +51,14 @@ export function answersWith(engine) {
       const stats = next.stats({ bins });
       weights?.free();
       weights = next;
+      drawn = new Map();
       return { name, stats, matrix: [...next.matrix], suggestion: suggested(next) };
     },
 
     /** The parts of the picture that are asked for, in one crossing. */
     show({ sides, figures, pictures, weight }) {
       return {
-        figures: figures && drawFigures(weights, sides, figures),
+        figures: figures && drawFigures(weights, sides, figures, drawn),
         pictures: pictures && drawPictures(weights, sides, pictures),
         weight: weight && weight.index !== null ? traceWeight(weights, sides, weight) : null,
       };
@@ -79,15 +82,24 @@ export function answersWith(engine) {
  * @param {any} weights
  * @param {{a: any, b: any}} sides
  * @param {{axis: [number, number], bins: number, errorBins: number, samples: number, index: number | null}} spec
+ * @param {Map<string, {key: string, figures: any, stairs: any}>} drawn
  */
-function drawFigures(weights, sides, { axis, bins, errorBins, samples, index }) {
-  const at = index ?? 0;
+function drawFigures(weights, sides, spec, drawn) {
+  const { axis, bins, errorBins, samples } = spec;
+  const at = spec.index ?? 0;
   const [lo, hi] = axis;
-  const evaluate = (/** @type {any} */ scheme) =>
-    scheme && weights.evaluate(scheme, { bins, range: axis, errorBins, at });
-  const stairs = (/** @type {any} */ scheme) =>
-    scheme && weights.count > 0 ? weights.staircase(scheme, { at, lo, hi, samples }) : null;
-  return { a: evaluate(sides.a), b: evaluate(sides.b), stairsA: stairs(sides.a), stairsB: stairs(sides.b) };
+  const draw = (/** @type {string} */ side, /** @type {any} */ scheme) => {
+    if (!scheme) return { figures: scheme, stairs: null };
+    const key = JSON.stringify([scheme, spec]);
+    const last = drawn.get(side);
+    if (last?.key === key) return last;
+    const figures = weights.evaluate(scheme, { bins, range: axis, errorBins, at });
+    const stairs = weights.count > 0 ? weights.staircase(scheme, { at, lo, hi, samples }) : null;
+    drawn.set(side, { key, figures, stairs });
+    return { figures, stairs };
+  };
+  const [a, b] = [draw('a', sides.a), draw('b', sides.b)];
+  return { a: a.figures, b: b.figures, stairsA: a.stairs, stairsB: b.stairs };
 }
 
 /**

@@ -27,7 +27,8 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     const answer = answers[type];
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
     const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
-    self.postMessage({ id, done }, { transfer: buffers(done) });
+    // What the answers keep for later is small and is copied.
+    self.postMessage({ id, done }, { transfer: buffers(done?.pictures) });
   } catch (error) {
     self.postMessage({ id, error: facts(/** @type {any} */ (error)) });
   } finally {

@@ -1,6 +1,6 @@
 //! Affine quantization, element by element.
 
-use crate::kernels::affine::{ERROR_BLOCK, Grid, Rounding};
+use crate::kernels::affine::{ERROR_BLOCK, EvenRuns, Grid, Rounding};
 
 /// Ties away from zero by truncation: the largest f32 below one half, so that 0.49999997 does not become 1.
 const JUST_BELOW_HALF: f32 = 0.499_999_97;
@@ -75,6 +75,11 @@ pub fn reconstruct(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out:
     for (i, (x, out)) in x.iter().zip(out).enumerate() {
         *out = step(*x, grid.scale, range, rounding, index + i) * grid.scale;
     }
+}
+
+/// See [`crate::kernels::reconstruct_runs`].
+pub fn reconstruct_runs(x: &[f32], index: usize, runs: &EvenRuns<'_>, rounding: Rounding, out: &mut [f32]) {
+    runs.each(x, index, out, |x, i, grid, out| reconstruct(x, i, grid, rounding, out));
 }
 
 /// See [`crate::kernels::steps_each`].

@@ -2,7 +2,7 @@
 
 use super::reduce;
 use crate::kernels::LANES;
-use crate::kernels::sums::{CompareSums, Extent, Moments};
+use crate::kernels::sums::{CompareSums, Energy, Extent, Moments};
 
 /// See [`crate::kernels::extent`].
 #[must_use]
@@ -44,30 +44,35 @@ pub fn moments(x: &[f32]) -> Moments {
     Moments { count, mean, m2: reduce(m2), m3: reduce(m3), m4: reduce(m4) }
 }
 
+/// See [`crate::kernels::energy`].
+#[must_use]
+pub fn energy(x: &[f32]) -> Energy {
+    let mut squares = [0.0; LANES];
+    let mut zeros = 0;
+    for (i, &x) in x.iter().enumerate() {
+        squares[i % LANES] += f64::from(x) * f64::from(x);
+        zeros += u64::from(x == 0.0);
+    }
+    Energy { squares: reduce(squares), zeros }
+}
+
 /// See [`crate::kernels::compare`].
 #[must_use]
 pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
     let mut error2 = [0.0; LANES];
     let mut error_abs = [0.0; LANES];
-    let mut x2 = [0.0; LANES];
-    let mut y2 = [0.0; LANES];
     let mut s = CompareSums::default();
     for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
         let lane = i % LANES;
-        let (xd, yd) = (f64::from(x), f64::from(y));
-        let e = xd - yd;
+        let e = f64::from(x) - f64::from(y);
         error2[lane] += e * e;
         error_abs[lane] += e.abs();
-        x2[lane] += xd * xd;
-        y2[lane] += yd * yd;
         if e.abs() > s.max {
             s.max = e.abs();
         }
-        s.x_zeros += u64::from(x == 0.0);
-        s.y_zeros += u64::from(y == 0.0);
         s.both_zeros += u64::from(x == 0.0 && y == 0.0);
     }
-    CompareSums { error2: reduce(error2), error_abs: reduce(error_abs), x2: reduce(x2), y2: reduce(y2), ..s }
+    CompareSums { error2: reduce(error2), error_abs: reduce(error_abs), ..s }
 }
 
 /// See [`crate::kernels::products`].

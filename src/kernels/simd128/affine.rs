@@ -9,7 +9,7 @@ use core::arch::wasm32::{
     u8x16_narrow_i16x8, u32x4, u32x4_shr, v128, v128_and, v128_bitselect, v128_xor,
 };
 
-use super::super::affine::{ERROR_BLOCK, Grid, Rounding};
+use super::super::affine::{ERROR_BLOCK, EvenRuns, Grid, Rounding};
 use super::super::scalar::affine as scalar;
 use super::{load4, store4, store16};
 
@@ -136,6 +136,14 @@ pub fn reconstruct(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out:
     }
     let whole = x.len() / 4 * 4;
     scalar::reconstruct(&x[whole..], index + whole, grid, rounding, &mut out[whole..]);
+}
+
+pub fn reconstruct_runs(x: &[f32], index: usize, runs: &EvenRuns<'_>, rounding: Rounding, out: &mut [f32]) {
+    if rounding == Rounding::TiesEven && runs.run_len.is_multiple_of(4) {
+        runs.each(x, index, out, |x, i, grid, out| map4(x, i, grid, Even, Some(f32x4_splat(grid.scale)), out));
+    } else {
+        runs.each(x, index, out, |x, i, grid, out| reconstruct(x, i, grid, rounding, out));
+    }
 }
 
 /// Steps from zero, times `factor` where there is one, of the whole groups of four.

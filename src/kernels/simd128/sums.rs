@@ -2,11 +2,11 @@
 
 use core::arch::wasm32::{
     f32x4_eq, f32x4_extract_lane, f32x4_pmax, f32x4_pmin, f32x4_splat, f64x2_abs, f64x2_add, f64x2_mul, f64x2_pmax,
-    f64x2_promote_low_f32x4, f64x2_splat, f64x2_sub, i32x4_shuffle, i32x4_splat, i32x4_sub, u32x4_extract_lane,
-    u32x4_max, v128, v128_and,
+    f64x2_promote_low_f32x4, f64x2_splat, f64x2_sub, i32x4_add, i32x4_shuffle, i32x4_splat, i32x4_sub,
+    u32x4_extract_lane, u32x4_max, v128, v128_and,
 };
 
-use super::super::sums::{CompareSums, Extent, Moments};
+use super::super::sums::{CompareSums, Energy, Extent, Moments};
 use super::super::{LANES, scalar};
 use super::{lanes, load4};
 
@@ -100,58 +100,69 @@ pub fn moments(x: &[f32]) -> Moments {
     Moments { count, mean, m2: scalar::reduce(m2), m3: scalar::reduce(m3), m4: scalar::reduce(m4) }
 }
 
+pub fn energy(x: &[f32]) -> Energy {
+    let mut squares = [f64x2_splat(0.0); 4];
+    let mut zeros = i32x4_splat(0);
+    let blocks = x.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    for x in blocks {
+        let (a, b) = (load4(x), load4(&x[4..]));
+        zeros = i32x4_sub(zeros, i32x4_add(is_zero(a), is_zero(b)));
+        let x = promote(a, b);
+        for k in 0..4 {
+            squares[k] = f64x2_add(squares[k], f64x2_mul(x[k], x[k]));
+        }
+    }
+    let mut squares = lanes(squares);
+    let mut zeros = total(zeros);
+    for (lane, &x) in squares.iter_mut().zip(rest) {
+        *lane += f64::from(x) * f64::from(x);
+        zeros += u64::from(x == 0.0);
+    }
+    Energy { squares: scalar::reduce(squares), zeros }
+}
+
+/// −1 in each lane that holds a zero. Such lanes are counted in u32: a chunk is far shorter than 2³² elements a lane.
+#[inline(always)]
+fn is_zero(x: v128) -> v128 {
+    f32x4_eq(x, f32x4_splat(0.0))
+}
+
 pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
     let zero = f64x2_splat(0.0);
-    let (mut error2, mut error_abs, mut x2, mut y2, mut max) = ([zero; 4], [zero; 4], [zero; 4], [zero; 4], [zero; 4]);
-    // Counts of zeros per lane, as u32: a chunk is far shorter than 2³² elements a lane.
-    let mut zeros = [i32x4_splat(0); 3];
+    let (mut error2, mut error_abs, mut max) = ([zero; 4], [zero; 4], [zero; 4]);
+    let mut both_zeros = i32x4_splat(0);
     let whole = x.len() / LANES * LANES;
     for (x, y) in x.chunks_exact(LANES).zip(y.chunks_exact(LANES)) {
         let (xa, xb, ya, yb) = (load4(x), load4(&x[4..]), load4(y), load4(&y[4..]));
         for (x, y) in [(xa, ya), (xb, yb)] {
-            let (x0, y0) = (f32x4_eq(x, f32x4_splat(0.0)), f32x4_eq(y, f32x4_splat(0.0)));
-            zeros[0] = i32x4_sub(zeros[0], x0);
-            zeros[1] = i32x4_sub(zeros[1], y0);
-            zeros[2] = i32x4_sub(zeros[2], v128_and(x0, y0));
+            both_zeros = i32x4_sub(both_zeros, v128_and(is_zero(x), is_zero(y)));
         }
-        let (xd, yd) = (promote(xa, xb), promote(ya, yb));
+        let (x, y) = (promote(xa, xb), promote(ya, yb));
         for k in 0..4 {
-            let e = f64x2_sub(xd[k], yd[k]);
+            let e = f64x2_sub(x[k], y[k]);
             let magnitude = f64x2_abs(e);
             error2[k] = f64x2_add(error2[k], f64x2_mul(e, e));
             error_abs[k] = f64x2_add(error_abs[k], magnitude);
-            x2[k] = f64x2_add(x2[k], f64x2_mul(xd[k], xd[k]));
-            y2[k] = f64x2_add(y2[k], f64x2_mul(yd[k], yd[k]));
             max[k] = f64x2_pmax(max[k], magnitude);
         }
     }
-    let (mut error2, mut error_abs, mut x2, mut y2) = (lanes(error2), lanes(error_abs), lanes(x2), lanes(y2));
+    let (mut error2, mut error_abs) = (lanes(error2), lanes(error_abs));
     let mut s = CompareSums {
         max: lanes(max).into_iter().fold(0.0, |a, b| if b > a { b } else { a }),
-        x_zeros: total(zeros[0]),
-        y_zeros: total(zeros[1]),
-        both_zeros: total(zeros[2]),
+        both_zeros: total(both_zeros),
         ..CompareSums::default()
     };
     for (lane, (&x, &y)) in x[whole..].iter().zip(&y[whole..]).enumerate() {
-        let (xd, yd) = (f64::from(x), f64::from(y));
-        let e = xd - yd;
+        let e = f64::from(x) - f64::from(y);
         error2[lane] += e * e;
         error_abs[lane] += e.abs();
-        x2[lane] += xd * xd;
-        y2[lane] += yd * yd;
         if e.abs() > s.max {
             s.max = e.abs();
         }
-        s.x_zeros += u64::from(x == 0.0);
-        s.y_zeros += u64::from(y == 0.0);
         s.both_zeros += u64::from(x == 0.0 && y == 0.0);
     }
-    s.error2 = scalar::reduce(error2);
-    s.error_abs = scalar::reduce(error_abs);
-    s.x2 = scalar::reduce(x2);
-    s.y2 = scalar::reduce(y2);
-    s
+    CompareSums { error2: scalar::reduce(error2), error_abs: scalar::reduce(error_abs), ..s }
 }
 
 fn total(v: v128) -> u64 {

@@ -1,5 +1,8 @@
 //! What can be chosen of the affine schemes, in words and as types.
 
+use std::rc::Rc;
+
+use super::super::Family;
 use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, When};
 use super::super::runs::Granularity;
 use crate::error::{Code, Error, Result};
@@ -300,7 +303,12 @@ const fn int(id: &'static str, bits: u32) -> Entry {
             url: "https://arxiv.org/abs/1712.05877",
         },
         options: INT_OPTIONS,
+        build,
     }
+}
+
+fn build(entry: &Entry, options: &Resolved) -> Result<Rc<dyn Family>> {
+    Ok(Rc::new(Affine::from_options(entry, options)?))
 }
 
 const fn article(
@@ -311,7 +319,7 @@ const fn article(
 ) -> Entry {
     let source =
         Source { title: "The article on quantization that Fewerbits starts from, read as it is meant", url: "" };
-    Entry { id, title, family: "article", bits: None, block_size: None, summary, source, options }
+    Entry { id, title, family: "article", bits: None, block_size: None, summary, source, options, build }
 }
 
 /// The affine schemes for the catalogue.

@@ -38,11 +38,11 @@ impl Affine {
         Ok(Parts { zero_points, offsets, codes, kept_indices, kept_values, end: kept_values + 4 * kept })
     }
 
-    pub(crate) fn byte_len(&self, shape: &Shape) -> Result<usize> {
+    pub(super) fn packed_len(&self, shape: &Shape) -> Result<usize> {
         Ok(self.parts(&Runs::new(shape, self.granularity)?, shape)?.end)
     }
 
-    pub(crate) fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
+    pub(super) fn unpack(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
         let runs = Runs::new(shape, self.granularity)?;
         let parts = self.parts(&runs, shape)?;
         let mut out = try_vec(0.0_f32, runs.count())?;
@@ -122,8 +122,7 @@ impl Prepared {
         self.parts().codes as u64 * 8 + self.runs.code_bit(index, self.affine.bits)
     }
 
-    /// See [`super::super::Prepared::encode`].
-    pub fn encode(&self, x: &[f32]) -> Result<Vec<u8>> {
+    pub(super) fn pack(&self, x: &[f32]) -> Result<Vec<u8>> {
         let parts = self.parts();
         let mut bytes = try_vec(0_u8, parts.end)?;
         put(&mut bytes[..parts.zero_points], self.scales.iter().map(|v| v.to_le_bytes()));
@@ -192,8 +191,7 @@ impl Prepared {
         }
     }
 
-    /// See [`super::super::Prepared::codes`].
-    pub fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
+    pub(super) fn unpack_codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
         let parts = self.parts();
         let mut out = try_vec(0_i32, self.runs.count())?;
         for_each_code(&bytes[parts.codes..parts.kept_indices], &self.runs, self.affine.bits, |start, codes| {

@@ -1,13 +1,17 @@
 //! An affine scheme fitted to one tensor: its grids, and what becomes of weights on them.
 
+use std::rc::Rc;
+
+use super::super::extents::Extents;
 use super::super::runs::{Granularity, Runs};
 use super::super::trace::{RunInfo, Step, Trace};
+use super::super::{Family, Fitted};
 use super::options::{Affine, Treatment};
 use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
 use crate::error::{Code, Error, Result};
-use crate::kernels::{self, Extent, Grid, extent};
-use crate::stats::{CHUNK, channel_extents};
+use crate::kernels::{self, EvenRuns, Extent, Grid, extent};
+use crate::stats::CHUNK;
 use crate::tensor::{Shape, try_vec};
 
 /// An affine scheme fitted to one tensor.
@@ -45,14 +49,28 @@ pub(super) fn correction_runs(shape: &Shape, granularity: Granularity) -> Result
     )
 }
 
+impl Family for Affine {
+    fn byte_len(&self, shape: &Shape) -> Result<usize> {
+        self.packed_len(shape)
+    }
+
+    fn prepare(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<super::super::Prepared> {
+        Ok(Rc::new(self.fit(values, shape, known)?))
+    }
+
+    fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
+        self.unpack(bytes, shape)
+    }
+}
+
 impl Affine {
-    pub(crate) fn prepare(&self, x: &[f32], shape: &Shape) -> Result<Prepared> {
+    fn fit(&self, x: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
         let runs = Runs::new(shape, self.granularity)?;
         let split = match self.treatment {
             Treatment::Mixed { zero_ratio, float_ratio } => Some(Split::new(x, zero_ratio, float_ratio)?),
             _ => None,
         };
-        let grids = self.grids(x, shape, &runs, split.as_ref())?;
+        let grids = self.grids(x, shape, &runs, split.as_ref(), known)?;
         let mut prepared = Prepared {
             affine: self.clone(),
             scales: grids.iter().map(|g| g.scale).collect(),
@@ -76,12 +94,19 @@ impl Affine {
     }
 
     /// One grid per run.
-    fn grids(&self, x: &[f32], shape: &Shape, runs: &Runs, split: Option<&Split>) -> Result<Vec<Grid>> {
+    fn grids(
+        &self,
+        x: &[f32],
+        shape: &Shape,
+        runs: &Runs,
+        split: Option<&Split>,
+        known: &Extents,
+    ) -> Result<Vec<Grid>> {
         use super::options::RangeRule::{Entropy, MinMax};
         let keeps_floats = split.is_some_and(|split| split.kept > 0);
         // Min–max of narrow or asymmetric grids needs the runs' extents only: one pass, which also finds what is not finite.
         if self.range == MinMax && !keeps_floats && (self.narrow_range || !self.symmetric) {
-            let extents = run_extents(x, shape, runs)?;
+            let extents = known.of(x, shape, runs)?;
             if extents.iter().all(Extent::is_finite) {
                 return Ok(extents.iter().map(|e| grid(e.min, e.max, self)).collect());
             }
@@ -119,16 +144,6 @@ impl Affine {
     }
 }
 
-fn run_extents(x: &[f32], shape: &Shape, runs: &Runs) -> Result<Vec<Extent>> {
-    if runs.is_empty() {
-        return Ok(Vec::new());
-    }
-    match runs.granularity() {
-        Granularity::Channel { axis } => channel_extents(x, shape, axis),
-        _ => Ok((0..runs.len()).map(|run| extent(runs.values(run, x, &mut Vec::new()))).collect()),
-    }
-}
-
 fn non_finite(x: &[f32]) -> Error {
     let how_many = x.iter().filter(|x| !x.is_finite()).count();
     let first = x.iter().position(|x| !x.is_finite()).unwrap_or(0);
@@ -151,24 +166,6 @@ impl Prepared {
     pub(super) fn grid(&self, run: usize) -> Grid {
         let (q_min, q_max) = self.affine.limits();
         Grid { scale: self.scales[run], zero_point: self.zero_points[run], q_min, q_max }
-    }
-
-    /// How the tensor is cut.
-    #[must_use]
-    pub fn runs(&self) -> &Runs {
-        &self.runs
-    }
-
-    /// One scale per run.
-    #[must_use]
-    pub fn scales(&self) -> &[f32] {
-        &self.scales
-    }
-
-    /// One zero point per run; `None` when symmetric.
-    #[must_use]
-    pub fn zero_points(&self) -> Option<&[i8]> {
-        (!self.affine.symmetric).then_some(&self.zero_points)
     }
 
     /// Least-squares scales for the codes as they are: `Σ x·k / Σ k²` over the weights that the grid holds.
@@ -269,14 +266,54 @@ impl Prepared {
         }
     }
 
-    /// See [`super::super::Prepared::reconstruct`].
-    pub fn reconstruct(&self, x: &[f32], start: usize, out: &mut [f32]) {
+    fn reconstruct_plain(&self, x: &[f32], start: usize, out: &mut [f32]) {
+        let rounding = self.affine.rounding;
+        let whole = self.runs.even_len().filter(|len| start.is_multiple_of(*len) && out.len() >= *len);
+        let mut at = start;
+        if let Some(run_len) = whole {
+            let runs = start / run_len..(start + out.len()) / run_len;
+            at = runs.end * run_len;
+            let (scales, zero_points) = (&self.scales[runs.clone()], &self.zero_points[runs]);
+            let even = EvenRuns { run_len, scales, zero_points, limits: self.affine.limits() };
+            kernels::reconstruct_runs(&x[start..at], start, &even, rounding, &mut out[..at - start]);
+        }
+        self.runs.for_each_segment(at, start + out.len(), |run, from, to| {
+            kernels::reconstruct(&x[from..to], from, self.grid(run), rounding, &mut out[from - start..to - start]);
+        });
+    }
+
+    /// Steps times their scale.
+    pub(super) fn scale_steps(&self, start: usize, out: &mut [f32]) {
+        self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
+            out[from - start..to - start].iter_mut().for_each(|v| *v *= self.scales[run]);
+        });
+    }
+
+    /// Adds the mean correction.
+    pub(super) fn finish(&self, start: usize, out: &mut [f32]) {
+        if let Some((runs, offsets)) = &self.offsets {
+            runs.for_each_segment(start, start + out.len(), |channel, from, to| {
+                out[from - start..to - start].iter_mut().for_each(|v| *v = corrected(*v, offsets[channel]));
+            });
+        }
+    }
+
+    fn offset_at(&self, index: usize) -> f32 {
+        self.offsets.as_ref().map_or(0.0, |(runs, offsets)| offsets[runs.segment_at(index).0])
+    }
+
+    fn ends(&self, grid: Grid, index: usize) -> (f32, f32) {
+        let (low, high) = grid.step_range();
+        let offset = self.offset_at(index);
+        (corrected(low * grid.scale, offset), corrected(high * grid.scale, offset))
+    }
+}
+
+impl Fitted for Prepared {
+    fn reconstruct(&self, x: &[f32], start: usize, out: &mut [f32]) {
         let plain = self.affine.treatment == Treatment::Plain;
         match (&self.each, plain) {
-            (None, true) => self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
-                let out = &mut out[from - start..to - start];
-                kernels::reconstruct(&x[from..to], from, self.grid(run), self.affine.rounding, out);
-            }),
+            (None, true) => self.reconstruct_plain(x, start, out),
             (Some(each), true) => {
                 for_each_period(start, out, each.scales.len(), |at, period, out| {
                     let (scales, zeros) = (&each.scales[period.clone()], &each.zero_points[period]);
@@ -302,32 +339,27 @@ impl Prepared {
         }
     }
 
-    /// Steps times their scale.
-    pub(super) fn scale_steps(&self, start: usize, out: &mut [f32]) {
-        self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
-            out[from - start..to - start].iter_mut().for_each(|v| *v *= self.scales[run]);
-        });
+    fn encode(&self, values: &[f32]) -> Result<Vec<u8>> {
+        self.pack(values)
     }
 
-    /// Adds the mean correction.
-    pub(super) fn finish(&self, start: usize, out: &mut [f32]) {
-        if let Some((runs, offsets)) = &self.offsets {
-            runs.for_each_segment(start, start + out.len(), |channel, from, to| {
-                out[from - start..to - start].iter_mut().for_each(|v| *v = corrected(*v, offsets[channel]));
-            });
-        }
+    fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
+        self.unpack_codes(bytes)
     }
 
-    fn offset_at(&self, index: usize) -> f32 {
-        self.offsets.as_ref().map_or(0.0, |(runs, offsets)| offsets[runs.segment_at(index).0])
+    fn runs(&self) -> usize {
+        self.runs.len()
     }
 
-    /// The run of an element.
-    ///
-    /// # Panics
-    /// If there is no such element.
-    #[must_use]
-    pub fn run_at(&self, index: usize) -> RunInfo {
+    fn scales(&self) -> Option<&[f32]> {
+        Some(&self.scales)
+    }
+
+    fn zero_points(&self) -> Option<&[i8]> {
+        (!self.affine.symmetric).then_some(&self.zero_points)
+    }
+
+    fn run_at(&self, index: usize) -> RunInfo {
         let (run, _) = self.runs.segment_at(index);
         let grid = self.grid(run);
         let (a, b) = self.ends(grid, index);
@@ -347,15 +379,7 @@ impl Prepared {
         }
     }
 
-    fn ends(&self, grid: Grid, index: usize) -> (f32, f32) {
-        let (low, high) = grid.step_range();
-        let offset = self.offset_at(index);
-        (corrected(low * grid.scale, offset), corrected(high * grid.scale, offset))
-    }
-
-    /// See [`super::super::Prepared::levels_at`].
-    #[must_use]
-    pub fn levels_at(&self, index: usize) -> Vec<f32> {
+    fn levels_at(&self, index: usize) -> Vec<f32> {
         if self.runs.is_empty() {
             return Vec::new();
         }
@@ -371,8 +395,7 @@ impl Prepared {
         levels
     }
 
-    /// See [`super::super::Prepared::respond`].
-    pub fn respond(&self, index: usize, x: &[f32], out: &mut [f32]) {
+    fn respond(&self, index: usize, x: &[f32], out: &mut [f32]) {
         assert_eq!(x.len(), out.len(), "one answer per value");
         if self.runs.is_empty() {
             return out.fill(0.0);
@@ -389,9 +412,7 @@ impl Prepared {
         }
     }
 
-    /// See [`super::super::Prepared::trace`].
-    #[must_use]
-    pub fn trace(&self, values: &[f32], index: usize) -> Trace {
+    fn trace(&self, values: &[f32], index: usize) -> Trace {
         let value = values[index];
         let (run, _) = self.runs.segment_at(index);
         let grid = self.grid(run);
