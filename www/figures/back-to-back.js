@@ -1,6 +1,6 @@
 import { css, html, nothing, svg } from 'lit';
 import { Figure, still } from './figure.js';
-import { areaPath, barPath, catchments, heights, largest, linear, ticks } from './scale.js';
+import { areaPath, barPath, catchments, heights, isDiscrete, largest, linear, ticks } from './scale.js';
 import { barWidth, blurOf, clippedCounts, drawnCounts, isDense, peakOf } from './halves.js';
 import { ease, glide } from './glide.js';
 import { number, percent, shortCount, tick } from '../text/format.js';
@@ -251,7 +251,7 @@ export class BackToBack extends Figure {
     const name = sign < 0 ? 'upper' : 'lower';
     const space = [this.width, this.height, this.log, ...this.axis];
     const d = this.keeper.keep(name, [counts, half, ...space], () =>
-      float || blurOf(half, this.#perUnit) > 0
+      (float ? !isDiscrete(half.raw?.counts ?? counts) : blurOf(half, this.#perUnit) > 0)
         ? areaPath(drawnCounts(half, counts, this.#perUnit), x0, x1, base, height, sign)
         : barPath(counts, x0, x1, base, height, sign, barWidth(half, this.#perUnit)),
     );

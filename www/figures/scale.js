@@ -121,6 +121,21 @@ export function spread(counts, width) {
 }
 
 /**
+ * Whether many values share a few places, as in a constant tensor or one that was quantized before: such mass stands where
+ * it is, and is drawn as bars.
+ * @param {ArrayLike<number>} counts
+ */
+export function isDiscrete(counts) {
+  let total = 0;
+  let places = 0;
+  for (let i = 0; i < counts.length; i++) {
+    total += counts[i];
+    if (counts[i] > 0) places++;
+  }
+  return places > 0 && places <= Math.max(1, Math.min(24, total / 8));
+}
+
+/**
  * A histogram with no more detail than its number of values bears: neighbouring bins are averaged, so that heights stay
  * those of one bin.
  * @param {import('../types.js').Histogram} histogram
@@ -129,6 +144,7 @@ export function spread(counts, width) {
 export function calmed(histogram) {
   const { counts } = histogram;
   const n = counts.length;
+  if (isDiscrete(counts)) return histogram;
   let total = 0;
   for (let i = 0; i < n; i++) total += counts[i];
   const block = Math.max(1, Math.round(n / (4 * Math.cbrt(total + 1))));

@@ -2,6 +2,8 @@
 
 /** @type {{[language: string]: () => Promise<{default: {[key: string]: string}}>}} */
 const LANGUAGES = { en: () => import('./en.js'), zh: () => import('./zh.js') };
+/** The words for errors are many and seldom said. @type {typeof LANGUAGES} */
+const ERRORS = { en: () => import('./en-errors.js'), zh: () => import('./zh-errors.js') };
 
 let current = 'en';
 /** @type {{[key: string]: string}} */
@@ -17,6 +19,16 @@ export async function speak(language) {
   current = known;
   texts = loaded.default;
 }
+
+/** Adds the words for errors in the language that is spoken. */
+export async function speakOfErrors() {
+  const spoken = current;
+  const loaded = await ERRORS[spoken]();
+  if (spoken === current) texts = { ...texts, ...loaded.default };
+}
+
+/** Whether they are there. */
+export const speaksOfErrors = () => 'remedy.other' in texts;
 
 export const language = () => current;
 

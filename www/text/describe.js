@@ -8,16 +8,15 @@ export function describeStats(stats) {
   if (stats.count === 0) return t('say.empty');
   const bad = stats.nan + stats.infinite;
   if (bad === stats.count) return badText(stats, 'say.bad.all');
+  const same = stats.min === stats.max;
   const parts = [
-    tn('say.range', stats.count - bad, {
+    tn(same ? 'say.constant' : 'say.range', stats.count - bad, {
       n: count(stats.count - bad, lang),
       min: number(stats.min, 3),
       max: number(stats.max, 3),
     }),
   ];
-  if (stats.min === stats.max) {
-    if (stats.count - bad > 1) parts.push(t('say.constant'));
-  } else {
+  if (!same) {
     const off = stats.std > 0 ? Math.abs(stats.mean) / stats.std : 0;
     parts.push(
       t(off < 0.1 ? 'say.centred' : 'say.offcentre', { mean: number(stats.mean, 3), std: number(stats.std, 3) }),
@@ -34,7 +33,7 @@ export function describeStats(stats) {
     parts.push(t(tails, { reach: reach.toFixed(1) }));
   }
   const zeros = stats.zeros / stats.count;
-  if (stats.zeros > 0 && stats.min !== stats.max) {
+  if (stats.zeros > 0 && !same) {
     parts.push(tn('say.zeros', stats.zeros, { n: count(stats.zeros, lang), share: percent(zeros) }));
   }
   if (bad > 0) parts.push(badText(stats, 'say.bad'));
@@ -74,6 +73,8 @@ export function describeMetrics(e, stats) {
 
 /** The least f32 that is not subnormal; the engine uses no smaller scale. */
 const LEAST_NORMAL = 2 ** -126;
+/** Below this a tensor's scale may be smaller than that: an 8-bit grid divides it by 127. */
+export const TOO_SMALL = 128 * LEAST_NORMAL;
 
 /**
  * Why a scale is 1 by definition and not by what it has to span: its weights are too small for any scale, or all zero.
@@ -84,7 +85,7 @@ const LEAST_NORMAL = 2 ** -126;
  */
 export function unitScale({ run, scheme }, { absMax }) {
   if (run?.scale !== 1 || scheme.range === 'manual' || !(absMax < 0.5)) return null;
-  return absMax > 0 && absMax < 128 * LEAST_NORMAL ? 'small' : 'zero';
+  return absMax > 0 && absMax < TOO_SMALL ? 'small' : 'zero';
 }
 
 /** @param {import('../types.js').Stats} stats @param {string} key */

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { speak } from '../i18n/index.js';
+import { speak as speakWords, speakOfErrors } from '../i18n/index.js';
 import { describeMetrics, describeStats, unitScale } from './describe.js';
 import { bytes, fixed, number, percent, shapeText, shortCount, tick, withMinus } from './format.js';
 import { explain } from './problems.js';
 import { metricsCsv, metricsJson } from './report.js';
+
+/** @param {string} language */
+const speak = async (language) => {
+  await speakWords(language);
+  await speakOfErrors();
+};
 
 /** With plain spaces. @param {string} text */
 const plain = (text) => text.replace(/\s/g, ' ');
@@ -40,7 +46,7 @@ test('shapes are grouped as counts are, and the engine’s hyphens become minus 
   assert.equal(shapeText([]), 'scalar');
   assert.equal(
     withMinus('from -0.5 to 3e-9, in 4-bit int-4, clip to [-7, 7], .-1'),
-    'from −0.5 to 3e-9, in 4-bit int-4, clip to [−7, 7], .-1',
+    'from −0.5 to 3×10⁻⁹, in 4-bit int-4, clip to [−7, 7], .-1',
   );
   assert.equal(fixed(-0.25, 1), '−0.3');
 });

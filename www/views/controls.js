@@ -4,6 +4,7 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import * as change from '../state.js';
 import { niceStep } from '../figures/scale.js';
+import { TOO_SMALL } from '../text/describe.js';
 import { number, withMinus } from '../text/format.js';
 import { t, familyTitle, optionHelp, optionTitle, schemeSummary, schemeTitle, valueTitle, tOr } from '../i18n/index.js';
 
@@ -293,10 +294,10 @@ export class Controls extends View {
     const suggestion = data?.suggestion;
     if (!suggestion || !data) return nothing;
     const { stats } = data;
-    if (stats.count === stats.nan + stats.infinite) {
-      return html`<div class="suggestion">
-        <p class="soft">${t(stats.count === 0 ? 'say.nothing' : 'suggest.none')}</p>
-      </div>`;
+    const small = stats.absMax > 0 && stats.absMax < TOO_SMALL;
+    const why = stats.count === 0 ? 'say.nothing' : stats.count === stats.nan + stats.infinite ? 'suggest.none' : '';
+    if (why || small) {
+      return html`<div class="suggestion"><p class="soft">${t(why || 'suggest.small')}</p></div>`;
     }
     const { scheme, reasons } = suggestion;
     const info = catalogue.find((s) => s.id === scheme.id);

@@ -422,6 +422,8 @@ export class Explore extends View {
       </button>
       <button
         class="plain"
+        @pointerenter=${(/** @type {Event} */ e) => this.#prepare(tag, e)}
+        @focus=${(/** @type {Event} */ e) => this.#prepare(tag, e)}
         @click=${() => this.#export(tag, what, 'png')}
         aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}
       >
@@ -436,13 +438,31 @@ export class Explore extends View {
    * @param {'svg' | 'png'} kind
    */
   async #export(tag, what, kind) {
+    const text = this.#svg(tag);
+    const name = `${fileStem(this.state.data?.name)}-${what}.${kind}`;
+    if (kind === 'svg') return save(text, name, 'image/svg+xml');
+    const png = toPng(text);
+    // No await where the picture is there: the press of the hand that allows one file is this one.
+    save(png instanceof Blob ? png : await png, name);
+  }
+
+  /** @param {string} tag */
+  #svg(tag) {
     const figure = /** @type {import('../figures/figure.js').Figure} */ (this.querySelector(tag));
-    const { data } = this.state;
     const title = `${this.#name} · ${this.#sideTitle('a')} | ${this.#sideTitle('b')}`;
-    const text = toSvg(figure, { title, description: figure.label });
-    const name = `${fileStem(data?.name)}-${what}.${kind}`;
-    if (kind === 'svg') save(text, name, 'image/svg+xml');
-    else save(await toPng(text), name);
+    return toSvg(figure, { title, description: figure.label });
+  }
+
+  /** A hand comes near: the picture is made before it presses. @param {string} tag @param {Event} event */
+  async #prepare(tag, event) {
+    const button = /** @type {HTMLElement} */ (event.currentTarget);
+    delete button.dataset.made;
+    try {
+      await toPng(this.#svg(tag));
+      button.dataset.made = '';
+    } catch {
+      // Nothing is drawn yet; the press itself will say so.
+    }
   }
 
   /** @param {number | null} factor */

@@ -5,7 +5,7 @@ import { actions } from './actions.js';
 import { t, tn } from '../i18n/index.js';
 import { bitsPerWeight, bytes, count, percent } from '../text/format.js';
 import { shown, shownShort } from '../text/names.js';
-import { explain } from '../text/problems.js';
+import { tell } from '../text/tell.js';
 
 /** What is open, what the scheme makes of it, and what is being opened or went wrong. */
 export class FileStrip extends View {
@@ -99,8 +99,9 @@ export class FileStrip extends View {
 
   #problem() {
     const { problem } = this.state;
-    if (!problem) return nothing;
-    const { what, where, remedy, detail } = explain(problem);
+    const told = problem && tell(problem, () => this.requestUpdate());
+    if (!told) return nothing;
+    const { what, where, remedy, detail } = told;
     return html`<div class="problem" role="alert">
       <div>
         <p class="headline">${what}</p>

@@ -21,7 +21,7 @@ export class OneWeight extends View {
         ${t('weight.title')}
         ${shown ? html`<span class="where num">[${shown.b.coordinates.join(', ')}] · ${t('weight.index', { n: count(shown.index) })}</span>` : nothing}
       </h3>
-      ${shown ? this.#trace(shown) : html`<p class="soft">${t('weight.none')}</p>`}
+      ${shown ? this.#trace(shown) : html`<p class="soft">${t(data.stats.count === 0 ? 'say.nothing' : 'weight.none')}</p>`}
     </section>`;
   }
 
