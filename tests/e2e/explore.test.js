@@ -136,7 +136,7 @@ forEachBrowser((browser) => {
         .executeScript(`const wide = (tag, path) => document.querySelector(tag).shadowRoot.querySelector(path).getBBox();
         const axis = document.querySelector('fb-back-to-back'); const float = wide('fb-back-to-back', '[data-half=upper]');
         return [float.width, wide('fb-error-histogram', '.e-fill').width, Math.abs(float.x + float.width / 2 - wide('fb-back-to-back', '[data-half=lower]').x - wide('fb-back-to-back', '[data-half=lower]').width / 2)]`);
-      assert.ok(widths[0] < 6 && widths[1] < 6, `bars of ${widths} pixels`);
+      assert.ok(widths[0] < 8 && widths[1] < 8, `bars of ${widths} pixels`);
       assert.ok(widths[2] < 2, `the float bar stands ${widths[2]} pixels from where it falls`);
 
       await page.choose('empty');

@@ -74,6 +74,7 @@ export class BackToBack extends Figure {
         cursor: default;
       }
       .side {
+        pointer-events: none;
         font-size: 12px;
         font-weight: 600;
         paint-order: stroke;
@@ -227,9 +228,9 @@ export class BackToBack extends Figure {
       </g>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${top} y2=${top}></line>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${bottom} y2=${bottom}></line>
+      ${this.clip ? [this.#handle('low', top, bottom), this.#handle('high', top, bottom)] : nothing}
       <text class="side ${upper.kind}" x=${LEFT + 6} y=${HEAD + 12}>${upper.label}</text>
       <text class="side ${lower.kind}" x=${LEFT + 6} y=${height - FOOT - 8}>${lower.label}</text>
-      ${this.clip ? [this.#handle('low', top, bottom), this.#handle('high', top, bottom)] : nothing}
     </svg>`;
   }
 

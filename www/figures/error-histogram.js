@@ -65,7 +65,7 @@ export class ErrorHistogram extends Figure {
           class="e-fill"
           d=${
             isDiscrete(histogram.counts)
-              ? barPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1, 3)
+              ? barPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1, 6)
               : areaPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1)
           }
         ></path>

@@ -66,7 +66,7 @@ export function peakOf(half, reference, perUnit) {
 export function barWidth(half, perUnit) {
   if ((half.runs ?? 1) > 1) return 1.5;
   const gap = gapOf(half, perUnit);
-  return gap === Infinity ? 3 : Math.max(1, Math.min(14, gap * 0.45));
+  return gap === Infinity ? 6 : Math.max(1, Math.min(14, gap * 0.45));
 }
 
 /**

@@ -85,7 +85,7 @@ export default {
   'levels.of.all.one': '{n} 个量化级，步长 {scale}',
   'levels.of.run': '{run} 的 {n} 个量化级（共 {runs} 个缩放因子），步长 {scale}',
   'levels.of.run.one': '{run} 的 {n} 个量化级（共 {runs} 个缩放因子），步长 {scale}',
-  'levels.ends': '两条竖线只是{run}的两端',
+  'levels.ends': '两条竖线只是 {run} 的两端',
   'levels.unit.small': '步长 1 是按定义取的：这些权重所需的步长低于最小正规浮点数 1.2×10⁻³⁸。',
   'levels.unit.zero': '步长 1 是按定义取的：此缩放因子下的权重全为零。',
   heights: '高度：每 1/512 轴宽内的权重比例',

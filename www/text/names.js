@@ -9,11 +9,11 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 /** Letters that are written from right to left. */
 const RIGHT_TO_LEFT =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
-const ISOLATE = '\u2068';
+const ISOLATE = '\u2066';
 const POP_ISOLATE = '\u2069';
 
 /** Longer than this a name is cut in its middle: both of its ends say something. */
-const LONG = 160;
+const LONG = 120;
 
 /**
  * A name as text: hidden characters escaped, an empty name said to be one, and letters written from right to left kept

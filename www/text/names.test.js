@@ -22,7 +22,7 @@ test('an empty name is said to be one, in both languages; one of spaces is quote
 });
 
 test('letters written from right to left stay apart from the text around them', () => {
-  assert.equal(shown('שלום.w'), '\u2068שלום.w\u2069');
+  assert.equal(shown('שלום.w'), '\u2066שלום.w\u2069');
 });
 
 test('a long name keeps both of its ends and cuts no character in two', () => {
