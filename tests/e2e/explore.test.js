@@ -110,6 +110,11 @@ forEachBrowser((browser) => {
       await page.waitText('.subject h2', '(no name)');
       await choose(long);
       await page.waitText('.subject h2', '…');
+      const [tail, room] = await browser.driver.executeScript(
+        `const row = document.querySelector('.tensor[aria-selected=true]'); const tail = row.querySelector('.tail');
+         return [tail.textContent, row.getBoundingClientRect().right - tail.getBoundingClientRect().right]`,
+      );
+      assert.ok(long.endsWith(tail) && room >= 0, `the row ends in ${tail}, ${room} pixels from its edge`);
       const height = `return document.querySelector('.subject h2').getBoundingClientRect().height`;
       assert.ok((await browser.driver.executeScript(height)) < 120);
       await page.click('.subject button');
@@ -593,6 +598,13 @@ forEachBrowser((browser) => {
           `return document.querySelector('.sheet').getBoundingClientRect().top`,
         );
         assert.ok(room > 330, `the sheet leaves ${room} pixels`);
+        const { top, bottom } = await browser.driver.executeScript(
+          `const { top, bottom } = document.querySelector('fb-back-to-back').getBoundingClientRect(); return { top, bottom }`,
+        );
+        assert.ok(
+          top >= 0 && bottom <= room,
+          `the figure stands from ${top} to ${bottom}, the sheet begins at ${room}`,
+        );
         await page.click('.picker');
         await page.until(`return document.querySelector('.tensor')?.offsetHeight > 0`, 'the list');
         await page.assertQuiet();

@@ -32,6 +32,10 @@ test('ticks are round, inside the range and hold zero', () => {
     ticks(-0.45, 0.53, 5).values.map((v) => Number(v.toFixed(3))),
     [-0.4, -0.2, 0, 0.2, 0.4],
   );
+  assert.deepEqual(
+    ticks(-0.178, 0.178, 3).values.map((v) => Number(v.toFixed(3))),
+    [-0.1, 0, 0.1],
+  );
   assert.deepEqual(ticks(1, 1, 5).values, []);
 });
 

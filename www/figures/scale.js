@@ -12,6 +12,8 @@ export function ticks(lo, hi, n) {
   const values = [];
   if (!(step > 0) || !Number.isFinite(step)) return { values, step: 1 };
   for (let i = Math.ceil(lo / step - 1e-9); i * step <= hi + step * 1e-9; i++) values.push(i * step);
+  // One number alone is no scale.
+  if (values.length < 2 && n < 8) return ticks(lo, hi, n + 1);
   return { values, step };
 }
 

@@ -369,6 +369,8 @@ export class Controls extends View {
   #toggle = () => {
     this.openSheet = !this.openSheet;
     document.documentElement.toggleAttribute('data-sheet', this.openSheet);
+    // The sheet leaves room for the main figure: what stands above that figure does not take it.
+    if (this.openSheet) document.querySelector('.main-figure')?.scrollIntoView({ block: 'start' });
     this.requestUpdate();
   };
 }

@@ -63,7 +63,7 @@ export class Explore extends View {
   #heading(name) {
     if (!isLong(name)) return html`<h2><bdi>${shown(name)}</bdi></h2>`;
     const whole = this.whole === name;
-    return html`<h2 title=${shown(name)}><bdi>${whole ? shown(name) : shownShort(name)}</bdi></h2>
+    return html`<h2 title=${shown(name)} ?data-whole=${whole}><bdi>${whole ? shown(name) : shownShort(name)}</bdi></h2>
       <button class="plain" aria-expanded=${whole} @click=${() => this.#unfold(whole ? null : name)}>
         ${whole ? t('name.short') : t('name.whole', { n: count(name.length, this.state.language) })}
       </button>`;
