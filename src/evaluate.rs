@@ -92,7 +92,7 @@ pub fn evaluate_prepared(
             .with_expected(format!("below {}", values.len()))
             .with_found(options.at));
     }
-    let run = (!values.is_empty()).then(|| prepared.run_at(options.at));
+    let run = (!values.is_empty()).then(|| prepared.run_at(values, options.at));
     let (lo, hi) = options.range.unwrap_or_else(|| whole_range(values, run.as_ref()));
     let step = run.as_ref().map_or(1.0, |run| run.scale.abs());
     let half_width = options.error_range.filter(|w| w.is_finite() && *w > 0.0).unwrap_or(step);
@@ -115,7 +115,11 @@ pub fn evaluate_prepared(
         if let Some(reference) = &mut reference {
             if finite { reference.add_finite(chunk) } else { reference.add(chunk) }
         }
-        quantized.add_finite(back);
+        if prepared.reads_finite() {
+            quantized.add_finite(back)
+        } else {
+            quantized.add(back)
+        }
         let chunk = if finite { chunk } else { saturated(chunk, back, &mut scratch) };
         errors.add_errors(chunk, back);
         comparison.add(chunk, back);
@@ -136,7 +140,7 @@ pub fn evaluate_prepared(
         quantized: quantized.finish(),
         errors: errors.finish(),
         runs: prepared.runs(),
-        levels: if run.is_some() { prepared.levels_at(options.at) } else { Vec::new() },
+        levels: if run.is_some() { prepared.levels_at(values, options.at) } else { Vec::new() },
         run,
     })
 }

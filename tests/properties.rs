@@ -4,7 +4,7 @@ mod edges;
 
 use edges::{Random, for_each_input};
 use fewerbits::evaluate::{EvaluateOptions, Known, evaluate, evaluate_prepared};
-use fewerbits::quant::{Extents, Kind, Options, Prepared, Scheme, Value, catalogue};
+use fewerbits::quant::{Entry, Extents, Kind, Options, Prepared, Scheme, Value, catalogue};
 use fewerbits::stats::{Comparison, SummaryOptions, summarize};
 use fewerbits::{Code, Shape};
 
@@ -20,6 +20,7 @@ fn text(value: &str) -> Value {
 fn schemes() -> Vec<Scheme> {
     let mut all = Vec::new();
     for entry in catalogue() {
+        let has = |name| entry.options.iter().any(|option| option.name == name);
         let grains: [&[(&str, Value)]; 4] = [
             &[],
             &[("granularity", text("channel")), ("axis", Value::Number(0.0))],
@@ -27,6 +28,9 @@ fn schemes() -> Vec<Scheme> {
             &[("granularity", text("group")), ("groupSize", Value::Number(5.0))],
         ];
         for grain in grains {
+            if !grain.is_empty() && !has("granularity") {
+                continue;
+            }
             let mut choices: Vec<Vec<(&str, Value)>> = vec![vec![]];
             for option in entry.options {
                 let values = match &option.kind {
@@ -46,11 +50,21 @@ fn schemes() -> Vec<Scheme> {
                 pairs.extend_from_slice(grain);
                 let mut options = options(&pairs);
                 options.insert("nonFinite".to_owned(), text("saturate"));
+                // Most of the shapes here have rows that no block divides.
+                if has("flatten") {
+                    options.insert("flatten".to_owned(), Value::Flag(true));
+                }
                 all.push(Scheme::new(entry.id, &options).unwrap());
             }
         }
     }
     all
+}
+
+/// No options, but for blocks that shall run over rows of any length.
+fn flattened(entry: &Entry) -> Options {
+    let flatten = entry.options.iter().any(|option| option.name == "flatten");
+    if flatten { options(&[("flatten", Value::Flag(true))]) } else { Options::new() }
 }
 
 fn reconstruct(prepared: &Prepared, x: &[f32]) -> Vec<f32> {
@@ -89,7 +103,10 @@ fn bytes_decode_to_what_reconstruct_promises_and_are_as_long_as_foretold() {
             let bytes = prepared.encode(x).unwrap();
             assert_eq!(bytes.len(), scheme.byte_len(shape).unwrap(), "{}", what());
             let back = reconstruct(&prepared, x);
-            assert!(back.iter().all(|y| y.is_finite()), "{}: {back:?}", what());
+            // Half-precision scales end at 65504.
+            if prepared.reads_finite() || x.iter().all(|x| x.abs() < 1e6 || !x.is_finite()) {
+                assert!(back.iter().all(|y| y.is_finite()), "{}: {back:?}", what());
+            }
             // −0 and 0 differ: a code of zero reads back as +0 times a scale that may be negative.
             let decoded = scheme.decode(&bytes, shape).unwrap();
             assert_eq!(bits(&decoded), bits(&back), "{}", what());
@@ -129,7 +146,7 @@ fn any_stretch_of_a_tensor_is_reconstructed_as_in_the_whole() {
         for index in [0, 8, 100, 419] {
             let trace = prepared.trace(&x, index);
             assert_eq!(trace.back.to_bits(), whole[index].to_bits());
-            assert_eq!(trace.run, prepared.run_at(index));
+            assert_eq!(trace.run, prepared.run_at(&x, index));
             // The bits that the trace points at are the bits in the file.
             let bytes = prepared.encode(&x).unwrap();
             let first = trace.byte_offset * 8 + u64::from(trace.bit_offset);
@@ -154,11 +171,12 @@ fn an_unclipped_weight_comes_back_within_half_a_step() {
                 let scheme = Scheme::new(&format!("int{bits}"), &chosen).unwrap();
                 let prepared = scheme.prepare(&x, &shape).unwrap();
                 let back = reconstruct(&prepared, &x);
-                for (i, (x, y)) in x.iter().zip(&back).enumerate() {
-                    let step = prepared.run_at(i).scale;
+                for (i, (&weight, y)) in x.iter().zip(&back).enumerate() {
+                    let step = prepared.run_at(&x, i).scale;
                     // The asymmetric grid's ends may lie half a step inside the range, since zero has to be a level.
                     let most = if symmetric { 0.5 } else { 1.0 } * step * 1.0001;
-                    assert!((x - y).abs() <= most, "int{bits} {symmetric} {grain}: {x} became {y}, step {step}");
+                    let what = format!("int{bits} {symmetric} {grain}: {weight} became {y}, step {step}");
+                    assert!((weight - y).abs() <= most, "{what}");
                 }
             }
         }
@@ -275,7 +293,7 @@ fn what_is_not_finite_is_refused_with_number_and_place_or_saturated() {
     let x = [0.5, f32::NAN, -1.0, f32::INFINITY, f32::NEG_INFINITY, 0.25];
     let shape = Shape::new(&[6]).unwrap();
     for entry in catalogue() {
-        let error = Scheme::new(entry.id, &Options::new()).unwrap().prepare(&x, &shape).unwrap_err();
+        let error = Scheme::new(entry.id, &flattened(entry)).unwrap().prepare(&x, &shape).unwrap_err();
         assert_eq!((error.code, error.offset), (Code::NonFinite, Some(1)), "{}", entry.id);
         assert!(error.message.starts_with("3 weights"), "{error}");
     }
@@ -316,9 +334,8 @@ fn bytes_of_the_wrong_number_are_refused() {
 
 #[test]
 fn ids_are_unique_and_every_option_has_words() {
-    let all = catalogue();
-    for entry in all {
-        assert_eq!(all.iter().filter(|other| other.id == entry.id).count(), 1);
+    for entry in catalogue() {
+        assert_eq!(catalogue().filter(|other| other.id == entry.id).count(), 1);
         assert!(!entry.summary.is_empty() && !entry.source.title.is_empty());
         for option in entry.options {
             assert!(option.help.ends_with('.') && !option.title.is_empty(), "{}", option.name);

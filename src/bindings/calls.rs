@@ -9,14 +9,14 @@ use super::convert::{
 use super::records;
 use super::weights::summary_options;
 use crate::plan;
-use crate::quant::{article, catalogue};
+use crate::quant::article;
 use crate::stats::{ChannelRanges, Comparison, Histogram, Summary, summarize};
 
 /// See `schemes`.
 #[wasm_bindgen]
 #[must_use]
 pub fn schemes() -> JsValue {
-    records::entries(catalogue())
+    records::entries()
 }
 
 /// See `stats`.

@@ -1,12 +1,14 @@
 //! The crate's records as JavaScript objects, field by field: names in camelCase, what is absent `null` or left out. Written out
 //! and not derived, because serde's way to a `JsValue` costs the module 6 KB.
 
-use js_sys::Array;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::convert::{object, set};
 use crate::plan::{Reason, Suggestion};
-use crate::quant::{Entry, Kind, OptionSpec, Options, RunInfo, Scheme, Step, Trace, Value, When};
+use crate::quant::{
+    BitField, Block, Entry, Kind, OptionSpec, Options, RunInfo, Scheme, Step, Trace, Value, When, catalogue,
+};
 
 /// An array of what `f` makes of each item.
 fn array<T>(items: &[T], f: fn(&T) -> JsValue) -> JsValue {
@@ -36,8 +38,8 @@ pub(super) fn entry(e: &Entry) -> JsValue {
 }
 
 /// All schemes.
-pub(super) fn entries(entries: &[Entry]) -> JsValue {
-    array(entries, entry)
+pub(super) fn entries() -> JsValue {
+    catalogue().map(entry).collect::<Array>().into()
 }
 
 fn option(o: &OptionSpec) -> JsValue {
@@ -133,6 +135,18 @@ fn step(s: &Step) -> JsValue {
 
 /// The way of one weight.
 pub(super) fn trace(t: &Trace) -> JsValue {
+    let field =
+        |f: &BitField| object([("part", (f.part as f64).into()), ("bit", f.bit.into()), ("bits", f.bits.into())]);
+    let block = |b: &Block| {
+        let parts = array(b.parts, |p| object([("name", p.name.into()), ("bytes", (p.bytes as f64).into())]));
+        object([
+            ("offset", (b.offset as f64).into()),
+            ("weights", (b.weights as f64).into()),
+            ("bytes", Uint8Array::from(b.bytes.as_slice()).into()),
+            ("parts", parts),
+            ("fields", array(&b.fields, field)),
+        ])
+    };
     object([
         ("index", (t.index as f64).into()),
         ("value", t.value.into()),
@@ -145,5 +159,6 @@ pub(super) fn trace(t: &Trace) -> JsValue {
         ("bitOffset", t.bit_offset.into()),
         ("back", t.back.into()),
         ("error", t.error.into()),
+        ("block", t.block.as_ref().map_or(JsValue::NULL, block)),
     ])
 }

@@ -216,7 +216,7 @@ impl Weights {
             let (from, to) = (f64::from(lo), f64::from(hi));
             let x: Vec<f32> = (0..n).map(|i| (from + (to - from) * i as f64 / (n - 1) as f64) as f32).collect();
             let mut y = vec![0.0; n];
-            self.fitted(&scheme)?.respond(at, &x, &mut y);
+            self.fitted(&scheme)?.respond(&self.values, at, &x, &mut y);
             Ok(object([("x", Float32Array::from(x.as_slice()).into()), ("y", Float32Array::from(y.as_slice()).into())]))
         };
         run().map_err(to_js)

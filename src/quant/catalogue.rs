@@ -215,9 +215,8 @@ impl Resolved {
 }
 
 /// All schemes, in the order in which they are best shown.
-#[must_use]
-pub fn catalogue() -> &'static [Entry] {
-    super::affine::ENTRIES
+pub fn catalogue() -> impl Iterator<Item = &'static Entry> + Clone {
+    super::FAMILIES.iter().copied().flatten()
 }
 
 /// The scheme of a name.
@@ -225,8 +224,8 @@ pub fn catalogue() -> &'static [Entry] {
 /// # Errors
 /// `unknown_scheme` with the list of those known.
 pub fn entry(id: &str) -> Result<&'static Entry> {
-    catalogue().iter().find(|entry| entry.id == id).ok_or_else(|| {
-        let known: Vec<_> = catalogue().iter().map(|entry| entry.id).collect();
+    catalogue().find(|entry| entry.id == id).ok_or_else(|| {
+        let known: Vec<_> = catalogue().map(|entry| entry.id).collect();
         Error::new(Code::UnknownScheme, format!("there is no scheme {id:?}"))
             .with_expected(format!("one of {}", known.join(", ")))
             .with_found(format!("{id:?}"))

@@ -6,21 +6,26 @@
 
 pub mod affine;
 pub mod article;
+mod blocks;
 mod catalogue;
 mod extents;
+pub mod ggml;
 mod runs;
 mod trace;
 
 pub use catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Options, Resolved, Source, Value, When, catalogue, entry};
 pub use extents::Extents;
 pub use runs::{Granularity, Runs};
-pub use trace::{RunInfo, Step, Trace};
+pub use trace::{BitField, Block, Part, RunInfo, Step, Trace};
 
 use std::fmt;
 use std::rc::Rc;
 
 use crate::error::{Code, Error, Result};
 use crate::tensor::Shape;
+
+/// The families' schemes, in the order in which they are best shown.
+const FAMILIES: &[&[Entry]] = &[affine::ENTRIES, ggml::ENTRIES];
 
 /// A family's part of a scheme: everything decided but the weights.
 pub(crate) trait Family: fmt::Debug {
@@ -115,7 +120,7 @@ impl Scheme {
         if bytes.len() != expected {
             return Err(Error::new(
                 Code::ShapeMismatch,
-                format!("these are not the bytes of a {} tensor of shape {:?}", self.id, shape.dims()),
+                format!("these are not the bytes of a tensor of shape {:?} packed as {}", shape.dims(), self.id),
             )
             .with_expected(format!("{expected} bytes"))
             .with_found(bytes.len()));
@@ -147,6 +152,11 @@ pub trait Fitted: fmt::Debug {
     /// `out_of_memory`; `unsupported` for a scheme without integer codes.
     fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>>;
 
+    /// Whether all that is read back is finite. A half-precision scale may overflow, and its block then reads as infinities and NaN.
+    fn reads_finite(&self) -> bool {
+        true
+    }
+
     /// Number of runs that share a scale.
     fn runs(&self) -> usize;
 
@@ -169,20 +179,30 @@ pub trait Fitted: fmt::Debug {
     ///
     /// # Panics
     /// If there is no such element.
-    fn run_at(&self, index: usize) -> RunInfo;
+    fn run_at(&self, values: &[f32], index: usize) -> RunInfo;
 
     /// All values that element `index` could become, ascending.
-    fn levels_at(&self, index: usize) -> Vec<f32>;
+    fn levels_at(&self, values: &[f32], index: usize) -> Vec<f32>;
 
     /// What each of `x` would become in the place of element `index`, everything shared staying as it is.
     ///
     /// # Panics
     /// If `x` and `out` differ in length.
-    fn respond(&self, index: usize, x: &[f32], out: &mut [f32]);
+    fn respond(&self, values: &[f32], index: usize, x: &[f32], out: &mut [f32]);
 
     /// The way of one weight: float → scale → code → bits → value.
     ///
     /// # Panics
     /// If there is no such element.
     fn trace(&self, values: &[f32], index: usize) -> Trace;
+}
+
+/// The refusal of weights that are not finite.
+fn non_finite(x: &[f32]) -> Error {
+    let how_many = x.iter().filter(|x| !x.is_finite()).count();
+    let first = x.iter().position(|x| !x.is_finite()).unwrap_or(0);
+    Error::new(Code::NonFinite, format!("{how_many} weights are NaN or infinite, the first"))
+        .with_offset(first as u64)
+        .with_expected("finite weights, or the option nonFinite: \"saturate\"")
+        .with_found(x.get(first).copied().unwrap_or(f32::NAN))
 }

@@ -57,4 +57,50 @@ pub struct Trace {
     pub back: f32,
     /// `value − back`.
     pub error: f32,
+    /// The block that the weight is read from, where the scheme has blocks.
+    pub block: Option<Block>,
+}
+
+/// A packed block, and what its bytes mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Its first byte in the packed tensor.
+    pub offset: u64,
+    /// Weights that it holds.
+    pub weights: usize,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The stretches they form.
+    pub parts: &'static [Part],
+    /// The bits that this weight is read from, those of its code last.
+    pub fields: Vec<BitField>,
+}
+
+/// A stretch of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What it holds, as a stable name: `scale`, `min`, `scales`, `codes`, `high bits`.
+    pub name: &'static str,
+    /// Its length in bytes.
+    pub bytes: usize,
+}
+
+/// Neighbouring bits of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BitField {
+    /// The part they lie in.
+    pub part: usize,
+    /// The first, counted from the lowest bit of the block's first byte.
+    pub bit: u32,
+    /// How many.
+    pub bits: u32,
+}
+
+impl BitField {
+    /// The bits as digits, highest first.
+    #[must_use]
+    pub fn read(&self, block: &[u8]) -> String {
+        let bit = |i: u32| block.get(i as usize / 8).is_some_and(|byte| byte >> (i % 8) & 1 == 1);
+        (self.bit..self.bit + self.bits).rev().map(|i| if bit(i) { '1' } else { '0' }).collect()
+    }
 }

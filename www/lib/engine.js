@@ -4,7 +4,9 @@
  */
 
 import * as glue from './wasm/fewerbits.js';
+import { options } from './check.js';
 import { FewerbitsError } from './errors.js';
+import { builtin, hasBuiltins } from './node.js';
 
 /** @typedef {BufferSource | WebAssembly.Module | Response | URL | string} ModuleSource */
 
@@ -21,13 +23,14 @@ let memory = null;
 /**
  * Loads the module, once; calls that follow share it. Every other call of the package comes after it.
  *
- * @param {object} [options]
- * @param {ModuleSource} [options.module] the `.wasm` file, where it does not lie beside this script: bytes, a compiled module, a
+ * @param {object} [given]
+ * @param {ModuleSource} [given.module] the `.wasm` file, where it does not lie beside this script: bytes, a compiled module, a
  *   response, or where to fetch it
  * @returns {Promise<void>}
  * @throws {FewerbitsError} `no_simd` where WebAssembly lacks SIMD128; `network` where the module cannot be had
  */
-export function init({ module } = {}) {
+export async function init(given) {
+  const { module } = options(given);
   loading ??= load(module).catch((error) => {
     loading = null;
     throw error;
@@ -43,9 +46,9 @@ async function load(module) {
     });
   }
   let source = module;
-  if (source === undefined && import.meta.url.startsWith('file:')) {
+  if (source === undefined && import.meta.url.startsWith('file:') && hasBuiltins) {
     // Node: `fetch` does not read files.
-    const { readFile } = await import(/* @vite-ignore */ 'node:fs/promises');
+    const { readFile } = builtin('fs/promises');
     source = await readFile(new URL('./wasm/fewerbits_bg.wasm', import.meta.url));
   }
   try {

@@ -9,7 +9,7 @@ use super::super::{Family, Fitted};
 use super::options::{Affine, Treatment};
 use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::kernels::{self, EvenRuns, Extent, Grid, extent};
 use crate::stats::CHUNK;
 use crate::tensor::{Shape, try_vec};
@@ -113,7 +113,7 @@ impl Affine {
         }
         let all_finite = x.chunks(1 << 16).all(|chunk| extent(chunk).is_finite());
         if !all_finite && !self.saturate {
-            return Err(non_finite(x));
+            return Err(super::super::non_finite(x));
         }
         // Rarely some weights do not count: they are marked, and each run is gathered without them.
         let mut marked = Vec::new();
@@ -142,15 +142,6 @@ impl Affine {
         each_run(&mut |x| grids.push(grid_of_run(x, self, pooled)));
         Ok(grids)
     }
-}
-
-fn non_finite(x: &[f32]) -> Error {
-    let how_many = x.iter().filter(|x| !x.is_finite()).count();
-    let first = x.iter().position(|x| !x.is_finite()).unwrap_or(0);
-    Error::new(Code::NonFinite, format!("{how_many} weights are NaN or infinite, the first"))
-        .with_offset(first as u64)
-        .with_expected("finite weights, or the option nonFinite: \"saturate\"")
-        .with_found(x.get(first).copied().unwrap_or(f32::NAN))
 }
 
 impl Prepared {
@@ -359,7 +350,7 @@ impl Fitted for Prepared {
         (!self.affine.symmetric).then_some(&self.zero_points)
     }
 
-    fn run_at(&self, index: usize) -> RunInfo {
+    fn run_at(&self, _values: &[f32], index: usize) -> RunInfo {
         let (run, _) = self.runs.segment_at(index);
         let grid = self.grid(run);
         let (a, b) = self.ends(grid, index);
@@ -379,7 +370,7 @@ impl Fitted for Prepared {
         }
     }
 
-    fn levels_at(&self, index: usize) -> Vec<f32> {
+    fn levels_at(&self, _values: &[f32], index: usize) -> Vec<f32> {
         if self.runs.is_empty() {
             return Vec::new();
         }
@@ -395,7 +386,7 @@ impl Fitted for Prepared {
         levels
     }
 
-    fn respond(&self, index: usize, x: &[f32], out: &mut [f32]) {
+    fn respond(&self, _values: &[f32], index: usize, x: &[f32], out: &mut [f32]) {
         assert_eq!(x.len(), out.len(), "one answer per value");
         if self.runs.is_empty() {
             return out.fill(0.0);
@@ -471,7 +462,7 @@ impl Fitted for Prepared {
             index,
             value,
             float_bits: value.to_bits(),
-            run: self.run_at(index),
+            run: self.run_at(values, index),
             steps,
             code: Some(code),
             bits: (0..bits).rev().map(|b| if code >> b & 1 == 1 { '1' } else { '0' }).collect(),
@@ -479,6 +470,7 @@ impl Fitted for Prepared {
             bit_offset: (bit % 8) as u32,
             back,
             error: value - back,
+            block: None,
         }
     }
 }

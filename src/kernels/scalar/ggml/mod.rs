@@ -1,0 +1,3 @@
+//! ggml's block formats, block by block, in the order of operations of llama.cpp's C code.
+
+pub mod legacy;
