@@ -145,7 +145,7 @@ forEachBrowser((browser) => {
       assert.ok(widths[2] < 2, `the float bar stands ${widths[2]} pixels from where it falls`);
 
       await page.choose('empty');
-      await page.waitText('.suggestion', 'nothing to quantize');
+      await page.waitText('.suggestion', 'no weights');
       await page.waitText('fb-words', 'There is nothing to quantize.');
       assert.equal((await page.metrics()).sqnrDb, '–');
 

@@ -44,6 +44,7 @@ export default {
   'error.file.json': 'This is a JSON file, but not the index of a model’s shards.',
   'error.file.index': 'This is the index of a model in several files; the files themselves were not given.',
   'error.file.several': 'These are several model files, and no index says that they belong together.',
+  'error.file.noindex': 'These are shards of a model, and the index that says what is in them is missing.',
   'error.file.none': 'There is no model file among these files.',
   'error.file.missing': 'The model needs the file {file}, and it is missing.',
   'error.file.shard': 'The index and the shards of this model do not fit each other.',
@@ -98,6 +99,7 @@ export default {
     'Open the folder that holds the index and its shards, or choose or drop all of these files together.',
   'remedy.file.several':
     'Open one of them; or, for the shards of one model, its folder or all shards together with their .index.json.',
+  'remedy.file.noindex': 'Choose or drop its .index.json together with all shards, or open the folder that holds them.',
   'remedy.file.none': 'Choose or drop .safetensors or .npy files, or a folder that holds them.',
   'remedy.file.missing': 'Put it beside the others and open the folder, or choose all of the files together.',
   'remedy.file.shard': 'Get the index and all of its shards again, from one place and of one version.',

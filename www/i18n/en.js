@@ -154,8 +154,6 @@ export default {
   copy: 'Copy B to A',
   swap: 'Swap sides',
   help: 'What is “{what}”?',
-  'suggest.none': 'No suggestion: there is no finite weight in this tensor.',
-  'suggest.small': 'No suggestion: these weights are too small for any scale.',
   'suggest.title': 'Suggested for this tensor:',
   'suggest.apply': 'Apply',
   'suggest.same': 'Side B is set so.',
@@ -241,6 +239,7 @@ export default {
 
   'family.affine': 'Affine (integers)',
   'family.article': 'The article’s three',
+  'family.ggml': 'ggml blocks',
 
   'step.float': 'weight',
   'step.subtract': '− zero point',

@@ -74,7 +74,7 @@ export function describeMetrics(e, stats) {
 /** The least f32 that is not subnormal; the engine uses no smaller scale. */
 const LEAST_NORMAL = 2 ** -126;
 /** Below this a tensor's scale may be smaller than that: an 8-bit grid divides it by 127. */
-export const TOO_SMALL = 128 * LEAST_NORMAL;
+const TOO_SMALL = 128 * LEAST_NORMAL;
 
 /**
  * Why a scale is 1 by definition and not by what it has to span: its weights are too small for any scale, or all zero.

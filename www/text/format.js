@@ -107,7 +107,7 @@ export function shapeText(shape, language = 'en', times = ' × ') {
 /** Text that writes numbers as programs do, such as the engine's sentences, with minus signs and powers of ten. @param {string} text */
 export const withMinus = (text) =>
   text
-    .replace(/(?<=\d)e([+-]?\d+)\b/g, (_, exponent) => `×10${raised(Number(exponent))}`)
+    .replace(/(?<=\d)e([+−-]?\d+)\b/g, (_, exponent) => `×10${raised(Number(exponent.replace(MINUS, '-')))}`)
     .replace(/(?<![\w.-])-(?=[\d.∞])/g, MINUS);
 
 /** A number with so many digits after the point. @param {number} value @param {number} digits */

@@ -6,33 +6,34 @@ import { shown, shownShort } from './names.js';
 /** @typedef {import('../types.js').Problem} Problem */
 
 /**
- * What the engine's own sentence tells beyond its code. A test opens such files with the real engine, so that a sentence
- * that changes there is missed here.
- * @type {[code: string, sentence: RegExp, kind: string, remedy?: string][]}
+ * What the engine tells beyond its code: in what it found, or in its sentence. A test opens such files with the real
+ * engine, so that words that change there are missed here.
+ * @type {[code: string, fact: 'found' | 'sentence', words: RegExp, kind: string, remedy?: string][]}
  */
 const KINDS = [
-  ['unknown_format', /this is a Git LFS pointer/, 'lfs'],
-  ['unknown_format', /this is a web page/, 'html'],
-  ['unknown_format', /this is a GGUF file/, 'gguf', 'convert'],
-  ['unknown_format', /this is a zip archive/, 'zip', 'torch'],
-  ['unknown_format', /this is a Python pickle/, 'pickle', 'torch'],
-  ['unknown_format', /this is an ONNX model/, 'onnx', 'convert'],
-  ['unknown_format', /this is a (gzip|zstd) archive/, 'packed'],
-  ['unknown_format', /this is an HDF5 file/, 'hdf5', 'convert'],
-  ['unknown_format', /this is a TensorFlow Lite model/, 'tflite', 'convert'],
-  ['unknown_format', /this is a PDF document/, 'pdf', 'json'],
-  ['unknown_format', /the file is empty/, 'empty'],
-  ['unknown_format', /the file is JSON/, 'json'],
-  ['unknown_format', /the folder holds no model/, 'none'],
-  ['invalid_argument', /the index of a model in several files was given alone/, 'index'],
-  ['invalid_argument', /the folder holds more than one model file/, 'several'],
-  ['invalid_argument', /the folder holds too many files/, 'toomany'],
-  ['invalid_argument', /this is not an address|addresses of this kind/, 'address'],
-  ['unreadable', /the file is missing/, 'missing'],
-  ['malformed', /the index (names|places|does not place|of shards)/, 'shard'],
-  ['network', /answers with a web page/, 'html'],
-  ['network', /found HTTP (404|410)/, 'notfound'],
-  ['network', /found HTTP (401|403)/, 'forbidden'],
+  ['unknown_format', 'found', /^a Git LFS pointer/, 'lfs'],
+  ['unknown_format', 'found', /^a web page/, 'html'],
+  ['unknown_format', 'found', /^a PDF document/, 'pdf', 'json'],
+  ['unknown_format', 'sentence', /^the file is empty/, 'empty'],
+  ['unknown_format', 'sentence', /^the file is JSON/, 'json'],
+  ['unknown_format', 'sentence', /^there is no model among/, 'none'],
+  ['unsupported', 'found', /^a GGUF file/, 'gguf', 'convert'],
+  ['unsupported', 'found', /^a zip archive/, 'zip', 'torch'],
+  ['unsupported', 'found', /^a Python pickle/, 'pickle', 'torch'],
+  ['unsupported', 'found', /^an ONNX model/, 'onnx', 'convert'],
+  ['unsupported', 'found', /^a (gzip|zstd) archive/, 'packed'],
+  ['unsupported', 'found', /^an HDF5 file/, 'hdf5', 'convert'],
+  ['unsupported', 'found', /^a TensorFlow Lite model/, 'tflite', 'convert'],
+  ['missing_file', 'found', /^the index alone/, 'index'],
+  ['missing_file', 'sentence', /^the index of these shards/, 'noindex'],
+  ['missing_file', 'sentence', /./, 'missing'],
+  ['several_models', 'sentence', /./, 'several'],
+  ['invalid_argument', 'sentence', /^the folder holds too many files/, 'toomany'],
+  ['invalid_argument', 'sentence', /^(this is not an address|only http)/, 'address'],
+  ['malformed', 'sentence', /(^|: )the index (names|places|does not place|of shards)/, 'shard'],
+  ['network', 'found', /^a web page/, 'html'],
+  ['network', 'found', /^HTTP (404|410)/, 'notfound'],
+  ['network', 'found', /^HTTP (401|403)/, 'forbidden'],
 ];
 
 /** After these nothing of what was open is lost; the others say themselves how to go on. */
@@ -47,8 +48,9 @@ export function explain(problem) {
   const { code, message, what, file = '', tensor, offset, expected, found } = problem;
   // The engine puts the file's name before its sentence, and a name may say anything.
   const sentence = message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message;
-  const kind = what === 'scheme' ? undefined : KINDS.find(([c, pattern]) => c === code && pattern.test(sentence));
-  const [, , name, remedy] = kind ?? [];
+  const known = { found: found ?? '', sentence };
+  const kind = KINDS.find(([c, fact, words]) => c === code && words.test(known[fact]));
+  const [, , , name, remedy] = (what !== 'scheme' && kind) || [];
   const facts = { file: shownShort(file) };
 
   const headline = first(
@@ -61,7 +63,7 @@ export function explain(problem) {
   );
   const still = STILL_OPEN.includes(what) && !OF_ITS_OWN.has(code) ? t('remedy.still') : '';
 
-  const several = name === 'several' || name === 'none';
+  const several = name === 'several' || name === 'none' || name === 'noindex';
   const where = [
     several && found && found !== 'no files' ? shownShort(found) : '',
     file !== '' && !(several && file === 'files') ? t('error.file', { file: shownShort(file) }) : '',

@@ -28,6 +28,12 @@ const OPENED = [
     /多文件模型的索引/,
   ],
   ['two shards', [file('m-1.safetensors'), file('m-2.safetensors')], /several model files/, /多个模型文件/],
+  [
+    'two shards as they are mostly named',
+    [file('model-00001-of-00002.safetensors'), file('model-00002-of-00002.safetensors')],
+    /index that says what is in them is missing/,
+    /缺少说明/,
+  ],
   ['two npy files', [file('a.npy'), file('b.npy')], /several model files/, /多个模型文件/],
   [
     'an index that lacks a shard',
@@ -140,6 +146,7 @@ test('what an address answers is told apart', async () => {
     explain(
       problem('network', 'open', {
         message: `u: the server does not give this file; expected HTTP 200 or 206, found ${found}`,
+        found,
         file: 'u',
       }),
     ).what;

@@ -45,8 +45,8 @@ test('shapes are grouped as counts are, and the engine’s hyphens become minus 
   assert.equal(shapeText([50257, 768]), '50,257 × 768');
   assert.equal(shapeText([]), 'scalar');
   assert.equal(
-    withMinus('from -0.5 to 3e-9, in 4-bit int-4, clip to [-7, 7], .-1'),
-    'from −0.5 to 3×10⁻⁹, in 4-bit int-4, clip to [−7, 7], .-1',
+    withMinus('from -0.5 to 3e-9 and 2e−4, in 4-bit int-4, clip to [-7, 7], .-1'),
+    'from −0.5 to 3×10⁻⁹ and 2×10⁻⁴, in 4-bit int-4, clip to [−7, 7], .-1',
   );
   assert.equal(fixed(-0.25, 1), '−0.3');
 });

@@ -4,9 +4,18 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import * as change from '../state.js';
 import { niceStep } from '../figures/scale.js';
-import { TOO_SMALL } from '../text/describe.js';
-import { number, withMinus } from '../text/format.js';
-import { t, familyTitle, optionHelp, optionTitle, schemeSummary, schemeTitle, valueTitle, tOr } from '../i18n/index.js';
+import { count, number, withMinus } from '../text/format.js';
+import {
+  language,
+  t,
+  familyTitle,
+  optionHelp,
+  optionTitle,
+  schemeSummary,
+  schemeTitle,
+  valueTitle,
+  tOr,
+} from '../i18n/index.js';
 
 /**
  * @typedef {import('../types.js').Option} Option
@@ -292,14 +301,10 @@ export class Controls extends View {
   #suggestion() {
     const { data, sides, catalogue } = this.state;
     const suggestion = data?.suggestion;
-    if (!suggestion || !data) return nothing;
-    const { stats } = data;
-    const small = stats.absMax > 0 && stats.absMax < TOO_SMALL;
-    const why = stats.count === 0 ? 'say.nothing' : stats.count === stats.nan + stats.infinite ? 'suggest.none' : '';
-    if (why || small) {
-      return html`<div class="suggestion"><p class="soft">${t(why || 'suggest.small')}</p></div>`;
-    }
+    if (!suggestion) return nothing;
     const { scheme, reasons } = suggestion;
+    const none = reasons.find((r) => NO_CHOICE.includes(r.code));
+    if (none) return html`<div class="suggestion"><p class="soft">${reasonText(none)}</p></div>`;
     const info = catalogue.find((s) => s.id === scheme.id);
     const wanted = JSON.stringify(change.tidy(catalogue, scheme));
     const same = wanted === JSON.stringify(sides.b);
@@ -375,9 +380,14 @@ export class Controls extends View {
   };
 }
 
+/** Reasons for which no scheme is better than another: there is nothing to apply. */
+const NO_CHOICE = ['empty', 'nothing_finite', 'subnormal'];
+
 /** @param {{code: string, text: string, facts: number[]}} reason */
 function reasonText({ code, text, facts }) {
-  const values = Object.fromEntries(facts.map((fact, i) => [String(i), number(fact, 3)]));
+  const values = Object.fromEntries(
+    facts.map((fact, i) => [String(i), Number.isInteger(fact) ? count(fact, language()) : number(fact, 3)]),
+  );
   return tOr(`reason.${code}`, withMinus(text), values);
 }
 
