@@ -575,7 +575,7 @@ forEachBrowser((browser) => {
           const counts = [];
           for (const button of buttons) {
             button.dispatchEvent(new PointerEvent('pointerenter'));
-            while (button.textContent.includes('PNG') && button.dataset.made === undefined) await new Promise((r) => requestAnimationFrame(r));
+            while (button.dataset.made === undefined) await new Promise((r) => requestAnimationFrame(r));
             button.click();
             counts.push(names.length);
           }

@@ -6,8 +6,7 @@ import { t, schemeTitle } from '../i18n/index.js';
 import { bitsPerWeight, bytes, count, decibel, fixed, number, percent } from '../text/format.js';
 import { describeMetrics, describeStats } from '../text/describe.js';
 import { fileStem } from '../text/names.js';
-import { metricsCsv, metricsJson } from '../text/report.js';
-import { save } from '../figures/export.js';
+import { fetchAhead, saving } from './saving.js';
 
 /** @typedef {import('../types.js').Evaluation} Evaluation */
 
@@ -48,7 +47,7 @@ export class Measures extends View {
       </table>
       <p class="row">
         <button class="plain" ?disabled=${b.count === 0} @click=${() => this.#worst(b)}>${t('measures.worst')}</button>
-        <span class="exports">
+        <span class="exports" @pointerenter=${fetchAhead} @focusin=${fetchAhead}>
           <button class="plain" aria-label=${t('export.metrics', { kind: 'CSV' })} @click=${() => this.#save('csv')}>
             CSV
           </button>
@@ -66,9 +65,15 @@ export class Measures extends View {
   }
 
   /** @param {'csv' | 'json'} kind */
-  #save(kind) {
-    const text = kind === 'csv' ? metricsCsv(this.state) : metricsJson(this.state);
-    save(text, `${fileStem(this.state.data?.name)}-metrics.${kind}`, kind === 'csv' ? 'text/csv' : 'application/json');
+  async #save(kind) {
+    const ready = saving();
+    const tools = ready instanceof Promise ? await ready : ready;
+    const text = kind === 'csv' ? tools.metricsCsv(this.state) : tools.metricsJson(this.state);
+    tools.save(
+      text,
+      `${fileStem(this.state.data?.name)}-metrics.${kind}`,
+      kind === 'csv' ? 'text/csv' : 'application/json',
+    );
   }
 }
 
