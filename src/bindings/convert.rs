@@ -3,7 +3,7 @@
 use js_sys::{Array, Float32Array, Float64Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 use crate::quant::{Options, Scheme, Value};
 use crate::stats::{Histogram, Metrics, Summary};
 use crate::tensor::{Shape, try_vec};
@@ -73,7 +73,7 @@ pub(super) fn described(value: &JsValue) -> String {
         return "an object".to_owned();
     }
     match (value.as_f64(), value.as_bool()) {
-        (Some(number), _) => number.to_string(),
+        (Some(number), _) => Number(number).to_string(),
         (_, Some(flag)) => flag.to_string(),
         _ if value.is_null() => "null".to_owned(),
         _ => "undefined".to_owned(),
@@ -153,7 +153,7 @@ pub(super) fn whole(options: &JsValue, name: &str, most: f64) -> Result<Option<u
     };
     value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..=most).contains(n)).map(|n| Some(n as usize)).ok_or_else(|| {
         Error::new(Code::InvalidArgument, format!("{name} does not take this"))
-            .with_expected(format!("a whole number from 0 to {most}"))
+            .with_expected(format!("a whole number from 0 to {}", Number(most)))
             .with_found(described(&value))
     })
 }

@@ -1,5 +1,6 @@
 //! A scheme proposed from a distribution: the article's question 6.2, "how does one choose a suitable integer range?"
 
+use crate::error::Number;
 use crate::quant::{Options, Value};
 use crate::stats::{Summary, quantiles};
 use crate::tensor::Shape;
@@ -219,11 +220,11 @@ fn short(x: f64) -> String {
         (x * unit).round() / unit
     };
     let text = if x == 0.0 || !x.is_finite() {
-        x.to_string()
+        Number(x).to_string()
     } else if (-5..6).contains(&exponent) {
-        three_digits(x, exponent).to_string()
+        Number(three_digits(x, exponent)).to_string()
     } else {
-        format!("{}e{exponent}", three_digits(x / 10_f64.powi(exponent), 0))
+        format!("{}e{exponent}", Number(three_digits(x / 10_f64.powi(exponent), 0)))
     };
     text.replace('-', "\u{2212}")
 }

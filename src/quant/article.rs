@@ -4,7 +4,7 @@
 //! cancels: it rounds x to whole numbers, half to even, and clamps nothing. numpy computes the bracket in f32 (`max − min` exactly, then
 //! cast), Python rounds it to an exact integer, the sum is exact too, and the store into the array rounds to f32 by way of f64.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 use crate::tensor::try_vec;
 
 /// What `quantize_zero` returns: the values and how many were not zero.
@@ -28,7 +28,7 @@ impl Formula {
         let refuse = |expected: &str| {
             Err(Error::new(Code::InvalidArgument, "the formula has no such range")
                 .with_expected(expected)
-                .with_found(format_args!("min {min}, max {max}")))
+                .with_found(format_args!("min {}, max {}", Number(min), Number(max))))
         };
         if !min.is_finite() || !max.is_finite() {
             return refuse("min and max that are finite");
