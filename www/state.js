@@ -363,7 +363,8 @@ export function listed(tensors, list) {
     if (list.dtype && t.dtype !== list.dtype) return false;
     if (words.length === 0) return true;
     const text = `${t.name} ${t.dtype} ${t.shape.join('×')} ${t.shape.join('x')}`.toLowerCase();
-    return words.every((w) => text.includes(w));
+    // Numbers are shown in groups of three digits: a shape is found as it is written there too.
+    return words.every((w) => text.includes(w) || text.includes(w.replace(/(\d),(?=\d{3})/g, '$1')));
   });
   /** @type {{[key: string]: (a: Tensor, b: Tensor) => number}} */
   const orders = {
