@@ -173,7 +173,7 @@ export class Session {
       this.store.update((s) => ({
         ...s,
         data: { ...data, epoch },
-        sides: change.sidesFor(s.sides, tensor.shape),
+        sides: change.sidesFor(s, tensor.shape, data.matrix[1]),
         loading: null,
         result: null,
         pictures: null,

@@ -54,6 +54,19 @@ forEachBrowser((browser) => {
       assert.ok(scripts.size >= 3 && sum <= 60_000, `${sum} bytes in ${[...scripts]}`);
     });
 
+    test('the whole engine follows the first figures; a link to one of its schemes waits for it', async () => {
+      await page.open();
+      await page.until(`return document.querySelector('option[value="q8_0"]') !== null`, 'the other schemes');
+      await page.set('#scheme-b', 'q8_0');
+      await page.until(
+        `return document.querySelector('tr[data-metric="bitsPerWeight"] td:last-child')?.textContent.startsWith('8.5')`,
+        '8.5 bits',
+      );
+      await page.open('?lang=en&again#/explore?b=q8_0;flatten=true');
+      assert.match((await page.metrics()).bitsPerWeight, /^8\.5/);
+      await page.assertQuiet();
+    });
+
     test('a dropped file is opened and its metrics are right', async () => {
       const values = bell(32 * 64);
       await page.open();

@@ -252,9 +252,24 @@ function sizes(engine, tensors, scheme) {
   for (const tensor of tensors) {
     before += tensor.byteLength;
     count += tensor.count;
-    after += isQuantized(tensor) ? engine.packedLength(tensor.shape, scheme) : tensor.byteLength;
+    after += isQuantized(tensor) ? packedLength(engine, tensor, scheme) : tensor.byteLength;
   }
   return { before, after, count, bits: count > 0 ? (after * 8) / count : 0, tensors: tensors.length, exact: true };
+}
+
+/**
+ * Bytes of a tensor under the scheme; as it is where the scheme's blocks do not divide its rows.
+ * @param {Engine} engine
+ * @param {any} tensor
+ * @param {any} scheme
+ */
+function packedLength(engine, tensor, scheme) {
+  try {
+    return engine.packedLength(tensor.shape, scheme);
+  } catch (/** @type {any} */ error) {
+    if (error.code !== 'shape_mismatch') throw error;
+    return tensor.byteLength;
+  }
 }
 
 /** @param {any} tensor */

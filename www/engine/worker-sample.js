@@ -39,9 +39,9 @@ export class Sample {
     return new Sample(engine, network, matrices);
   }
 
-  /** Every matrix under the scheme, the rest float. @param {any} scheme */
+  /** Every matrix under the scheme, but those whose rows its blocks do not divide; the rest float. @param {any} scheme */
   accuracy(scheme) {
-    for (const { name, weights } of this.matrices) this.network.set(name, weights.reconstruct(scheme));
+    for (const { name, weights } of this.matrices) this.network.set(name, reconstructed(weights, scheme));
     const { correct, total, accuracy } = this.network.accuracy();
     return { float: this.float, quantized: accuracy, correct, total };
   }
@@ -58,5 +58,18 @@ export class Sample {
   free() {
     for (const { weights } of this.matrices) weights.free();
     this.network.free?.();
+  }
+}
+
+/**
+ * @param {any} weights
+ * @param {any} scheme
+ */
+function reconstructed(weights, scheme) {
+  try {
+    return weights.reconstruct(scheme);
+  } catch (/** @type {any} */ error) {
+    if (error.code !== 'shape_mismatch') throw error;
+    return weights.values();
   }
 }

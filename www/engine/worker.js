@@ -15,6 +15,9 @@ let told = '';
 /** Looks for new requests while something is under way. */
 let watch = 0;
 
+/** Milliseconds after the first figures before the whole engine is asked for. */
+const PAUSE = 300;
+
 const answers = answersWith(fewerbits);
 const started = fewerbits.init({ bindings: /** @type {any} */ (first) });
 started.catch(() => {});
@@ -33,7 +36,10 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
     if (type === 'start' && lacks(payload.wanted)) await useWhole();
     const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
-    if (type === 'show' && whole === 'no') fetchWhole();
+    if (type === 'show' && whole === 'no') {
+      whole = 'coming';
+      self.setTimeout(fetchWhole, PAUSE);
+    }
     // What the answers keep for later is small and is copied.
     self.postMessage({ id, done }, { transfer: buffers(done?.pictures) });
   } catch (error) {
@@ -57,7 +63,6 @@ function lacks(ids = []) {
 
 /** Loads the whole engine beside the one in use. Without it the page goes on with what it has, and tries again later. */
 async function fetchWhole() {
-  whole = 'coming';
   try {
     const bindings = await import('../lib/wasm/fewerbits.js');
     await bindings.default();
@@ -70,8 +75,13 @@ async function fetchWhole() {
 
 /** Puts the whole engine in the place of the first: only between requests, for tensors being read stay where they are. */
 async function useWhole() {
+  try {
+    await fewerbits.init();
+  } catch {
+    whole = 'no';
+    return;
+  }
   whole = 'used';
-  await fewerbits.init();
   answers.move();
   self.postMessage({ notice: 'schemes', detail: fewerbits.schemes() });
 }
