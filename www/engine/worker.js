@@ -1,6 +1,6 @@
 /**
  * The engine's thread: the only place on the page that touches the wasm. It holds one open file and one open tensor;
- * summaries cross to the page, weights do not.
+ * summaries cross to the page, weights do not. Answers are copied, not handed over: some are kept for later, and all are small.
  *
  * The first figures are drawn by a smaller build. The whole engine follows while nobody waits, and takes over what is open.
  */
@@ -40,8 +40,7 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
       whole = 'coming';
       self.setTimeout(fetchWhole, PAUSE);
     }
-    // What the answers keep for later is small and is copied.
-    self.postMessage({ id, done }, { transfer: buffers(done?.pictures) });
+    self.postMessage({ id, done });
   } catch (error) {
     self.postMessage({ id, error: facts(/** @type {any} */ (error)) });
   } finally {
@@ -128,16 +127,4 @@ function tellRequests() {
   if (text === told || (told === '' && list.length === 0)) return;
   told = text;
   self.postMessage({ notice: 'requests', detail: list });
-}
-
-/**
- * The buffers of the typed arrays in an answer, to be handed over rather than copied.
- * @param {any} value
- * @param {Set<ArrayBuffer>} [found]
- * @returns {ArrayBuffer[]}
- */
-function buffers(value, found = new Set()) {
-  if (ArrayBuffer.isView(value)) found.add(/** @type {ArrayBuffer} */ (value.buffer));
-  else if (value && typeof value === 'object') for (const inner of Object.values(value)) buffers(inner, found);
-  return [...found];
 }
