@@ -9,7 +9,13 @@ use ggml_support::{Codec, assert_goldens};
 /// How many inputs each format has been written for.
 const INPUTS: usize = 47;
 
-fn assert_codec(name: &'static str, weights: usize, bytes: usize, encode: fn(&[f32], &mut [u8]), decode: fn(&[u8], &mut [f32])) {
+fn assert_codec(
+    name: &'static str,
+    weights: usize,
+    bytes: usize,
+    encode: fn(&[f32], &mut [u8]),
+    decode: fn(&[u8], &mut [f32]),
+) {
     let tested = assert_goldens(&Codec { name, weights, bytes, encode: Some(encode), decode });
     assert!(tested >= INPUTS, "{name}: {tested} cases");
 }
@@ -17,4 +23,49 @@ fn assert_codec(name: &'static str, weights: usize, bytes: usize, encode: fn(&[f
 #[test]
 fn q8_0_is_llama_cpps() {
     assert_codec("q8_0", 32, 34, ggml::q8_0, ggml::from_q8_0);
+}
+
+#[test]
+fn q4_0_is_llama_cpps() {
+    assert_codec("q4_0", 32, 18, ggml::q4_0, ggml::from_q4_0);
+}
+
+#[test]
+fn q4_1_is_llama_cpps() {
+    assert_codec("q4_1", 32, 20, ggml::q4_1, ggml::from_q4_1);
+}
+
+#[test]
+fn q5_0_is_llama_cpps() {
+    assert_codec("q5_0", 32, 22, ggml::q5_0, ggml::from_q5_0);
+}
+
+#[test]
+fn q5_1_is_llama_cpps() {
+    assert_codec("q5_1", 32, 24, ggml::q5_1, ggml::from_q5_1);
+}
+
+#[test]
+fn q2_k_is_llama_cpps() {
+    assert_codec("q2_k", 256, 84, ggml::q2_k, ggml::from_q2_k);
+}
+
+#[test]
+fn q3_k_is_llama_cpps() {
+    assert_codec("q3_k", 256, 110, ggml::q3_k, ggml::from_q3_k);
+}
+
+#[test]
+fn q4_k_is_llama_cpps() {
+    assert_codec("q4_k", 256, 144, ggml::q4_k, ggml::from_q4_k);
+}
+
+#[test]
+fn q5_k_is_llama_cpps() {
+    assert_codec("q5_k", 256, 176, ggml::q5_k, ggml::from_q5_k);
+}
+
+#[test]
+fn q6_k_is_llama_cpps() {
+    assert_codec("q6_k", 256, 210, ggml::q6_k, ggml::from_q6_k);
 }
