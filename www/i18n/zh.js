@@ -1,4 +1,6 @@
 /** 中文。 */
+import ggml from './schemes/ggml.zh.js';
+
 export default {
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',
@@ -333,4 +335,5 @@ export default {
   'reason.tensor': '各通道宽度相近，全体共用一个缩放因子即可。',
   'reason.mse': '最远的权重距均值 {0} 倍标准差：截断这样的离群值，比让其余权重都用粗步长更划算。',
   'reason.minmax': '最远的权重距均值只有 {0} 倍标准差，无需截断。',
+  ...ggml,
 };
