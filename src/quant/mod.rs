@@ -9,6 +9,7 @@ pub mod article;
 mod blocks;
 mod catalogue;
 mod extents;
+pub mod float;
 pub mod ggml;
 mod runs;
 mod trace;
@@ -25,7 +26,7 @@ use crate::error::{Code, Error, Result};
 use crate::tensor::Shape;
 
 /// The families' schemes, in the order in which they are best shown.
-const FAMILIES: &[&[Entry]] = &[affine::ENTRIES, ggml::ENTRIES];
+const FAMILIES: &[&[Entry]] = &[affine::ENTRIES, float::ENTRIES, ggml::ENTRIES];
 
 /// A family's part of a scheme: everything decided but the weights.
 pub(crate) trait Family: fmt::Debug {

@@ -1,5 +1,8 @@
 /** 中文。 */
+import float from './schemes/float.zh.js';
+
 export default {
+  ...float,
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',
   local: '全部在本标签页内运行，发送 0 字节',
