@@ -1,6 +1,6 @@
 //! A window of a tensor's matrix, drawn with one weight per pixel: real values, never averages, so that levels stay levels.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 use crate::quant::Prepared;
 use crate::tensor::{Shape, to_usize, try_vec};
 
@@ -37,7 +37,8 @@ pub fn draw(values: &[f32], shape: &Shape, picture: &Picture<'_>, window: &Windo
     let (rows, columns) = (to_usize(rows)?, to_usize(columns)?);
     let ends = [window.rows.0, window.rows.1, window.columns.0, window.columns.1];
     if ends.iter().any(|end| !end.is_finite()) {
-        return Err(Error::new(Code::InvalidArgument, "the window is not finite").with_found(format!("{ends:?}")));
+        return Err(Error::new(Code::InvalidArgument, "the window is not finite")
+            .with_found(ends.map(|end| Number(end).to_string()).join(", ")));
     }
     let mut out = try_vec(f32::NAN, window.width.saturating_mul(window.height))?;
     let column_of: Vec<Option<usize>> =

@@ -75,24 +75,27 @@ fn truncation_of_an_index_at_every_byte_is_an_error() {
 
 #[test]
 fn a_foreign_file_is_named_for_what_it_is() {
-    for (start, says) in [
-        (&b"GGUF\x03\x00\x00\x00\x00\x00"[..], "GGUF"),
-        (b"PK\x03\x04\x00\x00\x08\x08\x00\x00", "PyTorch"),
-        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "pickle"),
-        (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "ONNX"),
-        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "gzip"),
-        (b"\x28\xb5\x2f\xfd\x04\x00\x00\x00\x00\x00", "zstd"),
-        (b"\x89HDF\r\n\x1a\n\x00\x00", "HDF5"),
-        (b"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite"),
-        (b"<!DOCTYPE html>\n<html>", "web page"),
-        (b"\xef\xbb\xbf\n <HTML lang='en'>", "web page"),
-        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "web page"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS pointer"),
-        (b"%PDF-1.7\n....", "PDF"),
+    let expected = "a safetensors or npy file, or a safetensors index";
+    for (start, code, found) in [
+        (&b"GGUF\x03\x00\x00\x00\x00\x00"[..], "unsupported", "a GGUF file"),
+        (b"PK\x03\x04\x00\x00\x08\x08\x00\x00", "unsupported", "a zip archive (a PyTorch checkpoint or npz)"),
+        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "unsupported", "a Python pickle (an old PyTorch checkpoint)"),
+        (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "unsupported", "an ONNX model"),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "unsupported", "a gzip archive"),
+        (b"\x28\xb5\x2f\xfd\x04\x00\x00\x00\x00\x00", "unsupported", "a zstd archive"),
+        (b"\x89HDF\r\n\x1a\n\x00\x00", "unsupported", "an HDF5 file (Keras)"),
+        (b"\x1c\x00\x00\x00TFL3\x14\x00", "unsupported", "a TensorFlow Lite model"),
+        (b"<!DOCTYPE html>\n<html>", "unknown_format", "a web page"),
+        (b"\xef\xbb\xbf\n <HTML lang='en'>", "unknown_format", "a web page"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "unknown_format", "a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+            "unknown_format",
+            "a Git LFS pointer",
+        ),
+        (b"%PDF-1.7\n....", "unknown_format", "a PDF document"),
     ] {
-        let error = list(start).unwrap_err();
-        assert_eq!(error.code.as_str(), "unknown_format");
-        assert!(error.message.contains(says), "{says}: {error}");
+        assert_error(list(start), (code, None, Some(0), expected, found));
     }
 }
 

@@ -39,13 +39,16 @@ export class Session {
     this.sparking = false;
     client.onNotice = (notice, detail) => {
       if (notice === 'requests') store.update((s) => ({ ...s, requests: detail }));
+      if (notice === 'schemes') store.update((s) => (s.catalogue.length > 0 ? change.setCatalogue(s, detail) : s));
     };
     store.subscribe((state) => this.follow(state));
   }
 
   async start() {
     try {
-      const { schemes } = await this.client.call('start');
+      const { a, b } = this.store.state.sides;
+      const wanted = [a, b].filter((scheme) => scheme !== null).map(({ id }) => id);
+      const { schemes } = await this.client.call('start', { wanted });
       this.store.update((s) => change.setCatalogue(s, schemes));
       await this.openSample();
     } catch (error) {

@@ -3,7 +3,7 @@
 use js_sys::{Array, Float32Array, Float64Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 use crate::quant::{Options, Scheme, Value};
 use crate::stats::{Histogram, Metrics, Summary};
 use crate::tensor::{Shape, try_vec};
@@ -56,11 +56,36 @@ pub(super) fn floats(values: &Float32Array) -> Result<Vec<f32>> {
     Ok(out)
 }
 
+/// What a value from outside is, for an error: numbers and short texts as they are, everything else by its kind.
+#[cold]
+#[inline(never)]
+pub(super) fn described(value: &JsValue) -> String {
+    if let Some(text) = value.as_string() {
+        return format!("{:?}", text.chars().take(40).collect::<String>());
+    }
+    if value.is_bigint() || value.is_symbol() || value.is_function() {
+        return value.js_typeof().as_string().map_or_else(String::new, |kind| format!("a {kind}"));
+    }
+    if let Some(list) = value.dyn_ref::<Array>() {
+        return format!("an array of {}", list.length());
+    }
+    if value.is_object() {
+        return "an object".to_owned();
+    }
+    match (value.as_f64(), value.as_bool()) {
+        (Some(number), _) => Number(number).to_string(),
+        (_, Some(flag)) => flag.to_string(),
+        _ if value.is_null() => "null".to_owned(),
+        _ => "undefined".to_owned(),
+    }
+}
+
 /// A shape from an array of whole numbers.
 pub(super) fn shape(dims: &JsValue) -> Result<Shape> {
     let refuse = || {
         Error::new(Code::InvalidArgument, "a shape is an array of whole numbers, none below 0")
-            .with_found(format!("{dims:?}"))
+            .with_expected("for example [64, 128]")
+            .with_found(described(dims))
     };
     let array = Array::from(dims);
     if !dims.is_object() {
@@ -81,7 +106,7 @@ pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
     if !value.is_object() || Array::is_array(value) {
         return Err(Error::new(Code::InvalidArgument, "a scheme is an object with an id and its options")
             .with_expected("for example {id: \"int8\", granularity: \"channel\"}")
-            .with_found(format!("{value:?}")));
+            .with_found(described(&value)));
     }
     let mut id = None;
     let mut options = Options::new();
@@ -100,13 +125,15 @@ pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
             _ => {
                 return Err(Error::new(Code::InvalidOption, format!("option {name:?} does not take this"))
                     .with_expected("true or false, a number or a text")
-                    .with_found(format!("{value:?}")));
+                    .with_found(described(&value)));
             }
         };
         options.insert(name, known);
     }
     let id = id.ok_or_else(|| {
-        Error::new(Code::InvalidArgument, "the scheme has no id").with_expected("for example {id: \"int8\"}")
+        Error::new(Code::InvalidArgument, "the scheme has no id")
+            .with_expected("for example {id: \"int8\"}")
+            .with_found("no text under id")
     })?;
     Scheme::new(&id, &options)
 }
@@ -126,8 +153,8 @@ pub(super) fn whole(options: &JsValue, name: &str, most: f64) -> Result<Option<u
     };
     value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..=most).contains(n)).map(|n| Some(n as usize)).ok_or_else(|| {
         Error::new(Code::InvalidArgument, format!("{name} does not take this"))
-            .with_expected(format!("a whole number from 0 to {most}"))
-            .with_found(format!("{value:?}"))
+            .with_expected(format!("a whole number from 0 to {}", Number(most)))
+            .with_found(described(&value))
     })
 }
 
@@ -139,7 +166,7 @@ pub(super) fn number(options: &JsValue, name: &str) -> Result<Option<f64>> {
     value.as_f64().filter(|n| n.is_finite()).map(Some).ok_or_else(|| {
         Error::new(Code::InvalidArgument, format!("{name} does not take this"))
             .with_expected("a finite number")
-            .with_found(format!("{value:?}"))
+            .with_found(described(&value))
     })
 }
 
@@ -154,7 +181,7 @@ pub(super) fn range(options: &JsValue, name: &str) -> Result<Option<(f64, f64)>>
         (Some(lo), Some(hi), 2) if lo.is_finite() && hi.is_finite() && lo <= hi => Ok(Some((lo, hi))),
         _ => Err(Error::new(Code::InvalidArgument, format!("{name} does not take this"))
             .with_expected("[low, high], both finite, low not above high")
-            .with_found(format!("{value:?}"))),
+            .with_found(described(&value))),
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::excerpt;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 
 /// Carries what serde's errors cannot: the whole [`Error`], and which tensor was being read.
 #[derive(Debug, Default)]
@@ -215,15 +215,29 @@ impl Seed<'_, '_> {
             _ => None,
         });
         let error = Error::new(Code::Malformed, "the header holds a value of the wrong kind");
-        self.cx.refuse(error.with_expected(expected).with_found(clip(&found.to_string())))
+        self.cx.refuse(error.with_expected(expected).with_found(clip(&named(found))))
     }
 }
 
-/// A number that is no integer, as serde_json words it (its own formatter brings tables of 10 KB).
+/// What stood there. serde's own words for it would bring the printing of floats.
+fn named(found: Unexpected<'_>) -> String {
+    match found {
+        Unexpected::Bool(v) => format!("boolean `{v}`"),
+        Unexpected::Unsigned(v) => format!("integer `{v}`"),
+        Unexpected::Signed(v) => format!("integer `{v}`"),
+        Unexpected::Str(v) => format!("string {v:?}"),
+        Unexpected::Seq => "sequence".to_owned(),
+        Unexpected::Map => "map".to_owned(),
+        Unexpected::Other(v) => v.to_owned(),
+        _ => "another value".to_owned(),
+    }
+}
+
+/// A number that is no integer.
 fn floating(v: f64) -> String {
-    let digits = format!("{v:?}");
-    let sign = if digits.contains("e-") { "e" } else { "e+" };
-    format!("floating point `{}`", digits.replace('e', sign))
+    let digits = Number(v).to_string();
+    let point = if v.fract() == 0.0 && !digits.contains('e') { ".0" } else { "" };
+    format!("floating point `{digits}{point}`")
 }
 
 impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {

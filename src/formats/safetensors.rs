@@ -54,7 +54,7 @@ pub(super) fn parse(header: &[u8], file_len: u64) -> Result<Listing> {
 fn place(entries: BTreeMap<String, Entry>, data_start: u64, file_len: u64) -> Result<Vec<TensorInfo>> {
     let data_len = file_len - data_start;
     let mut entries: Vec<_> = entries.into_iter().collect();
-    entries.sort_unstable_by(in_order_of_bytes);
+    sort(&mut entries, in_order_of_bytes);
     let mut at = 0;
     let mut tensors = Vec::with_capacity(entries.len());
     for (name, Entry { dtype, shape, begin, end }) in entries {
@@ -92,6 +92,28 @@ fn place(entries: BTreeMap<String, Entry>, data_start: u64, file_len: u64) -> Re
             .with_found(format_args!("{data_len} bytes")));
     }
     Ok(tensors)
+}
+
+/// Heapsort: a headers' worth of tensors is sorted in no time, and the module is spared 3 KB of the standard library's sort.
+fn sort<T>(items: &mut [T], order: fn(&T, &T) -> Ordering) {
+    let n = items.len();
+    for step in (1..n + n / 2).rev() {
+        // First the heap is made, from its last parent up; then its greatest goes to the end, one after the other.
+        let (mut parent, end) = if step >= n { (step - n, n) } else { (0, step) };
+        if step < n {
+            items.swap(0, step);
+        }
+        while let Some(mut child) = Some(2 * parent + 1).filter(|&child| child < end) {
+            if child + 1 < end && order(&items[child], &items[child + 1]).is_lt() {
+                child += 1;
+            }
+            if order(&items[parent], &items[child]).is_ge() {
+                break;
+            }
+            items.swap(parent, child);
+            parent = child;
+        }
+    }
 }
 
 /// By offset, tensors of one place (empty ones) by name. A call, because a sort holds many copies of its comparison.
@@ -221,4 +243,26 @@ fn check(dtype: &str, dims: &[u64], offsets: &[u64]) -> Result<Entry> {
             .with_found(format_args!("{span} bytes")));
     }
     Ok(Entry { dtype, shape, begin, end })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sort_orders_as_the_standard_library_does() {
+        let mut state = 7_u32;
+        for n in 0..200 {
+            let mut items: Vec<u32> = (0..n)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    state >> 27
+                })
+                .collect();
+            let mut expected = items.clone();
+            expected.sort_unstable();
+            sort(&mut items, u32::cmp);
+            assert_eq!(items, expected, "{n} items");
+        }
+    }
 }

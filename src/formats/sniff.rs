@@ -17,8 +17,8 @@ pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Header> {
     if let Some(n) = length.filter(|&n| n <= MAX_HEADER_BYTES && begins_header(&start[8..])) {
         return safetensors::header(n, file_len);
     }
-    if let Some((kind, _)) = FOREIGN.iter().find(|(_, is)| is(start)) {
-        return Err(unknown(kind, start));
+    if let Some(foreign) = FOREIGN.iter().find(|foreign| (foreign.is)(start)) {
+        return Err(refuse(foreign.code, foreign.message, foreign.name.to_owned()));
     }
     if start.trim_ascii_start().first() == Some(&b'{') {
         return json(file_len);
@@ -47,10 +47,14 @@ fn json(file_len: u64) -> Result<Header> {
 }
 
 fn unknown(message: &str, start: &[u8]) -> Error {
-    Error::new(Code::UnknownFormat, message)
+    refuse(Code::UnknownFormat, message, first_bytes(start))
+}
+
+fn refuse(code: Code, message: &str, found: String) -> Error {
+    Error::new(code, message)
         .with_offset(0)
         .with_expected("a safetensors or npy file, or a safetensors index")
-        .with_found(first_bytes(start))
+        .with_found(found)
 }
 
 /// The first bytes as people can compare them: quoted text where it is text, hexadecimal where it is not.
@@ -67,29 +71,79 @@ fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
 }
 
-type Test = fn(&[u8]) -> bool;
+/// A file that is known and cannot be read.
+struct Foreign {
+    /// `unsupported` for a model or an archive of one, `unknown_format` for what is no model at all.
+    code: Code,
+    /// What it is, with its article.
+    name: &'static str,
+    /// Why it is refused, or what to do.
+    message: &'static str,
+    /// How it is recognized by its first bytes.
+    is: fn(&[u8]) -> bool,
+}
 
-/// What a file that cannot be read may be: the message, and how it is recognized.
-const FOREIGN: [(&str, Test); 11] = [
-    ("this is a Git LFS pointer, not the file it stands for (fetch it with `git lfs pull`)", |b| {
-        b.starts_with(b"version https://git-lfs.github.com/spec/")
-    }),
-    ("this is a web page, not a model: the address may lead to an error or a sign-in page", is_html),
-    ("this is a GGUF file, which cannot be read yet", |b| b.starts_with(b"GGUF")),
-    ("this is a zip archive (a PyTorch checkpoint or npz), which cannot be read yet", |b| {
-        b.starts_with(b"PK\x03\x04") || b.starts_with(b"PK\x05\x06")
-    }),
-    ("this is a Python pickle (an old PyTorch checkpoint), which is never executed", |b| {
-        matches!(b, [0x80, 2..=5, ..])
-    }),
-    ("this is an ONNX model, which cannot be read yet", |b| {
-        matches!(b, [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..])
-    }),
-    ("this is a gzip archive: unpack it first", |b| b.starts_with(&[0x1f, 0x8b])),
-    ("this is a zstd archive: unpack it first", |b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])),
-    ("this is an HDF5 file (Keras), which cannot be read", |b| b.starts_with(b"\x89HDF\r\n\x1a\n")),
-    ("this is a TensorFlow Lite model, which cannot be read", |b| b.get(4..8) == Some(b"TFL3")),
-    ("this is a PDF document, not a model", |b| b.starts_with(b"%PDF-")),
+const NOT_YET: &str = "models of this format cannot be read yet";
+const NOT: &str = "models of this format cannot be read";
+const UNPACK: &str = "archives are not opened: unpack it first";
+
+const FOREIGN: [Foreign; 11] = [
+    Foreign {
+        code: Code::UnknownFormat,
+        name: "a Git LFS pointer",
+        message: "this is not the file but what stands for it: fetch it with `git lfs pull`",
+        is: |b| b.starts_with(b"version https://git-lfs.github.com/spec/"),
+    },
+    Foreign {
+        code: Code::UnknownFormat,
+        name: "a web page",
+        message: "this is not a model: the address it came from may lead to an error or a sign-in page",
+        is: is_html,
+    },
+    Foreign { code: Code::Unsupported, name: "a GGUF file", message: NOT_YET, is: |b| b.starts_with(b"GGUF") },
+    Foreign {
+        code: Code::Unsupported,
+        name: "a zip archive (a PyTorch checkpoint or npz)",
+        message: NOT_YET,
+        is: |b| b.starts_with(b"PK\x03\x04") || b.starts_with(b"PK\x05\x06"),
+    },
+    Foreign {
+        code: Code::Unsupported,
+        name: "a Python pickle (an old PyTorch checkpoint)",
+        message: "pickles are never executed: save it as safetensors",
+        is: |b| matches!(b, [0x80, 2..=5, ..]),
+    },
+    Foreign {
+        code: Code::Unsupported,
+        name: "an ONNX model",
+        message: NOT_YET,
+        is: |b| matches!(b, [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..]),
+    },
+    Foreign { code: Code::Unsupported, name: "a gzip archive", message: UNPACK, is: |b| b.starts_with(&[0x1f, 0x8b]) },
+    Foreign {
+        code: Code::Unsupported,
+        name: "a zstd archive",
+        message: UNPACK,
+        is: |b| b.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]),
+    },
+    Foreign {
+        code: Code::Unsupported,
+        name: "an HDF5 file (Keras)",
+        message: NOT,
+        is: |b| b.starts_with(b"\x89HDF\r\n\x1a\n"),
+    },
+    Foreign {
+        code: Code::Unsupported,
+        name: "a TensorFlow Lite model",
+        message: NOT,
+        is: |b| b.get(4..8) == Some(b"TFL3"),
+    },
+    Foreign {
+        code: Code::UnknownFormat,
+        name: "a PDF document",
+        message: "this is not a model",
+        is: |b| b.starts_with(b"%PDF-"),
+    },
 ];
 
 fn is_html(start: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! A scheme proposed from a distribution: the article's question 6.2, "how does one choose a suitable integer range?"
 
+use crate::error::Number;
 use crate::quant::{Options, Value};
 use crate::stats::{Summary, quantiles};
 use crate::tensor::Shape;
@@ -45,12 +46,19 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
     let mut reasons = Vec::new();
     let mut reason = |code, text: String, facts: &[f64]| reasons.push(Reason { code, text, facts: facts.to_vec() });
     let finite = summary.count.saturating_sub(summary.nan).saturating_sub(summary.infinite);
-    if finite == 0 || summary.std.is_nan() || summary.std <= 0.0 || summary.min == summary.max {
+    if finite < summary.count {
+        options.insert("nonFinite".to_owned(), Value::Text("saturate".to_owned()));
         reason(
-            "constant",
-            "All weights are the same, so one level holds them and any width will do.".to_owned(),
-            &[f64::from(summary.min)],
+            "saturate",
+            format!(
+                "{} NaN and {} infinite: a grid has no level for them, so NaN becomes 0 and an infinity the end of the range.",
+                summary.nan, summary.infinite,
+            ),
+            &[summary.nan as f64, summary.infinite as f64],
         );
+    }
+    if let Some((code, text, fact)) = trivial(summary, finite) {
+        reason(code, text, &[fact]);
         return Suggestion { id: "int8".to_owned(), options, reasons };
     }
     let (below, above) = (f64::from(-summary.min).max(0.0), f64::from(summary.max).max(0.0));
@@ -101,7 +109,7 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
             "width4",
             format!(
                 "In groups of 32, 4 bits keep about {} dB of signal over noise: enough for most layers.",
-                four_bit_db.round(),
+                short(four_bit_db.round()),
             ),
             &[four_bit_db],
         );
@@ -112,8 +120,8 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
             format!(
                 "The rows are too short for groups, so 4 bits would keep only about {} dB of signal over noise; 8 bits keep \
                  about {}.",
-                four_bit_db.round(),
-                eight_bit_db.round(),
+                short(four_bit_db.round()),
+                short(eight_bit_db.round()),
             ),
             &[four_bit_db, eight_bit_db],
         );
@@ -176,20 +184,49 @@ pub fn suggest(summary: &Summary, shape: &Shape) -> Suggestion {
     Suggestion { id: format!("int{width}"), options, reasons }
 }
 
-/// About three significant digits, in powers of ten where that is shorter.
-fn short(x: f64) -> String {
-    if x == 0.0 || !x.is_finite() {
-        return x.to_string();
+/// What there is to say of weights that leave nothing to choose: code, sentence and the number in it.
+fn trivial(summary: &Summary, finite: u64) -> Option<(&'static str, String, f64)> {
+    let (min, reach) = (f64::from(summary.min), f64::from(summary.abs_max));
+    if summary.count == 0 {
+        return Some(("empty", "The tensor holds no weights, so there is nothing to choose.".to_owned(), 0.0));
     }
+    if finite == 0 {
+        return Some(("nothing_finite", "No weight is a finite number, so no range can be found.".to_owned(), 0.0));
+    }
+    if reach == 0.0 {
+        return Some(("zeros", "All weights are 0, which every width stores exactly.".to_owned(), 0.0));
+    }
+    // An affine scale below the least normal f32 becomes 1.
+    if reach / 127.0 < f64::from(f32::MIN_POSITIVE) {
+        let text = format!(
+            "The largest weight is {}, so small that its scale is no normal 32-bit float: every weight becomes 0. Multiply the \
+             weights by a power of two first.",
+            short(reach),
+        );
+        return Some(("subnormal", text, reach));
+    }
+    if summary.std.is_nan() || summary.std <= 0.0 || summary.min == summary.max {
+        let text = format!("All weights are {}, so one level holds them and any width will do.", short(min));
+        return Some(("constant", text, min));
+    }
+    None
+}
+
+/// About three significant digits, in powers of ten where that is shorter; with a minus sign, not a hyphen.
+fn short(x: f64) -> String {
     let exponent = x.abs().log10().floor() as i32;
     let three_digits = |x: f64, exponent: i32| {
         let unit = 10_f64.powi((2 - exponent).min(300));
         (x * unit).round() / unit
     };
-    if (-5..6).contains(&exponent) {
-        return three_digits(x, exponent).to_string();
-    }
-    format!("{}e{exponent}", three_digits(x / 10_f64.powi(exponent), 0))
+    let text = if x == 0.0 || !x.is_finite() {
+        Number(x).to_string()
+    } else if (-5..6).contains(&exponent) {
+        Number(three_digits(x, exponent)).to_string()
+    } else {
+        format!("{}e{exponent}", Number(three_digits(x / 10_f64.powi(exponent), 0)))
+    };
+    text.replace('-', "\u{2212}")
 }
 
 #[cfg(test)]
@@ -199,6 +236,52 @@ mod tests {
     #[test]
     fn numbers_in_sentences_are_short() {
         let said: Vec<String> = [0.0, -0.193_494, 4.92, 1234.5, -8e37, 3.4e-40, 0.000_012_345].map(short).to_vec();
-        assert_eq!(said, ["0", "-0.193", "4.92", "1230", "-8e37", "3.4e-40", "0.0000123"]);
+        assert_eq!(said, ["0", "−0.193", "4.92", "1230", "−8e37", "3.4e−40", "0.0000123"]);
+    }
+    fn suggested(x: &[f32]) -> (Suggestion, String) {
+        let shape = Shape::new(&[x.len() as u64]).unwrap();
+        let summary = crate::stats::summarize(x, &shape, &crate::stats::SummaryOptions::default()).unwrap();
+        let suggestion = suggest(&summary, &shape);
+        let said = suggestion.reasons.iter().map(|r| r.code).collect::<Vec<_>>().join(" ");
+        assert!(
+            suggestion
+                .reasons
+                .iter()
+                .all(|r| r.text.ends_with('.') && !r.text.contains("-0") && !r.text.contains(" -"))
+        );
+        (suggestion, said)
+    }
+
+    #[test]
+    fn what_is_not_finite_is_to_be_saturated() {
+        let (found, said) = suggested(&[1.0, -2.0, f32::NAN, f32::INFINITY, 0.5, 0.25]);
+        assert_eq!(found.options.get("nonFinite"), Some(&Value::Text("saturate".to_owned())));
+        assert!(said.starts_with("saturate symmetric"), "{said}");
+        assert_eq!(found.reasons[0].facts, [1.0, 1.0]);
+        assert!(crate::quant::Scheme::new(&found.id, &found.options).is_ok());
+        assert!(!suggested(&[1.0, -2.0, 0.5]).0.options.contains_key("nonFinite"));
+    }
+
+    #[test]
+    fn weights_that_leave_nothing_to_choose_get_a_fitting_sentence() {
+        assert_eq!(suggested(&[]).1, "empty");
+        assert_eq!(suggested(&[f32::NAN; 4]).1, "saturate nothing_finite");
+        assert_eq!(suggested(&[0.0, -0.0]).1, "zeros");
+        assert_eq!(suggested(&[1e-40, -3e-41, 2e-42]).1, "subnormal");
+        assert_eq!(suggested(&[2e-40; 3]).1, "subnormal");
+        let (found, said) = suggested(&[-0.25; 5]);
+        assert_eq!((said.as_str(), found.reasons[0].facts.as_slice()), ("constant", [-0.25].as_slice()));
+        assert!(found.reasons[0].text.contains("−0.25"));
+    }
+
+    #[test]
+    fn of_subnormal_weights_every_one_does_become_zero() {
+        let x = [1e-40, -3e-41, 2e-42];
+        let shape = Shape::new(&[3]).unwrap();
+        let (found, _) = suggested(&x);
+        let prepared = crate::quant::Scheme::new(&found.id, &found.options).unwrap().prepare(&x, &shape).unwrap();
+        let mut back = [1.0; 3];
+        prepared.reconstruct(&x, 0, &mut back);
+        assert_eq!(back, [0.0; 3]);
     }
 }

@@ -4,7 +4,7 @@
 //! cancels: it rounds x to whole numbers, half to even, and clamps nothing. numpy computes the bracket in f32 (`max − min` exactly, then
 //! cast), Python rounds it to an exact integer, the sum is exact too, and the store into the array rounds to f32 by way of f64.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 use crate::tensor::try_vec;
 
 /// What `quantize_zero` returns: the values and how many were not zero.
@@ -25,18 +25,20 @@ struct Formula {
 
 impl Formula {
     fn new(min: f64, max: f64) -> Result<Formula> {
-        let refuse = |what: &str| {
-            Err(Error::new(Code::InvalidArgument, what.to_owned()).with_found(format!("min {min}, max {max}")))
+        let refuse = |expected: &str| {
+            Err(Error::new(Code::InvalidArgument, "the formula has no such range")
+                .with_expected(expected)
+                .with_found(format_args!("min {}, max {}", Number(min), Number(max))))
         };
         if !min.is_finite() || !max.is_finite() {
-            return refuse("min and max must be finite");
+            return refuse("min and max that are finite");
         }
         if min == max {
-            return refuse("min and max must differ: the formula divides by their difference");
+            return refuse("min and max that differ, since the formula divides by their difference");
         }
         let (min_f32, span_f32) = (min as f32, (max - min) as f32);
         if !min_f32.is_finite() || !span_f32.is_finite() || span_f32 == 0.0 {
-            return refuse("min and max − min must be numbers that f32 holds");
+            return refuse("min and max − min that f32 holds");
         }
         Ok(Formula { min, min_f32, span_f32 })
     }
@@ -85,7 +87,9 @@ pub fn quantize_non_zero(x: &[f32], min: f64, max: f64) -> Result<Vec<f32>> {
 /// As [`quantize_zero`], and `invalid_argument` when `zero_ratio` is not finite.
 pub fn quantize_mixed(x: &[f32], min: f64, max: f64, zero_ratio: f64) -> Result<Vec<f32>> {
     if !zero_ratio.is_finite() {
-        return Err(Error::new(Code::InvalidArgument, "zeroRatio must be finite").with_found(zero_ratio));
+        return Err(Error::new(Code::InvalidArgument, "zeroRatio cannot be taken")
+            .with_expected("a finite number")
+            .with_found(zero_ratio));
     }
     map(x, min, max, |_| 0.0)
 }

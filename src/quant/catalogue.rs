@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::Family;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 
 /// A scheme as people see it.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,7 @@ impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Value::Flag(v) => write!(f, "{v}"),
-            Value::Number(v) => write!(f, "{v}"),
+            Value::Number(v) => Number(*v).fmt(f),
             Value::Text(v) => write!(f, "{v:?}"),
         }
     }
@@ -141,8 +141,8 @@ impl Kind {
             Kind::Choice { values, .. } => {
                 values.iter().map(|v| format!("{:?}", v.value)).collect::<Vec<_>>().join(", ")
             }
-            Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
-            Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
+            Kind::Integer { min, max, .. } => format!("a whole number from {} to {}", Number(*min), Number(*max)),
+            Kind::Number { min, max, .. } => format!("a number from {} to {}", Number(*min), Number(*max)),
         }
     }
 }
@@ -167,7 +167,7 @@ impl Entry {
                 Some(value) => {
                     return Err(Error::new(Code::InvalidOption, format!("option {:?} does not take this", spec.name))
                         .with_expected(spec.kind.expectation())
-                        .with_found(value));
+                        .with_found(value.to_string()));
                 }
             };
             values.insert(spec.name.to_owned(), value);

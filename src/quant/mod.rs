@@ -26,7 +26,12 @@ use crate::error::{Code, Error, Result};
 use crate::tensor::Shape;
 
 /// The families' schemes, in the order in which they are best shown.
-const FAMILIES: &[&[Entry]] = &[affine::ENTRIES, float::ENTRIES, ggml::ENTRIES];
+const FAMILIES: &[&[Entry]] = if cfg!(feature = "full") { ALL } else { FIRST };
+
+const ALL: &[&[Entry]] = &[affine::ENTRIES, float::ENTRIES, ggml::ENTRIES];
+
+/// The families of the module that a page loads first. Nothing refers to the others there, so it does not hold them.
+const FIRST: &[&[Entry]] = &[affine::ENTRIES];
 
 /// A family's part of a scheme: everything decided but the weights.
 pub(crate) trait Family: fmt::Debug {
@@ -121,7 +126,7 @@ impl Scheme {
         if bytes.len() != expected {
             return Err(Error::new(
                 Code::ShapeMismatch,
-                format!("these are not the bytes of a {} tensor of shape {:?}", self.id, shape.dims()),
+                format!("these are not the bytes of a tensor of shape {:?} packed as {}", shape.dims(), self.id),
             )
             .with_expected(format!("{expected} bytes"))
             .with_found(bytes.len()));

@@ -48,6 +48,13 @@ test('the page carries a strict policy and nothing inline', () => {
   assert.deepEqual(html.match(/<[^>]*\son[a-z]+=/gi) ?? [], [], 'no inline handler');
 });
 
+test('the site holds no stand-in for a module of Node', () => {
+  for (const file of filesBelow(DIST).filter((name) => name.endsWith('.js'))) {
+    assert.doesNotMatch(file, /browser-external/);
+    assert.doesNotMatch(readFileSync(file, 'utf8'), /browser-external|import\(\s*["'`]node:/, file);
+  }
+});
+
 test('no source map and no generated leftover is delivered', () => {
   for (const dir of [DIST, PKG].filter(existsSync)) {
     const odd = filesBelow(dir).filter((name) => /\.(map|test\.js|stamp)$/.test(name));

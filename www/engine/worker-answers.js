@@ -70,6 +70,16 @@ export function answersWith(engine) {
       return { counts: engine.stats(values, { bins }).histogram?.counts ?? new Float64Array(bins), sampled };
     },
 
+    /** Another build of the engine has come: what is open goes over to it. */
+    move() {
+      if (weights !== null) {
+        const there = new engine.Weights(weights.values(), weights.shape);
+        weights.free();
+        weights = there;
+      }
+      sample?.move();
+    },
+
     /** The whole file under one scheme: matrices quantized, the rest kept; for the sample also what it still reads right. */
     file({ scheme }) {
       return { ...sizes(engine, model.tensors, scheme), accuracy: sample?.accuracy(scheme) ?? null };

@@ -46,6 +46,15 @@ export class Sample {
     return { float: this.float, quantized: accuracy, correct, total };
   }
 
+  /** To another build of the engine; the network is float and stays where it is. */
+  move() {
+    for (const matrix of this.matrices) {
+      const { weights } = matrix;
+      matrix.weights = new this.engine.Weights(weights.values(), weights.shape);
+      weights.free();
+    }
+  }
+
   free() {
     for (const { weights } of this.matrices) weights.free();
     this.network.free?.();

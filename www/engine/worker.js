@@ -1,8 +1,11 @@
 /**
  * The engine's thread: the only place on the page that touches the wasm. It holds one open file and one open tensor;
  * summaries cross to the page, weights do not.
+ *
+ * The first figures are drawn by a smaller build. The whole engine follows while nobody waits, and takes over what is open.
  */
 import * as fewerbits from '../lib/index.js';
+import * as first from '../lib/first.js';
 import { answersWith } from './worker-answers.js';
 
 /** @type {Map<number, AbortController>} */
@@ -13,8 +16,10 @@ let told = '';
 let watch = 0;
 
 const answers = answersWith(fewerbits);
-const started = fewerbits.init();
+const started = fewerbits.init({ bindings: /** @type {any} */ (first) });
 started.catch(() => {});
+/** The whole engine: not asked for yet, on its way, there, in use. @type {'no' | 'coming' | 'there' | 'used'} */
+let whole = 'no';
 
 self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   const { id, type, ...payload } = event.data;
@@ -26,7 +31,9 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     await started;
     const answer = answers[type];
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
+    if (type === 'start' && lacks(payload.wanted)) await useWhole();
     const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
+    if (type === 'show' && whole === 'no') fetchWhole();
     // What the answers keep for later is small and is copied.
     self.postMessage({ id, done }, { transfer: buffers(done?.pictures) });
   } catch (error) {
@@ -36,10 +43,38 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     if (running.size === 0) {
       self.clearInterval(watch);
       watch = 0;
+      if (whole === 'there') await useWhole();
     }
     tellRequests();
   }
 });
+
+/** Whether the build in use knows some of these schemes not. @param {string[]} [ids] */
+function lacks(ids = []) {
+  const known = new Set(fewerbits.schemes().map(({ id }) => id));
+  return whole !== 'used' && ids.some((id) => !known.has(id));
+}
+
+/** Loads the whole engine beside the one in use. Without it the page goes on with what it has, and tries again later. */
+async function fetchWhole() {
+  whole = 'coming';
+  try {
+    const bindings = await import('../lib/wasm/fewerbits.js');
+    await bindings.default();
+    whole = 'there';
+    if (running.size === 0) await useWhole();
+  } catch {
+    whole = 'no';
+  }
+}
+
+/** Puts the whole engine in the place of the first: only between requests, for tensors being read stay where they are. */
+async function useWhole() {
+  whole = 'used';
+  await fewerbits.init();
+  answers.move();
+  self.postMessage({ notice: 'schemes', detail: fewerbits.schemes() });
+}
 
 /** @param {any} error */
 function facts(error) {

@@ -1,5 +1,6 @@
 /** 中文。 */
 import float from './schemes/float.zh.js';
+import ggml from './schemes/ggml.zh.js';
 
 export default {
   ...float,
@@ -342,4 +343,5 @@ export default {
   'reason.tensor': '各通道宽度相近，全体共用一个缩放因子即可。',
   'reason.mse': '最远的权重距均值 {0} 倍标准差：截断这样的离群值，比让其余权重都用粗步长更划算。',
   'reason.minmax': '最远的权重距均值只有 {0} 倍标准差，无需截断。',
+  ...ggml,
 };

@@ -3,9 +3,9 @@
  * @module
  */
 
+import { bytes, floats, text } from './check.js';
 import { wasm } from './engine.js';
 import { FewerbitsError } from './errors.js';
-import { floats } from './weights.js';
 
 /**
  * The network for handwritten digits of the shipped `digits.safetensors` (conv1, conv2, fc1, fc2) with its held-out images. Each layer's
@@ -40,7 +40,7 @@ export class DigitsNet {
    * @throws {FewerbitsError} `unknown_tensor`, `shape_mismatch`
    */
   set(name, values) {
-    this.#held.set(name, floats(values));
+    this.#held.set(text(name, 'the name of the tensor'), floats(values));
   }
 
   /**
@@ -51,7 +51,7 @@ export class DigitsNet {
    * @throws {FewerbitsError} `shape_mismatch`, `invalid_argument`
    */
   setHeldOut(images, labels) {
-    this.#held.setHeldOut(images, labels);
+    this.#held.setHeldOut(bytes(images, 'the images'), bytes(labels, 'the labels'));
   }
 
   /**

@@ -1,7 +1,28 @@
 /**
- * Errors with a stable `code` and the facts behind them. Codes that come from here: `aborted`, `network` (a server did
- * not give what was asked for), `unreadable` (a file or folder is missing, changed or forbidden); the rest comes from
- * Rust and is listed in `src/error.rs`.
+ * Errors with a stable `code` and the facts behind them.
+ *
+ * | code | what happened |
+ * |---|---|
+ * | `aborted` | the caller's signal said so |
+ * | `freed` | something was used after `free()` or `close()` |
+ * | `invalid_argument` | a call was given something outside its documented domain |
+ * | `invalid_option` | the scheme's option does not take that value |
+ * | `malformed` | the file breaks a rule of its format |
+ * | `missing_file` | a file that belongs to the model was not given or is not there: a shard, or the index of shards |
+ * | `network` | a server did not give what was asked for |
+ * | `no_simd` | WebAssembly lacks SIMD128 here |
+ * | `non_finite` | weights hold NaN or infinities and the scheme was not told to saturate them |
+ * | `not_ready` | `init()` has not resolved |
+ * | `out_of_memory` | memory for the result could not be had |
+ * | `several_models` | the folder or list holds more than one model: one has to be chosen |
+ * | `shape_mismatch` | the shape does not hold as many elements as were given |
+ * | `truncated` | the file ends before what its header promises, or became shorter while it was open |
+ * | `unknown_format` | the file or folder is no model of any known kind |
+ * | `unknown_option` | the scheme or call has no option of this name |
+ * | `unknown_scheme` | no scheme has this id |
+ * | `unknown_tensor` | there is no tensor of this name |
+ * | `unreadable` | a file or folder is missing, changed or forbidden |
+ * | `unsupported` | the file is known and well formed and cannot be read: GGUF, a PyTorch checkpoint, complex numbers, … |
  *
  * @typedef {object} Facts
  * @property {string} [file] the file concerned
@@ -24,8 +45,8 @@ export class FewerbitsError extends Error {
    * @param {string} message one sentence without the facts
    * @param {Facts} [facts]
    */
-  constructor(code, message, facts = {}) {
-    const { file, tensor, offset, expected, found, cause } = facts;
+  constructor(code, message, facts) {
+    const { file, tensor, offset, expected, found, cause } = facts ?? {};
     let text = tensor === undefined ? message : `tensor ${JSON.stringify(tensor)}: ${message}`;
     if (file !== undefined) text = `${file}: ${text}`;
     if (offset !== undefined) text += ` at ${offset}`;

@@ -3,7 +3,9 @@
  * model is opened by. In a folder that is the index of its shards, or its only model file.
  */
 import { FewerbitsError, throwIfAborted } from './errors.js';
-import { blobSource, bytesSource, isFileUrl, isNode, nodeModules, pathSource, urlSource } from './sources.js';
+import { record, wrong } from './check.js';
+import { isNode } from './node.js';
+import { blobSource, bytesSource, isFileUrl, nodeModules, pathSource, urlSource } from './sources.js';
 
 /**
  * @typedef {import('./sources.js').Source} Source
@@ -34,7 +36,7 @@ const MAX_FILES = 10_000;
 export async function openSource(from, options = {}) {
   throwIfAborted(options.signal);
   if (typeof from === 'string' || from instanceof URL) {
-    if (isFileUrl(from) || (isNode && !/^(https?|blob):/i.test(String(from)))) return openPath(from, options);
+    if (isFileUrl(from) || (isNode && isPath(from))) return openPath(from, options);
     return urlSource(from, options);
   }
   if (from instanceof Blob) return blobSource(from);
@@ -45,10 +47,17 @@ export async function openSource(from, options = {}) {
     if ('read' in from && typeof from.read === 'function' && typeof from.size === 'number') return from;
     if ('length' in from && typeof from.length === 'number') return openList(from, options);
   }
-  throw new FewerbitsError('invalid_argument', 'a model cannot be opened from this', {
-    expected: 'a File or Blob, a folder, a list of files, a URL, a path (in Node), an ArrayBuffer or a typed array',
-    found: from === null ? 'null' : typeof from,
-  });
+  const expected =
+    'a File or Blob, a folder, a list of files, a URL, a path (in Node), an ArrayBuffer or a typed array';
+  throw wrong('the source of a model', expected, from);
+}
+
+/**
+ * Whether this is no address: nothing with a scheme of its own. One letter and a colon are a drive.
+ * @param {string | URL} from
+ */
+function isPath(from) {
+  return typeof from === 'string' && !/^(blob:|[a-z][a-z\d+.-]+:\/\/)/i.test(from);
 }
 
 /**
@@ -57,7 +66,8 @@ export async function openSource(from, options = {}) {
  * @returns {Promise<PlacedFile[]>} for `openModel`
  */
 export async function filesFromDataTransfer(dataTransfer) {
-  const items = Array.from(dataTransfer.items).filter((item) => item.kind === 'file');
+  const { items: given } = record(dataTransfer, 'the drop', 'a DataTransfer');
+  const items = listed(given, 'the items of the drop').filter((item) => item?.kind === 'file');
   const dropped = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
   /** @type {PlacedFile[]} */
   const files = [];
@@ -74,7 +84,21 @@ export async function filesFromDataTransfer(dataTransfer) {
  * @returns {PlacedFile[]}
  */
 export function filesFromList(list) {
-  return Array.from(list, (file) => ({ path: file.webkitRelativePath || file.name, file }));
+  return listed(list, 'the list of files').map((file) => {
+    if (!(file instanceof Blob)) throw wrong('the list of files', 'Files only', file);
+    return { path: file.webkitRelativePath || file.name, file };
+  });
+}
+
+/**
+ * @template T
+ * @param {ArrayLike<T>} list
+ * @param {string} what
+ * @returns {T[]}
+ */
+function listed(list, what) {
+  if (typeof list === 'object' && typeof list?.length === 'number') return Array.from(list);
+  throw wrong(what, 'a list', list);
 }
 
 /**
@@ -127,20 +151,20 @@ function promised(start) {
  * @param {OpenOptions} options
  */
 async function openPath(path, options) {
-  const [{ readdir, stat }, { basename, join, resolve }, { fileURLToPath }] = await nodeModules();
-  const folder = isFileUrl(path) ? fileURLToPath(path) : String(path);
-  const isFolder = await stat(folder).then(
+  const { fs, path: paths, url } = nodeModules();
+  const folder = isFileUrl(path) ? url.fileURLToPath(path) : String(path);
+  const isFolder = await fs.stat(folder).then(
     (/** @type {{isDirectory(): boolean}} */ found) => found.isDirectory(),
     () => false,
   );
   if (!isFolder) return pathSource(path, options);
   /** @type {{name: string, isDirectory(): boolean}[]} */
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await fs.readdir(folder, { withFileTypes: true });
   return pick(
     {
-      name: basename(resolve(folder)),
+      name: paths.basename(paths.resolve(folder)),
       names: entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name),
-      open: (name, more) => pathSource(join(folder, name), more),
+      open: (name, more) => pathSource(paths.join(folder, name), more),
     },
     options,
   );
@@ -154,7 +178,7 @@ async function openList(list, options) {
   const placed = Array.from(/** @type {ArrayLike<File | PlacedFile>} */ (list), (item) => {
     if (item instanceof Blob) return { path: item.webkitRelativePath || item.name, file: item };
     if (item?.file instanceof Blob && typeof item.path === 'string') return item;
-    throw new FewerbitsError('invalid_argument', 'the list holds something that is not a file', { found: typeof item });
+    throw wrong('the list of files', 'Files only', item);
   });
   if (placed.length === 1) return blobSource(placed[0].file, placed[0].path.split('/').at(-1));
   return pick(filesFolder(placed), options);
@@ -211,11 +235,15 @@ async function handleFolder(handle) {
 
 /** @param {string} name */
 function missing(name) {
-  return new FewerbitsError('unreadable', 'the file is missing', { file: name });
+  return new FewerbitsError('missing_file', 'this file of the model is missing', { file: name, found: 'no such file' });
 }
 
 /** @param {string} name */
 const isIndexName = (name) => /\.safetensors\.index\.json$/i.test(name);
+/** @param {string} name */
+const isShardName = (name) => SHARD.test(name);
+/** How the writers of shards name them: `model-00001-of-00002.safetensors`. */
+const SHARD = /-\d{3,}-of-\d{3,}\.safetensors$/i;
 /** @param {string} name */
 const isModelName = (name) => isIndexName(name) || /\.(safetensors|npy)$/i.test(name);
 
@@ -229,19 +257,25 @@ async function pick(folder, options) {
   const names = folder.names.filter(isModelName).sort();
   const indexes = names.filter(isIndexName);
   const first = indexes.find((name) => /^model\.safetensors\.index\.json$/i.test(name));
-  const name = first ?? (indexes.length === 1 ? indexes[0] : names.length === 1 ? names[0] : undefined);
+  const choice = indexes.length ? indexes : names.length ? names : folder.names;
+  const name = first ?? (choice.length === 1 ? choice[0] : undefined);
   if (name !== undefined) {
     const source = await folder.open(name, options);
     return { ...source, folder: folder.name, sibling: folder.open };
   }
   const shown = (names.length ? names : folder.names).slice(0, 8);
   if (folder.names.length > shown.length) shown.push('…');
-  const expected = 'one .safetensors or .npy file, or a model.safetensors.index.json';
-  const found = shown.join(', ') || 'no files';
-  const [code, message] = names.length
-    ? ['invalid_argument', 'the folder holds more than one model file and no index says which belong together']
-    : ['unknown_format', 'the folder holds no model'];
-  throw new FewerbitsError(code, message, { file: folder.name, expected, found });
+  const facts = { file: folder.name, found: shown.join(', ') || 'no files' };
+  if (names.length === 0) {
+    const expected = 'one .safetensors or .npy file, or a model.safetensors.index.json';
+    throw new FewerbitsError('unknown_format', 'there is no model among these files', { ...facts, expected });
+  }
+  if (names.every(isShardName)) {
+    const expected = `${names[0].replace(SHARD, '')}.safetensors.index.json beside them`;
+    throw new FewerbitsError('missing_file', 'the index of these shards is missing', { ...facts, expected });
+  }
+  const expected = 'one model, or shards with their index';
+  throw new FewerbitsError('several_models', 'these are several models: open one of them', { ...facts, expected });
 }
 
 /**

@@ -26,8 +26,9 @@
  * @typedef {import('./types.js').Suggestion} Suggestion
  */
 
+import { bytes, floats, number, options, record, shape, wrong } from './check.js';
 import { wasm } from './engine.js';
-import { Weights, floats } from './weights.js';
+import { Weights, statsOptions } from './weights.js';
 
 export { init, memoryBytes } from './engine.js';
 export { FewerbitsError } from './errors.js';
@@ -53,12 +54,13 @@ export function schemes() {
  * interpolation (numpy's default), a histogram's last bin holds its right edge too.
  *
  * @param {Float32Array} values
- * @param {StatsOptions & {shape?: readonly number[]}} [options] `shape` is needed for `axis` alone
+ * @param {StatsOptions & {shape?: readonly number[]}} [given] `shape` is needed for `axis` alone
  * @returns {Stats}
  * @throws {import('./errors.js').FewerbitsError} `shape_mismatch`, `invalid_argument`, `unknown_option`
  */
-export function stats(values, { shape = [floats(values).length], ...options } = {}) {
-  return wasm().stats(floats(values), shape, options);
+export function stats(values, given) {
+  const { shape: dims = [floats(values).length], ...others } = options(given);
+  return wasm().stats(floats(values), shape(dims), statsOptions(others));
 }
 
 /**
@@ -78,14 +80,14 @@ export function quantize(values, shape, scheme) {
 /**
  * Weights from packed bytes of anywhere.
  *
- * @param {Uint8Array} bytes in the scheme's layout, exactly as many as the shape needs
- * @param {readonly number[]} shape
+ * @param {Uint8Array} packed in the scheme's layout, exactly as many bytes as the shape needs
+ * @param {readonly number[]} dims the shape
  * @param {Scheme} scheme the same as when they were made; options that only choose codes (range, rounding, …) do not matter
  * @returns {Float32Array} row-major
  * @throws {import('./errors.js').FewerbitsError} `shape_mismatch` for another number of bytes, and as {@link quantize}
  */
-export function dequantize(bytes, shape, scheme) {
-  return wasm().dequantize(bytes, shape, scheme);
+export function dequantize(packed, dims, scheme) {
+  return wasm().dequantize(bytes(packed), shape(dims), scheme);
 }
 
 /**
@@ -94,12 +96,12 @@ export function dequantize(bytes, shape, scheme) {
  * @param {Float32Array} values
  * @param {readonly number[]} shape
  * @param {Scheme} scheme
- * @param {EvaluateOptions} [options]
+ * @param {EvaluateOptions} [given]
  * @returns {Evaluation}
  * @throws {import('./errors.js').FewerbitsError} as {@link quantize}
  */
-export function evaluate(values, shape, scheme, options = {}) {
-  return held(values, shape, (weights) => weights.evaluate(scheme, options));
+export function evaluate(values, shape, scheme, given) {
+  return held(values, shape, (weights) => weights.evaluate(scheme, given));
 }
 
 /**
@@ -108,34 +110,42 @@ export function evaluate(values, shape, scheme, options = {}) {
  *
  * @param {Float32Array} reference
  * @param {Float32Array} candidate as long
- * @param {{bins?: number}} [options] bins of the error histogram, 128 by default, 0 for none
+ * @param {{bins?: number}} [given] bins of the error histogram, 128 by default, 0 for none
  * @returns {Metrics & {error?: import('./types.js').Histogram}} `error` counts `reference − candidate` over ± the greatest error
  * @throws {import('./errors.js').FewerbitsError} `shape_mismatch`, `non_finite` with the first index
  */
-export function compare(reference, candidate, options = {}) {
-  return wasm().compare(floats(reference), floats(candidate), options);
+export function compare(reference, candidate, given) {
+  return wasm().compare(floats(reference), floats(candidate), options(given));
 }
 
 /**
  * Proposes symmetric or not, width, grain and range for weights with these statistics, and says why, one sentence each.
  *
  * @param {Stats} statistics as {@link stats} gives them; with `axis: 0` the grain is chosen from the channels too
- * @param {{shape: readonly number[]}} options
+ * @param {{shape: readonly number[]}} given
  * @returns {Suggestion}
+ * @throws {import('./errors.js').FewerbitsError} `invalid_argument`
  */
-export function suggest(statistics, { shape }) {
-  return wasm().suggest(statistics, shape);
+export function suggest(statistics, given) {
+  const expected = 'what stats() gives';
+  const known = record(statistics, 'the statistics', expected);
+  for (const name of /** @type {const} */ (['count', 'min', 'max', 'absMax', 'mean', 'std', 'kurtosis'])) {
+    if (typeof known[name] !== 'number') throw wrong(`${name} of the statistics`, expected, known[name]);
+  }
+  for (const side of known.channels ? [known.channels.min, known.channels.max] : []) floats(side);
+  const { shape: dims } = record(given, 'the second argument', '{shape}');
+  return wasm().suggest(known, shape(dims));
 }
 
 /**
  * Bytes that a packed tensor takes, known from its shape alone.
  *
- * @param {readonly number[]} shape
+ * @param {readonly number[]} dims the shape
  * @param {Scheme} scheme
  * @returns {number}
  */
-export function packedLength(shape, scheme) {
-  return wasm().packedLength(shape, scheme);
+export function packedLength(dims, scheme) {
+  return wasm().packedLength(shape(dims), scheme);
 }
 
 /**
@@ -154,7 +164,7 @@ export const article = Object.freeze({
    * @returns {{values: Float32Array, nonZeroCount: number}}
    */
   quantizeZero(values, min, max) {
-    return wasm().articleZero(floats(values), min, max);
+    return wasm().articleZero(floats(values), number(min, 'min'), number(max, 'max'));
   },
 
   /**
@@ -166,7 +176,7 @@ export const article = Object.freeze({
    * @returns {Float32Array}
    */
   quantizeNonZero(values, min, max) {
-    return wasm().articleNonZero(floats(values), min, max);
+    return wasm().articleNonZero(floats(values), number(min, 'min'), number(max, 'max'));
   },
 
   /**
@@ -179,7 +189,7 @@ export const article = Object.freeze({
    * @returns {Float32Array}
    */
   quantizeMixed(values, min, max, zeroRatio = 0.5) {
-    return wasm().articleMixed(floats(values), min, max, zeroRatio);
+    return wasm().articleMixed(floats(values), number(min, 'min'), number(max, 'max'), number(zeroRatio, 'zeroRatio'));
   },
 });
 

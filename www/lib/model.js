@@ -2,6 +2,7 @@
  * Opens a model file, or a model in several files, and reads its tensors. Only headers are read when it opens; the
  * bytes of a tensor are read when they are asked for.
  */
+import { described, reading, text } from './check.js';
 import { wasm } from './engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from './errors.js';
 import { openSource } from './folders.js';
@@ -46,11 +47,12 @@ const SHARDS_AT_ONCE = 4;
  * @param {OpenOptions} [options] `signal`; `onProgress`, called with `{loaded, total}` when a server without Range
  *   support makes a full download necessary
  * @returns {Promise<Model>}
- * @throws {FewerbitsError} `unknown_format`, `malformed`, `truncated`, `unsupported`, `network`, `unreadable`, `aborted`,
- *   `invalid_argument`, with the `file` concerned
+ * @throws {FewerbitsError} `unknown_format`, `unsupported`, `malformed`, `truncated`, `missing_file`, `several_models`,
+ *   `network`, `unreadable`, `aborted`, `invalid_argument`, with the `file` concerned
  */
 export async function openModel(from, options = {}) {
   wasm();
+  reading(options);
   const source = await openSource(from, options);
   /** @type {Source[]} */
   const sources = [source];
@@ -118,12 +120,17 @@ export class Model {
    * @throws {FewerbitsError} `unknown_tensor`, `unsupported`, `invalid_argument`, `aborted`, `network`, `unreadable`,
    *   `truncated`, `out_of_memory`, `freed`
    */
-  async read(name, { start = 0, end, signal } = {}) {
+  async read(name, options) {
+    const { start = 0, end, signal } = reading(options);
     const tensor = this.#find(name, true);
     const [rows, columns] = tensor.row;
     const stop = end ?? rows;
     if (!(Number.isInteger(start) && Number.isInteger(stop) && 0 <= start && start <= stop && stop <= rows)) {
-      const facts = { tensor: name, expected: `rows within 0…${rows}`, found: `${start}…${stop}` };
+      const facts = {
+        tensor: name,
+        expected: `rows within 0…${rows}`,
+        found: `${described(start)}…${described(stop)}`,
+      };
       throw new FewerbitsError('invalid_argument', 'the tensor has no such rows', facts);
     }
     try {
@@ -141,7 +148,8 @@ export class Model {
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<Uint8Array<ArrayBuffer>>}
    */
-  async readBytes(name, { signal } = {}) {
+  async readBytes(name, options) {
+    const { signal } = reading(options);
     const tensor = this.#find(name);
     try {
       return await tensor.source.read(tensor.start, tensor.end, { signal });
@@ -159,7 +167,8 @@ export class Model {
    *   in bytes of these pieces
    * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>, void> & {readonly dtype: string}}
    */
-  chunks(name, { signal, onProgress } = {}) {
+  chunks(name, options) {
+    const { signal, onProgress } = reading(options);
     const tensor = this.#find(name, true);
     const converted = tensor.fortranOrder || tensor.bigEndian;
     const total = converted ? tensor.count * 4 : tensor.end - tensor.start;
@@ -193,9 +202,9 @@ export class Model {
    */
   #find(name, asNumbers = false) {
     if (this.#closed) throw new FewerbitsError('freed', 'the model has been closed', { file: this.name });
-    const tensor = this.#tensors.get(name);
+    const tensor = this.#tensors.get(text(name, 'the name of the tensor'));
     if (!tensor) {
-      const facts = { file: this.name, tensor: String(name), found: `${this.#tensors.size} other tensors` };
+      const facts = { file: this.name, tensor: name, found: `${this.#tensors.size} other tensors` };
       throw new FewerbitsError('unknown_tensor', 'the model has no tensor of this name', facts);
     }
     if (asNumbers && tensor.unreadable !== null) {
@@ -240,10 +249,10 @@ async function openShards(index, weightMap, sources, { signal, onProgress }) {
   const files = [...new Set(map.values())].sort();
   const { sibling } = index;
   if (!sibling) {
-    throw new FewerbitsError('invalid_argument', 'the index of a model in several files was given alone', {
+    throw new FewerbitsError('missing_file', 'the index of a model in several files was given alone', {
       file: index.name,
-      expected: `its folder, or all of its files together (${files.length} of them)`,
-      found: 'one file',
+      expected: `its folder, or also what it names: ${some(files)}`,
+      found: 'the index alone',
     });
   }
   const failed = new AbortController();
@@ -265,7 +274,7 @@ async function openShards(index, weightMap, sources, { signal, onProgress }) {
       return { source, listing: answer.listing };
     } catch (error) {
       failed.abort();
-      throw nameShard(error, file);
+      throw nameShard(error, file, index.name);
     }
   };
   /** @type {{source: Source, listing: Listing}[]} */
@@ -315,9 +324,14 @@ function checkShard(file, listing, map) {
  * An error about a shard names it, even where its source is known by a longer name.
  * @param {unknown} error
  * @param {string} shard
+ * @param {string} index
  */
-function nameShard(error, shard) {
-  const e = /** @type {Error & {file?: string}} */ (error);
+function nameShard(error, shard, index) {
+  const e = /** @type {Error & {code?: string, file?: string, cause?: {code?: string}}} */ (error);
+  if (e instanceof Error && (e.code === 'missing_file' || e.cause?.code === 'ENOENT')) {
+    const facts = { file: shard, expected: `every file that ${index} names`, found: 'no such file', cause: error };
+    return new FewerbitsError('missing_file', 'a shard of the model is missing', facts);
+  }
   if (!(e instanceof Error) || e.file === undefined || e.file.includes(shard)) return inFile(error, shard);
   e.message = `${shard}: ${e.message}`;
   e.file = shard;
@@ -436,6 +450,11 @@ function about(error, { name, source }) {
 /** @param {Source[]} sources */
 async function closeAll(sources) {
   await Promise.all(sources.map((source) => source.close().catch(() => {})));
+}
+
+/** @param {string[]} names */
+function some(names) {
+  return names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
 }
 
 /** @param {string} name */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, readdir } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { init } from './engine.js';
@@ -257,9 +259,20 @@ test('a broken file says where and leaves what is open alone', async () => {
     ['', 'unknown_format'],
     ['hello', 'unknown_format'],
     ['{"weight_map":{"a":"../b"}}', 'malformed'],
-    ['version https://git-lfs.github.com/spec/v1\n', 'unknown_format'],
   ]) {
     await assert.rejects(openModel(new File([content], 'x')), { code, file: 'x' });
+  }
+  const expected = 'a safetensors or npy file, or a safetensors index';
+  for (const [content, code, found] of [
+    ['GGUF\x03\0\0\0\0\0\0\0', 'unsupported', 'a GGUF file'],
+    ['PK\x03\x04\0\0\0\0\0\0', 'unsupported', 'a zip archive (a PyTorch checkpoint or npz)'],
+    ['<!doctype html><html>', 'unknown_format', 'a web page'],
+    ['version https://git-lfs.github.com/spec/v1\n', 'unknown_format', 'a Git LFS pointer'],
+  ]) {
+    const file = new File([content], 'x');
+    for (const from of [file, [file], directory('d', [file])]) {
+      await assert.rejects(openModel(from), { code, file: 'x', expected, found });
+    }
   }
   for (const from of [null, undefined, 5, {}, true]) {
     await assert.rejects(openModel(from), { code: 'invalid_argument' });
@@ -373,7 +386,12 @@ test('shards open as one model: folder, index path, directory handle, list of fi
 });
 
 test('an index alone asks for its folder', async () => {
-  const want = { code: 'invalid_argument', file: 'model.safetensors.index.json' };
+  const want = {
+    code: 'missing_file',
+    file: 'model.safetensors.index.json',
+    expected: 'its folder, or also what it names: x',
+    found: 'the index alone',
+  };
   await assert.rejects(openModel(indexFile({ a: 'x' })), want);
   await assert.rejects(openModel([indexFile({ a: 'x' })]), want);
 });
@@ -384,7 +402,33 @@ test('a missing shard is named', async () => {
     new File([shard(['a'])], 'one.safetensors'),
   ];
   for (const from of [files, directory('d', files)]) {
-    await assert.rejects(openModel(from), { code: 'unreadable', file: 'two.safetensors' });
+    await assert.rejects(openModel(from), {
+      code: 'missing_file',
+      file: 'two.safetensors',
+      expected: 'every file that model.safetensors.index.json names',
+      found: 'no such file',
+    });
+  }
+});
+
+test('a missing shard is named from a path too', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'fewerbits-'));
+  try {
+    const index = join(folder, 'model.safetensors.index.json');
+    await writeFile(index, JSON.stringify({ weight_map: { a: 'one.safetensors' } }));
+    await assert.rejects(openModel(index), { code: 'missing_file', file: 'one.safetensors', found: 'no such file' });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('an address of another kind is no path', async () => {
+  for (const from of ['ftp://example.org/a.safetensors', new URL('ftp://example.org/a'), 's3://bucket/a.npy']) {
+    await assert.rejects(openModel(from), (error) => {
+      return (
+        error.code === 'invalid_argument' && /^http: or https:/.test(error.expected) && /only http/.test(error.message)
+      );
+    });
   }
 });
 
@@ -429,10 +473,22 @@ test('a shard that is broken or is no shard is named', async () => {
 test('a folder without one model says what it holds', async () => {
   const file = (name) => new File([shard(['a'])], name);
   await assert.rejects(openModel([file('a.safetensors'), file('b.safetensors')]), {
-    code: 'invalid_argument',
+    code: 'several_models',
+    file: 'files',
+    expected: 'one model, or shards with their index',
     found: 'a.safetensors, b.safetensors',
   });
-  await assert.rejects(openModel(directory('d', [file('a.txt')])), { code: 'unknown_format', found: 'a.txt' });
+  await assert.rejects(openModel([file('a.npy'), file('b.npy')]), { code: 'several_models', found: 'a.npy, b.npy' });
+  const shards = [file('m-00001-of-00002.safetensors'), file('m-00002-of-00002.safetensors')];
+  await assert.rejects(openModel(shards), {
+    code: 'missing_file',
+    expected: 'm.safetensors.index.json beside them',
+    found: 'm-00001-of-00002.safetensors, m-00002-of-00002.safetensors',
+  });
+  await assert.rejects(openModel(directory('d', [file('a.txt'), file('b.txt')])), {
+    code: 'unknown_format',
+    found: 'a.txt, b.txt',
+  });
   await assert.rejects(openModel([]), { code: 'unknown_format', found: 'no files' });
   await assert.rejects(openModel([5]), { code: 'invalid_argument' });
   const model = await openModel(directory('d', [file('a.txt'), file('one.safetensors')]));

@@ -3,6 +3,7 @@
  * range by range. This is the only module of the package that sends requests; each one is counted in {@link requests}.
  */
 import { FewerbitsError, abortable, throwIfAborted } from './errors.js';
+import { builtin, isNode } from './node.js';
 
 /**
  * One file of bytes.
@@ -40,9 +41,6 @@ const PROBE_BYTES = 65_536;
 
 /** A full download is handed to the browser in Blobs of this size, which it may keep on disk. */
 const BLOB_BYTES = 8 << 20;
-
-/** True in Node (and not in a page that a bundler gave a `process`). */
-export const isNode = typeof globalThis.process?.versions?.node === 'string' && !('document' in globalThis);
 
 /**
  * Bytes in memory; they are not copied, so they must stay as they are.
@@ -102,15 +100,15 @@ export function blobSource(blob, name = 'name' in blob ? String(blob.name) : 'bl
  * @returns {Promise<Source>}
  */
 export async function pathSource(path, { signal } = {}) {
-  const [{ open }, { basename, dirname, join }, { fileURLToPath }] = await nodeModules();
-  const file = isFileUrl(path) ? fileURLToPath(path) : String(path);
-  const name = basename(file);
+  const { fs, path: paths, url } = nodeModules();
+  const file = isFileUrl(path) ? url.fileURLToPath(path) : String(path);
+  const name = paths.basename(file);
   throwIfAborted(signal);
   /** @type {import('node:fs/promises').FileHandle} */
   let handle;
   let size;
   try {
-    handle = await open(file, 'r');
+    handle = await fs.open(file, 'r');
     try {
       size = (await handle.stat()).size;
     } catch (error) {
@@ -147,7 +145,7 @@ export async function pathSource(path, { signal } = {}) {
       return whole(bytes.subarray(0, at), start, end, file);
     },
     close: () => handle.close(),
-    sibling: (other, options) => pathSource(join(dirname(file), other), options),
+    sibling: (other, options) => pathSource(paths.join(paths.dirname(file), other), options),
   };
 }
 
@@ -408,8 +406,8 @@ function absolute(address) {
     throw new FewerbitsError('invalid_argument', 'this is not an address', { found: JSON.stringify(address), cause });
   }
   if (!['http:', 'https:', 'blob:'].includes(url.protocol)) {
-    const facts = { expected: 'http:, https: or blob:', found: url.protocol };
-    throw new FewerbitsError('invalid_argument', 'addresses of this kind are not opened', facts);
+    const facts = { expected: 'http: or https: (or blob:, in a page)', found: url.protocol };
+    throw new FewerbitsError('invalid_argument', 'only http and https addresses are opened', facts);
   }
   return url;
 }
@@ -429,14 +427,10 @@ export function isFileUrl(path) {
   return path instanceof URL ? path.protocol === 'file:' : /^file:\/\//i.test(String(path));
 }
 
-/**
- * Node's own modules; a bundler for pages leaves them out, and no page gets here.
- *
- * @returns {Promise<[any, any, any]>} `node:fs/promises`, `node:path`, `node:url`: untyped, so that the package's types do not need Node's
- */
-export async function nodeModules() {
+/** Node's modules for files, paths and addresses; no page gets here. */
+export function nodeModules() {
   if (!isNode) throw new FewerbitsError('unsupported', 'paths can only be opened in Node');
-  return Promise.all([import('node:fs/promises'), import('node:path'), import('node:url')]);
+  return { fs: builtin('fs/promises'), path: builtin('path'), url: builtin('url') };
 }
 
 /**

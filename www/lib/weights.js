@@ -14,6 +14,7 @@
  * @typedef {import('./types.js').Suggestion} Suggestion
  */
 
+import { bytes as checked, floats, number, options, record, shape as dims, text, whole, wrong } from './check.js';
 import { wasm } from './engine.js';
 import { FewerbitsError } from './errors.js';
 
@@ -38,9 +39,8 @@ export class Weights {
    * @throws {FewerbitsError} `shape_mismatch`, `invalid_argument`, `out_of_memory`
    */
   constructor(values, shape) {
-    if (!Array.isArray(shape)) throw new FewerbitsError('invalid_argument', 'A shape is an array of whole numbers');
     const { WasmWeights } = wasm();
-    this.#inner = values === null ? WasmWeights.allocate(shape) : new WasmWeights(floats(values), shape);
+    this.#inner = values === null ? WasmWeights.allocate(dims(shape)) : new WasmWeights(floats(values), dims(shape));
     this.#shape = Object.freeze([...shape]);
   }
 
@@ -69,7 +69,7 @@ export class Weights {
    * @throws {FewerbitsError} `shape_mismatch` for more than the shape holds; `invalid_argument` for an unknown type
    */
   push(bytes, dtype, bigEndian = false) {
-    this.#held.push(dtype, bigEndian, bytes);
+    this.#held.push(text(dtype, 'the type'), Boolean(bigEndian), checked(bytes));
   }
 
   /** Dimensions, outermost first. */
@@ -100,17 +100,22 @@ export class Weights {
    * @returns {Float32Array}
    */
   values(start = 0, end = this.count) {
+    const { count } = this;
+    const facts = { expected: `elements within 0…${count}`, found: `${String(start)}…${String(end)}` };
+    if (!(whole(start, 'the start') <= whole(end, 'the end') && end <= count)) {
+      throw new FewerbitsError('invalid_argument', 'there are no such elements', facts);
+    }
     return this.#held.slice(start, end);
   }
 
   /**
    * See {@link import('./index.js').stats}.
    *
-   * @param {StatsOptions} [options]
+   * @param {StatsOptions} [given]
    * @returns {Stats}
    */
-  stats(options = {}) {
-    return this.#held.stats(options);
+  stats(given) {
+    return this.#held.stats(statsOptions(given));
   }
 
   /**
@@ -126,22 +131,29 @@ export class Weights {
    * See {@link import('./index.js').evaluate}. The fitted scheme is remembered for the calls below.
    *
    * @param {Scheme} scheme
-   * @param {EvaluateOptions} [options]
+   * @param {EvaluateOptions} [given]
    * @returns {Evaluation}
    */
-  evaluate(scheme, options = {}) {
-    return this.#held.evaluate(scheme, options);
+  evaluate(scheme, given) {
+    return this.#held.evaluate(scheme, options(given));
   }
 
   /**
    * Input and output of the scheme: what each of `samples` evenly spaced values would become in the place of element `at`.
    *
    * @param {Scheme} scheme
-   * @param {{at?: number, lo: number, hi: number, samples?: number}} options
+   * @param {{at?: number, lo: number, hi: number, samples?: number}} given
    * @returns {{x: Float32Array, y: Float32Array}}
    */
-  staircase(scheme, { at = 0, lo, hi, samples = 512 }) {
-    return this.#held.staircase(scheme, at, lo, hi, samples);
+  staircase(scheme, given) {
+    const { at = 0, lo, hi, samples = 512 } = record(given, 'the second argument', '{lo, hi}');
+    return this.#held.staircase(
+      scheme,
+      number(at, 'at'),
+      number(lo, 'lo'),
+      number(hi, 'hi'),
+      whole(samples, 'samples'),
+    );
   }
 
   /**
@@ -152,18 +164,18 @@ export class Weights {
    * @returns {Trace}
    */
   trace(scheme, index) {
-    return this.#held.trace(scheme, index);
+    return this.#held.trace(scheme, number(index, 'the index'));
   }
 
   /**
    * A window of the matrix with one weight per pixel (the one under its centre, never an average), NaN beyond the matrix.
    *
    * @param {Scheme | null} scheme `null` for the weights themselves
-   * @param {ImageOptions} [options]
+   * @param {ImageOptions} [given]
    * @returns {Float32Array} `height × width`, row-major
    */
-  image(scheme, options = {}) {
-    return this.#held.image(scheme, options);
+  image(scheme, given) {
+    return this.#held.image(scheme, options(given));
   }
 
   /**
@@ -202,6 +214,7 @@ export class Quantized {
 
   /** @param {import('./wasm/fewerbits.js').WasmQuantized} inner */
   constructor(inner) {
+    if (!(inner instanceof wasm().WasmQuantized)) throw wrong('a quantized tensor', 'what quantize() makes', inner);
     this.#inner = inner;
   }
 
@@ -291,13 +304,13 @@ export class Quantized {
 }
 
 /**
- * @param {Float32Array} values
- * @returns {Float32Array}
+ * @param {StatsOptions | undefined} given
+ * @returns {StatsOptions}
  */
-export function floats(values) {
-  if (values instanceof Float32Array) return values;
-  throw new FewerbitsError('invalid_argument', 'Values come as a Float32Array', {
-    expected: 'Float32Array',
-    found: Object.prototype.toString.call(values).slice(8, -1),
-  });
+export function statsOptions(given) {
+  const { quantiles } = options(given);
+  if (quantiles !== undefined && !(Array.isArray(quantiles) && quantiles.every((q) => q >= 0 && q <= 1))) {
+    throw wrong('quantiles', 'an array of numbers from 0 to 1', quantiles);
+  }
+  return options(given);
 }

@@ -1,9 +1,10 @@
 /**
  * Measures what a first visit downloads: `node sizes.mjs DIST` prints it, `measure(dist)` returns it.
- * First-load JS: the page's scripts, what they import statically, and the workers they start; not what is imported on demand.
+ * First-load JS: the page's scripts, what they import statically, and the workers they start; not what is imported on demand. First-load wasm:
+ * the modules that those scripts name.
  */
 import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
@@ -21,12 +22,16 @@ export function measure(dist) {
     for (const name of needed(text)) visit(normalize(join(dirname(file), name)));
   };
   for (const [, name] of html.matchAll(/(?:src|href)="\.?\/?([^"?#]+\.js)"/g)) visit(normalize(name));
-  const wasm = all(dist).filter((file) => file.endsWith('.wasm'));
+  const texts = [...scripts].map((file) => readFileSync(join(dist, file), 'utf8')).join();
+  const [wasm, later] = [[], []];
+  for (const file of all(dist).filter((file) => file.endsWith('.wasm'))) {
+    (texts.includes(basename(file)) ? wasm : later).push(file);
+  }
   const gzipped = (file) => gzipSync(readFileSync(join(dist, file)), { level: 9 }).length;
   const list = (files) => files.map((file) => ({ file, gzipped: gzipped(file) }));
   const sum = (files) => files.reduce((total, { gzipped: bytes }) => total + bytes, 0);
   const [js, modules] = [list([...scripts].sort()), list(wasm)];
-  return { js, wasm: modules, firstLoadJs: sum(js), wasmBytes: sum(modules) };
+  return { js, wasm: modules, later: list(later), firstLoadJs: sum(js), wasmBytes: sum(modules) };
 }
 
 /** Files that a built module needs at once: static imports and workers, both relative to it. */
@@ -47,10 +52,11 @@ function all(dir, below = '') {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { js, wasm, firstLoadJs, wasmBytes } = measure(process.argv[2]);
+  const { js, wasm, later, firstLoadJs, wasmBytes } = measure(process.argv[2]);
   const row = (name, bytes) => console.log(`  ${String(bytes).padStart(9)}  ${name}`);
   console.log('gzipped bytes');
   for (const { file, gzipped } of [...js, ...wasm]) row(file, gzipped);
+  for (const { file, gzipped } of later) row(`${file}, on demand`, gzipped);
   row(`first-load JS, of ${LIMITS.firstLoadJs}`, firstLoadJs);
-  row(`wasm, of ${LIMITS.wasm}`, wasmBytes);
+  row(`first-load wasm, of ${LIMITS.wasm}`, wasmBytes);
 }

@@ -33,7 +33,8 @@ pub fn build() -> Result<()> {
 /// Everything but tests and what builds leave behind.
 fn is_delivered(file: &Path) -> bool {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    !name.starts_with('.') && !name.ends_with(".test.js")
+    let is_page_only = name == "first.js" || file.parent().is_some_and(|dir| dir.ends_with("lib/wasm/first"));
+    !name.starts_with('.') && !name.ends_with(".test.js") && !is_page_only
 }
 
 /// `package.json`, as text: the order of the conditions in `exports` matters, `types` first.
@@ -98,6 +99,7 @@ mod tests {
         assert!(is_delivered(Path::new("www/lib/wasm/fewerbits_bg.wasm")));
         assert!(!is_delivered(Path::new("www/lib/sources.test.js")));
         assert!(!is_delivered(Path::new("www/lib/wasm/.stamp")));
+        assert!(!is_delivered(Path::new("www/lib/wasm/first/fewerbits_bg.wasm")));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use anyhow::{Context, Result, bail};
 use std::env;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,27 @@ pub fn capture(command: &mut Command, what: &str) -> Result<String> {
         bail!("{what} failed ({})\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     Ok(text)
+}
+
+/// Ends the program when this one is told to end (Ctrl-C, SIGTERM, a closed terminal), and this one after it. Once per run.
+pub fn end_with_this(child: Child) -> Result<Arc<Mutex<Child>>> {
+    let child = Arc::new(Mutex::new(child));
+    let held = Arc::clone(&child);
+    ctrlc::set_handler(move || {
+        let mut child = locked(&held);
+        end_tree(child.id());
+        let _ = child.kill();
+        let _ = child.wait();
+        // As a shell reports a program that a signal ended; which one it was does not matter to anybody.
+        std::process::exit(130);
+    })
+    .context("waiting for Ctrl-C")?;
+    Ok(child)
+}
+
+/// The program, for a moment. A panic elsewhere has not harmed it.
+pub fn locked(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What became of a watched program.

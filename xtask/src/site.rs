@@ -1,7 +1,7 @@
 //! The page: served while it is worked on, or built to `dist/`.
 
 use crate::paths::{at, files_below};
-use crate::process::{command, run};
+use crate::process::{self, command, run};
 use crate::setup::{self, node_tool};
 use crate::wasm;
 use anyhow::{Result, bail};
@@ -13,12 +13,16 @@ use std::time::{Duration, SystemTime};
 pub fn serve(args: &[String]) -> Result<()> {
     setup::all()?;
     wasm::build()?;
-    // Vite ends when its standard input does: holding the other end here leaves no server behind.
-    let mut vite = node_tool("vite/bin/vite.js").args(args).stdin(Stdio::piped()).spawn()?;
+    let mut vite = node_tool("vite/bin/vite.js");
+    // Vite ends when its standard input does, if CI is not set and somebody reads it: holding the other end here leaves no server
+    // behind even when this program is killed.
+    vite.env_remove("CI").env("NODE_OPTIONS", "--import=data:text/javascript,process.stdin.resume()");
+    let vite = vite.args(args).stdin(Stdio::piped()).spawn()?;
+    let vite = process::end_with_this(vite)?;
     let mut seen = newest_source();
     loop {
         std::thread::sleep(Duration::from_millis(500));
-        if let Some(status) = vite.try_wait()? {
+        if let Some(status) = process::locked(&vite).try_wait()? {
             if !status.success() {
                 bail!("the server ended ({status})");
             }

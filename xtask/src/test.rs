@@ -160,7 +160,9 @@ fn js_tests() -> Result<Counts> {
     if files.is_empty() {
         return Ok(Counts::default());
     }
-    node_tests(command("node"), &files)
+    let mut node = command("node");
+    node.env("FEWERBITS_XTASK", env::current_exe().context("where xtask itself is")?);
+    node_tests(node, &files)
 }
 
 fn node_tests(mut node: Command, files: &[PathBuf]) -> Result<Counts> {

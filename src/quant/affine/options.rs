@@ -100,7 +100,7 @@ impl Affine {
                 let (lo, hi) = (number("rangeLow") as f32, number("rangeHigh") as f32);
                 if lo > hi {
                     return Err(Error::new(Code::InvalidOption, "option rangeLow lies above rangeHigh")
-                        .with_expected(format!("at most {hi}"))
+                        .with_expected(format!("at most {}", crate::error::Number(f64::from(hi))))
                         .with_found(lo));
                 }
                 RangeRule::Manual { lo, hi }

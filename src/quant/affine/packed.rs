@@ -22,20 +22,26 @@ struct Parts {
     end: usize,
 }
 
+impl Parts {
+    /// The layout of this scheme over these runs, with so many mean corrections and weights kept as float.
+    fn new(affine: &Affine, runs: &Runs, corrections: usize, kept: usize) -> Parts {
+        let zero_points = 4 * runs.len();
+        let offsets = zero_points + if affine.symmetric { 0 } else { runs.len() };
+        let codes = offsets + 4 * corrections;
+        let kept_indices = codes + runs.codes_len(affine.bits);
+        let kept_values = kept_indices + 4 * kept;
+        Parts { zero_points, offsets, codes, kept_indices, kept_values, end: kept_values + 4 * kept }
+    }
+}
+
 impl Affine {
     fn parts(&self, runs: &Runs, shape: &Shape) -> Result<Parts> {
-        let n_runs = runs.len();
         let corrections = if self.mean_correction { correction_runs(shape, self.granularity)?.len() } else { 0 };
         let kept = match self.treatment {
             Treatment::Mixed { float_ratio, .. } => kept_count(float_ratio, runs.count()),
             _ => 0,
         };
-        let zero_points = 4 * n_runs;
-        let offsets = zero_points + if self.symmetric { 0 } else { n_runs };
-        let codes = offsets + 4 * corrections;
-        let kept_indices = codes + runs.codes_len(self.bits);
-        let kept_values = kept_indices + 4 * kept;
-        Ok(Parts { zero_points, offsets, codes, kept_indices, kept_values, end: kept_values + 4 * kept })
+        Ok(Parts::new(self, runs, corrections, kept))
     }
 
     pub(super) fn packed_len(&self, shape: &Shape) -> Result<usize> {
@@ -106,15 +112,8 @@ fn for_each_code(packed: &[u8], runs: &Runs, width: u32, mut f: impl FnMut(usize
 
 impl Prepared {
     fn parts(&self) -> Parts {
-        let n_runs = self.runs.len();
         let corrections = self.offsets.as_ref().map_or(0, |(_, offsets)| offsets.len());
-        let kept = self.split.map_or(0, |split| split.kept);
-        let zero_points = 4 * n_runs;
-        let offsets = zero_points + if self.affine.symmetric { 0 } else { n_runs };
-        let codes = offsets + 4 * corrections;
-        let kept_indices = codes + self.runs.codes_len(self.affine.bits);
-        let kept_values = kept_indices + 4 * kept;
-        Parts { zero_points, offsets, codes, kept_indices, kept_values, end: kept_values + 4 * kept }
+        Parts::new(&self.affine, &self.runs, corrections, self.split.map_or(0, |split| split.kept))
     }
 
     /// Where the code of an element begins in the packed tensor, in bits.
@@ -137,10 +136,13 @@ impl Prepared {
         self.encode_codes(x, &mut bytes[parts.codes..parts.kept_indices])?;
         if let Some(split) = self.split.filter(|split| split.kept > 0) {
             let (mut indices, mut values) = (vec![NO_INDEX; split.kept], vec![0.0_f32; split.kept]);
-            let kept = x.iter().enumerate().filter(|&(i, &x)| split.keeps(x, i));
-            for ((index, value), (i, &x)) in indices.iter_mut().zip(&mut values).zip(kept) {
-                (*index, *value) = (i as u32, x);
-            }
+            let mut places = indices.iter_mut().zip(&mut values);
+            split.for_each_stretch(0, x.len(), |from, to, cut| {
+                let kept = (from..to).filter(|&i| cut.keeps(x[i]));
+                for (i, (index, value)) in kept.zip(&mut places) {
+                    (*index, *value) = (i as u32, x[i]);
+                }
+            });
             put(&mut bytes[parts.kept_indices..parts.kept_values], indices.iter().map(|v| v.to_le_bytes()));
             put(&mut bytes[parts.kept_values..], values.iter().map(|v| v.to_le_bytes()));
         }
