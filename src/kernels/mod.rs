@@ -18,6 +18,7 @@ mod binning;
 pub mod bits;
 pub mod float;
 pub mod ggml;
+pub mod ggml_more;
 pub mod nn;
 mod sums;
 

@@ -1,6 +1,7 @@
 /** 中文。 */
 import float from './schemes/float.zh.js';
 import ggml from './schemes/ggml.zh.js';
+import ggmlMore from './schemes/ggml-more.zh.js';
 
 export default {
   ...float,
@@ -344,4 +345,5 @@ export default {
   'reason.mse': '最远的权重距均值 {0} 倍标准差：截断这样的离群值，比让其余权重都用粗步长更划算。',
   'reason.minmax': '最远的权重距均值只有 {0} 倍标准差，无需截断。',
   ...ggml,
+  ...ggmlMore,
 };
