@@ -16,7 +16,9 @@ mod affine;
 pub mod anchors;
 mod binning;
 pub mod bits;
+pub mod float;
 pub mod ggml;
+pub mod ggml_more;
 pub mod nn;
 mod sums;
 

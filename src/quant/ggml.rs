@@ -4,6 +4,10 @@ use std::rc::Rc;
 
 use half::f16;
 
+mod more;
+
+pub use more::ENTRIES as MORE;
+
 use super::Family;
 use super::blocks::{Blocks, Element, Format, OPTIONS};
 use super::catalogue::{Entry, Resolved, Source};

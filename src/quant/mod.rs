@@ -9,6 +9,7 @@ pub mod article;
 mod blocks;
 mod catalogue;
 mod extents;
+pub mod float;
 pub mod ggml;
 mod runs;
 mod trace;
@@ -27,7 +28,7 @@ use crate::tensor::Shape;
 /// The families' schemes, in the order in which they are best shown.
 const FAMILIES: &[&[Entry]] = if cfg!(feature = "full") { ALL } else { FIRST };
 
-const ALL: &[&[Entry]] = &[affine::ENTRIES, ggml::ENTRIES];
+const ALL: &[&[Entry]] = &[affine::ENTRIES, float::ENTRIES, ggml::ENTRIES, ggml::MORE];
 
 /// The families of the module that a page loads first. Nothing refers to the others there, so it does not hold them.
 const FIRST: &[&[Entry]] = &[affine::ENTRIES];

@@ -1,7 +1,10 @@
 /** 中文。 */
+import float from './schemes/float.zh.js';
 import ggml from './schemes/ggml.zh.js';
+import ggmlMore from './schemes/ggml-more.zh.js';
 
 export default {
+  ...float,
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',
   local: '全部在本标签页内运行，发送 0 字节',
@@ -336,4 +339,5 @@ export default {
   'reason.mse': '最远的权重距均值 {0} 倍标准差：截断这样的离群值，比让其余权重都用粗步长更划算。',
   'reason.minmax': '最远的权重距均值只有 {0} 倍标准差，无需截断。',
   ...ggml,
+  ...ggmlMore,
 };
