@@ -6,8 +6,11 @@
 
 pub mod affine;
 pub mod article;
+pub mod binary;
 mod blocks;
+pub mod bnb;
 mod catalogue;
+mod codebook;
 mod extents;
 pub mod ggml;
 mod runs;
@@ -25,7 +28,7 @@ use crate::error::{Code, Error, Result};
 use crate::tensor::Shape;
 
 /// The families' schemes, in the order in which they are best shown.
-const FAMILIES: &[&[Entry]] = &[affine::ENTRIES, ggml::ENTRIES];
+const FAMILIES: &[&[Entry]] = &[affine::ENTRIES, ggml::ENTRIES, bnb::ENTRIES, binary::ENTRIES];
 
 /// A family's part of a scheme: everything decided but the weights.
 pub(crate) trait Family: fmt::Debug {
@@ -37,6 +40,27 @@ pub(crate) trait Family: fmt::Debug {
 
     /// See [`Scheme::decode`]; `bytes` are as many as [`Family::byte_len`] says.
     fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>>;
+
+    /// Calls `f` with the stretches of the packed bytes that hold codes, in ascending order; all else is side information. `true` if
+    /// they are the codes of the elements, in order and one for each; otherwise they are just bytes.
+    ///
+    /// # Errors
+    /// As [`Family::byte_len`].
+    fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
+        f(CodeUnit { start: 0, bits: 8, count: self.byte_len(shape)? });
+        Ok(false)
+    }
+}
+
+/// A stretch of packed codes, least significant bit first, padded to a byte.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CodeUnit {
+    /// Its first byte.
+    pub start: usize,
+    /// Bits of a code, 1 to 8.
+    pub bits: u32,
+    /// How many codes.
+    pub count: usize,
 }
 
 /// A scheme with every option decided.

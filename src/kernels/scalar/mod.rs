@@ -4,6 +4,7 @@ pub mod affine;
 #[cfg(feature = "bench")]
 pub mod anchors;
 pub mod binning;
+pub mod codebook;
 pub mod ggml;
 pub mod nn;
 pub mod sums;
