@@ -16,6 +16,7 @@ mod affine;
 pub mod anchors;
 mod binning;
 pub mod bits;
+pub mod codebook;
 pub mod float;
 pub mod ggml;
 pub mod ggml_more;

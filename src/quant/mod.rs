@@ -6,8 +6,11 @@
 
 pub mod affine;
 pub mod article;
+pub mod binary;
 mod blocks;
+pub mod bnb;
 mod catalogue;
+mod codebook;
 mod extents;
 pub mod float;
 pub mod ggml;
@@ -28,7 +31,7 @@ use crate::tensor::Shape;
 /// The families' schemes, in the order in which they are best shown.
 const FAMILIES: &[&[Entry]] = if cfg!(feature = "full") { ALL } else { FIRST };
 
-const ALL: &[&[Entry]] = &[affine::ENTRIES, float::ENTRIES, ggml::ENTRIES, ggml::MORE];
+const ALL: &[&[Entry]] = &[affine::ENTRIES, float::ENTRIES, ggml::ENTRIES, ggml::MORE, bnb::ENTRIES, binary::ENTRIES];
 
 /// The families of the module that a page loads first. Nothing refers to the others there, so it does not hold them.
 const FIRST: &[&[Entry]] = &[affine::ENTRIES];
@@ -43,6 +46,27 @@ pub(crate) trait Family {
 
     /// See [`Scheme::decode`]; `bytes` are as many as [`Family::byte_len`] says.
     fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>>;
+
+    /// Calls `f` with the stretches of the packed bytes that hold codes, in ascending order; all else is side information. `true` if
+    /// they are the codes of the elements, in order and one for each; otherwise they are just bytes.
+    ///
+    /// # Errors
+    /// As [`Family::byte_len`].
+    fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
+        f(CodeUnit { start: 0, bits: 8, count: self.byte_len(shape)? });
+        Ok(false)
+    }
+}
+
+/// A stretch of packed codes, least significant bit first, padded to a byte.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CodeUnit {
+    /// Its first byte.
+    pub start: usize,
+    /// Bits of a code, 1 to 8.
+    pub bits: u32,
+    /// How many codes.
+    pub count: usize,
 }
 
 /// A scheme with every option decided.

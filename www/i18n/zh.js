@@ -2,9 +2,16 @@
 import float from './schemes/float.zh.js';
 import ggml from './schemes/ggml.zh.js';
 import ggmlMore from './schemes/ggml-more.zh.js';
+import binary from './schemes/binary.zh.js';
+import bnb from './schemes/bnb.zh.js';
+import common from './schemes/common.zh.js';
 
 export default {
   ...float,
+  ...binary,
+  ...bnb,
+  ...common,
+
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',
   local: '全部在本标签页内运行，发送 0 字节',

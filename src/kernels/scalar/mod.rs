@@ -4,6 +4,7 @@ pub mod affine;
 #[cfg(feature = "bench")]
 pub mod anchors;
 pub mod binning;
+pub mod codebook;
 pub mod float;
 pub mod ggml;
 pub mod nn;
