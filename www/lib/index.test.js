@@ -196,14 +196,16 @@ test('weights that are not finite are counted and placed, or saturated', () => {
 
 test('nothing, one weight, constants and zeros are defined', () => {
   // Blocks have tests of their own: they take no short rows.
-  for (const { id } of schemes().filter(({ blockSize }) => blockSize === null)) {
+  for (const { id, family } of schemes().filter(({ blockSize }) => blockSize === null)) {
     const empty = quantize(new Float32Array(0), [0, 4], { id });
     assert.deepEqual([empty.byteLength, empty.bitsPerWeight, empty.dequantize().length], [0, 0, 0]);
     empty.free();
     for (const values of [[3], [0], [-0], [0, 0, 0], [5, 5, 5], [-1e-40], [1e-40, 2e-40]]) {
       const q = quantize(Float32Array.from(values), [values.length], { id });
       const error = Math.max(...[...q.dequantize()].map((y, i) => Math.abs(y - values[i])));
-      assert.ok(error <= 1e-38 || id === 'mixed' || id === 'nonzero', `${id} ${values}: ${error}`);
+      // Small floats without a scale end where they end.
+      const most = family === 'float' ? Math.abs(values[0]) / 4 + 1e-38 : 1e-38;
+      assert.ok(error <= most || id === 'mixed' || id === 'nonzero', `${id} ${values}: ${error}`);
       q.free();
     }
   }
