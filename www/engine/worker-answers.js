@@ -2,7 +2,7 @@
  * What the worker answers, by type of request. Each takes the request's payload and `{signal, onProgress}`, and returns
  * plain data and typed arrays of its own. It is handed the engine: only worker.js imports that.
  */
-import { Sample } from './worker-sample.js';
+import { Sample, overRows } from './worker-sample.js';
 
 /** @typedef {typeof import('../lib/index.js')} Engine */
 /** @typedef {{signal: AbortSignal, onProgress: (progress: {loaded: number, total?: number}) => void}} Tools */
@@ -266,24 +266,10 @@ function sizes(engine, tensors, scheme) {
   for (const tensor of tensors) {
     before += tensor.byteLength;
     count += tensor.count;
-    after += isQuantized(tensor) ? packedLength(engine, tensor, scheme) : tensor.byteLength;
+    const packed = (/** @type {any} */ s) => engine.packedLength(tensor.shape, s);
+    after += isQuantized(tensor) ? overRows(scheme, packed) : tensor.byteLength;
   }
   return { before, after, count, bits: count > 0 ? (after * 8) / count : 0, tensors: tensors.length, exact: true };
-}
-
-/**
- * Bytes of a tensor under the scheme; as it is where the scheme's blocks do not divide its rows.
- * @param {Engine} engine
- * @param {any} tensor
- * @param {any} scheme
- */
-function packedLength(engine, tensor, scheme) {
-  try {
-    return engine.packedLength(tensor.shape, scheme);
-  } catch (/** @type {any} */ error) {
-    if (error.code !== 'shape_mismatch') throw error;
-    return tensor.byteLength;
-  }
 }
 
 /** @param {any} tensor */
