@@ -10,6 +10,8 @@ pub mod ggml;
 pub mod nn;
 pub mod sums;
 
+pub use ggml::{iq, mx, ternary};
+
 use super::LANES;
 
 /// Adds the lanes of a sum in the order that halving a vector gives: 4 apart, then 2, then 1.
