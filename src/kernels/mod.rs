@@ -18,6 +18,7 @@ mod binning;
 pub mod bits;
 pub mod codebook;
 pub mod ggml;
+pub mod hqq;
 pub mod nn;
 mod sums;
 

@@ -10,9 +10,10 @@ pub mod binary;
 mod blocks;
 pub mod bnb;
 mod catalogue;
-mod codebook;
+pub mod codebook;
 mod extents;
 pub mod ggml;
+pub mod hqq;
 mod runs;
 mod trace;
 
@@ -28,7 +29,8 @@ use crate::error::{Code, Error, Result};
 use crate::tensor::Shape;
 
 /// The families' schemes, in the order in which they are best shown.
-const FAMILIES: &[&[Entry]] = &[affine::ENTRIES, ggml::ENTRIES, bnb::ENTRIES, binary::ENTRIES];
+const FAMILIES: &[&[Entry]] =
+    &[affine::ENTRIES, ggml::ENTRIES, bnb::ENTRIES, codebook::kmeans::ENTRIES, binary::ENTRIES, hqq::ENTRIES];
 
 /// A family's part of a scheme: everything decided but the weights.
 pub(crate) trait Family: fmt::Debug {

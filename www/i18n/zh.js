@@ -1,12 +1,16 @@
 /** 中文。 */
 import binary from './schemes/binary.zh.js';
 import bnb from './schemes/bnb.zh.js';
+import codebook from './schemes/codebook.zh.js';
 import common from './schemes/common.zh.js';
+import hqq from './schemes/hqq.zh.js';
 
 export default {
   ...binary,
   ...bnb,
+  ...codebook,
   ...common,
+  ...hqq,
 
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',

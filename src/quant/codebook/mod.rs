@@ -4,6 +4,8 @@
 //! Packed layout: the family's side information (scales, tables), then the codes as [`Packing`] says; each row or group is padded to a
 //! byte.
 
+pub mod kmeans;
+mod sorted;
 pub(super) mod table;
 
 pub(super) use table::Table;
