@@ -22,7 +22,7 @@ pub fn encode(x: &[f32], grid: Grid, codes: &mut [i8]) {
 pub fn decode(codes: &[i8], grid: Grid, out: &mut [f32]) {
     for (&code, out) in codes.iter().zip(out) {
         let value = (f32::from(code as u8) - grid.zero) * grid.scale;
-        *out = value.max(f32::MIN).min(f32::MAX);
+        *out = value.clamp(f32::MIN, f32::MAX);
     }
 }
 
@@ -77,7 +77,7 @@ pub fn power(x: f32) -> f32 {
     let whole = y.floor();
     let f = y - whole;
     // 2^f
-    let part = [0.008_946_225, 0.055_863_258, 0.240_140_79, 0.693_154_6, 0.999_999_9]
+    let part = [0.008_946_225, 0.055_863_258, 0.240_140_8, 0.693_154_6, 0.999_999_9]
         .iter()
         .fold(0.001_895_108_6_f32, |sum, c| sum * f + c);
     part * f32::from_bits(((whole as i32 + 127) as u32) << 23)
