@@ -100,7 +100,7 @@ impl Book for Few {
                 Kindred::BitNet => {
                     let inverse = 1.0 / (mean as f32).max(1e-5);
                     factors.push(inverse);
-                    alphas.push(1.0 / inverse);
+                    alphas.push((1.0 / inverse).min(f32::MAX));
                 }
             }
         }

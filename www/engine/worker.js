@@ -54,10 +54,12 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   }
 });
 
-/** Whether the build in use knows some of these schemes not. @param {string[]} [ids] */
-function lacks(ids = []) {
-  const known = new Set(fewerbits.schemes().map(({ id }) => id));
-  return whole !== 'used' && ids.some((id) => !known.has(id));
+/** Whether some of these schemes or options need the whole engine. @param {{id: string}[]} [wanted] */
+function lacks(wanted = []) {
+  const known = new Map(fewerbits.schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
+  const fits = (/** @type {{id: string}} */ { id, ...options }) =>
+    Object.keys(options).every((name) => known.get(id)?.has(name)) && known.has(id);
+  return whole !== 'used' && !wanted.every(fits);
 }
 
 /** Loads the whole engine beside the one in use. Without it the page goes on with what it has, and tries again later. */

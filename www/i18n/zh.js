@@ -4,13 +4,17 @@ import ggml from './schemes/ggml.zh.js';
 import ggmlMore from './schemes/ggml-more.zh.js';
 import binary from './schemes/binary.zh.js';
 import bnb from './schemes/bnb.zh.js';
+import codebook from './schemes/codebook.zh.js';
 import common from './schemes/common.zh.js';
+import hqq from './schemes/hqq.zh.js';
 
 export default {
   ...float,
   ...binary,
   ...bnb,
+  ...codebook,
   ...common,
+  ...hqq,
 
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',

@@ -7,6 +7,7 @@ pub mod binning;
 pub mod codebook;
 pub mod float;
 pub mod ggml;
+pub mod hqq;
 pub mod nn;
 pub mod sums;
 

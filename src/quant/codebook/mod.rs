@@ -4,6 +4,8 @@
 //! Packed layout: the family's side information (scales, tables), then the codes as [`Packing`] says; each row or group is padded to a
 //! byte.
 
+pub mod kmeans;
+mod sorted;
 pub(super) mod table;
 
 pub(super) use table::Table;
@@ -303,14 +305,17 @@ impl Family for Coded {
 
     fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
         let layout = self.book.layout(shape)?;
-        let Packing::Bits(width) = layout.packing else {
-            // Bytes of several codes are the symbols.
-            let (start, count) = (layout.side_len, layout.codes_len());
-            f(CodeUnit { start, bits: 8, count });
-            return Ok(false);
+        let (bits, high_first) = match layout.packing {
+            Packing::Bits(width) => (width, false),
+            Packing::HighFirst { .. } => (4, true),
+            Packing::Trits => {
+                let (start, count) = (layout.side_len, layout.codes_len());
+                f(CodeUnit { start, bits: 8, count, high_first: false });
+                return Ok(false);
+            }
         };
         layout.for_each_unit(|start, end, byte| {
-            f(CodeUnit { start: layout.side_len + byte, bits: width, count: end - start });
+            f(CodeUnit { start: layout.side_len + byte, bits, count: end - start, high_first });
         });
         Ok(true)
     }
