@@ -149,16 +149,18 @@ fn prune(value: &JsValue, options: &mut Options) -> Result<()> {
             .with_expected("{ratio: 0.5}, {threshold: 0.01} or {nm: [2, 4]}")
             .with_found(described(value))
     };
+    // `Object.entries` and `Array.from` throw at what they do not take, and what JavaScript throws must not pass through here.
+    if !value.is_object() {
+        return Err(refuse());
+    }
     let (name, rule) = match Object::entries(value.unchecked_ref()).to_vec().as_slice() {
-        [pair] if value.is_object() => {
-            (Array::from(pair).get(0).as_string().unwrap_or_default(), Array::from(pair).get(1))
-        }
+        [pair] => (Array::from(pair).get(0).as_string().unwrap_or_default(), Array::from(pair).get(1)),
         _ => return Err(refuse()),
     };
     let (names, numbers): (&[&str], _) = match name.as_str() {
         "ratio" => (&["pruneRatio"], Array::of1(&rule)),
         "threshold" => (&["pruneThreshold"], Array::of1(&rule)),
-        "nm" => (&["pruneN", "pruneM"], Array::from(&rule)),
+        "nm" if Array::is_array(&rule) => (&["pruneN", "pruneM"], Array::from(&rule)),
         _ => return Err(refuse()),
     };
     let numbers = numbers.iter().map(|n| n.as_f64()).collect::<Option<Vec<f64>>>().ok_or_else(refuse)?;

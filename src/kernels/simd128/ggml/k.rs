@@ -510,7 +510,7 @@ pub fn from_q3_k(bytes: &[u8], out: &mut [f32]) {
 #[inline(always)]
 fn nibbles_at(bytes: &[u8], j: usize) -> v128 {
     let v = load_bytes(&bytes[j / 4 * 32 + j % 2 * 16..]);
-    if j / 2 % 2 == 0 { v128_and(v, i8x16_splat(15)) } else { u8x16_shr(v, 4) }
+    if (j / 2).is_multiple_of(2) { v128_and(v, i8x16_splat(15)) } else { u8x16_shr(v, 4) }
 }
 
 #[inline(always)]
