@@ -49,7 +49,7 @@ export class Session {
   async start() {
     try {
       const { a, b } = this.store.state.sides;
-      const wanted = [a, b].filter((scheme) => scheme !== null).map(({ id }) => id);
+      const wanted = [a, b].filter((scheme) => scheme !== null);
       const { schemes } = await this.client.call('start', { wanted });
       this.store.update((s) => change.setCatalogue(s, schemes));
       await this.openSample();

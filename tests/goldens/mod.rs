@@ -28,6 +28,24 @@ pub fn bytes(field: &Value) -> Vec<u8> {
     digits.map(|d| u8::from_str_radix(std::str::from_utf8(d).expect("ASCII"), 16).expect("hex digits")).collect()
 }
 
+/// Bytes from base64 with padding.
+pub fn base64(field: &Value) -> Vec<u8> {
+    let digit = |d: u8| match d {
+        b'A'..=b'Z' => d - b'A',
+        b'a'..=b'z' => d - b'a' + 26,
+        b'0'..=b'9' => d - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => panic!("not base64: {d}"),
+    };
+    let text = field.as_str().expect("a string of base64").trim_end_matches('=').as_bytes();
+    let quads = text.chunks(4).flat_map(|quad| {
+        let bits = quad.iter().fold(0_u32, |bits, &d| bits << 6 | u32::from(digit(d))) << (6 * (4 - quad.len()));
+        bits.to_be_bytes().into_iter().skip(1).take(quad.len() * 3 / 4)
+    });
+    quads.collect()
+}
+
 /// Whole numbers.
 pub fn ints(field: &Value) -> Vec<i64> {
     field.as_array().expect("an array").iter().map(|v| v.as_i64().expect("a whole number")).collect()

@@ -2,7 +2,7 @@
  * What the worker answers, by type of request. Each takes the request's payload and `{signal, onProgress}`, and returns
  * plain data and typed arrays of its own. It is handed the engine: only worker.js imports that.
  */
-import { Sample } from './worker-sample.js';
+import { Sample, overRows } from './worker-sample.js';
 
 /** @typedef {typeof import('../lib/index.js')} Engine */
 /** @typedef {{signal: AbortSignal, onProgress: (progress: {loaded: number, total?: number}) => void}} Tools */
@@ -33,6 +33,8 @@ export function answersWith(engine) {
     portion?.free();
     portion = null;
   };
+  /** The same of the pictures. */
+  let painted = new Map();
 
   return {
     start: () => ({ schemes: engine.schemes() }),
@@ -62,6 +64,7 @@ export function answersWith(engine) {
       about = { name, min: stats.min, max: stats.max };
       forget();
       drawn = new Map();
+      painted = new Map();
       return { name, stats, matrix: [...next.matrix], suggestion: suggested(next) };
     },
 
@@ -69,7 +72,7 @@ export function answersWith(engine) {
     show({ sides, figures, pictures, weight }) {
       return {
         figures: figures && drawFigures(weights, sides, figures, drawn),
-        pictures: pictures && drawPictures(weights, sides, pictures),
+        pictures: pictures && drawPictures(weights, sides, pictures, painted),
         weight: weight && weight.index !== null ? traceWeight(weights, sides, weight) : null,
       };
     },
@@ -140,12 +143,23 @@ function drawFigures(weights, sides, spec, drawn) {
  * @param {any} weights
  * @param {{a: any, b: any}} sides
  * @param {{kind: string, region: number[], width: number, height: number}} spec
+ * @param {Map<string, {key: string, picture: Float32Array}>} painted
  */
-function drawPictures(weights, sides, { kind, region: [r0, r1, c0, c1], width, height }) {
+function drawPictures(weights, sides, { kind, region: [r0, r1, c0, c1], width, height }, painted) {
   const spec = { rows: [r0, r1], columns: [c0, c1], width, height };
-  const draw = (/** @type {any} */ scheme, /** @type {string} */ what) =>
-    weights.image(scheme, { kind: what, ...spec });
-  return { float: draw(null, 'values'), a: sides.a && draw(sides.a, kind), b: draw(sides.b, kind) };
+  const draw = (/** @type {string} */ side, /** @type {any} */ scheme, /** @type {string} */ what) => {
+    const key = JSON.stringify([scheme, what, spec]);
+    const last = painted.get(side);
+    if (last?.key === key) return last.picture;
+    const picture = weights.image(scheme, { kind: what, ...spec });
+    painted.set(side, { key, picture });
+    return picture;
+  };
+  return {
+    float: draw('float', null, 'values'),
+    a: sides.a && draw('a', sides.a, kind),
+    b: sides.b && draw('b', sides.b, kind),
+  };
 }
 
 /**
@@ -275,24 +289,10 @@ function sizes(engine, tensors, scheme) {
   for (const tensor of tensors) {
     before += tensor.byteLength;
     count += tensor.count;
-    after += isQuantized(tensor) ? packedLength(engine, tensor, scheme) : tensor.byteLength;
+    const packed = (/** @type {any} */ s) => engine.packedLength(tensor.shape, s);
+    after += isQuantized(tensor) ? overRows(scheme, packed) : tensor.byteLength;
   }
   return { before, after, count, bits: count > 0 ? (after * 8) / count : 0, tensors: tensors.length, exact: true };
-}
-
-/**
- * Bytes of a tensor under the scheme; as it is where the scheme's blocks do not divide its rows.
- * @param {Engine} engine
- * @param {any} tensor
- * @param {any} scheme
- */
-function packedLength(engine, tensor, scheme) {
-  try {
-    return engine.packedLength(tensor.shape, scheme);
-  } catch (/** @type {any} */ error) {
-    if (error.code !== 'shape_mismatch') throw error;
-    return tensor.byteLength;
-  }
 }
 
 /** @param {any} tensor */

@@ -341,19 +341,30 @@ export class BackToBack extends Figure {
     if (!stairs || stairs.x.length < 2) return nothing;
     const falls = this.keeper.keep('falls', [stairs], () => catchments(stairs.x, stairs.y));
     const [lo, hi] = this.axis;
+    // One path for all of them: an element for each would be made and dropped at every step of a drag.
+    const ticks = (/** @type {number[]} */ places, /** @type {number} */ height) =>
+      svg`<path class="level" d=${places.map((at) => `M${at} ${bottom - height}V${bottom}`).join('')}></path>`;
     if (falls.length > 300) {
       const every = Math.max(1, Math.ceil((levels?.length ?? 0) / (this.width / 3)));
-      return [...(levels ?? [])]
-        .filter((v, i) => i % every === 0 && v >= lo && v <= hi)
-        .map((v) => svg`<line class="level" x1=${x.to(v)} x2=${x.to(v)} y1=${bottom - 10} y2=${bottom}></line>`);
+      const shown = [...(levels ?? [])].filter((v, i) => i % every === 0 && v >= lo && v <= hi);
+      return ticks(
+        shown.map((v) => x.to(v)),
+        10,
+      );
     }
     const gap = falls.length > 80 ? 0 : 0.5;
-    return falls.map(({ from, to, value }) => {
-      const lit = mark !== null && mark.value >= from && mark.value <= to && falls.length < 80;
+    let [dim, lit] = ['', ''];
+    for (const { from, to, value } of falls) {
       const at = x.to(value);
-      return svg`<path class=${lit ? 'funnel lit' : 'funnel'} d="M${x.to(from) + gap} ${top}H${x.to(to) - gap}L${at + 0.5} ${bottom}H${at - 0.5}Z"></path>
-        <line class="level" x1=${at} x2=${at} y1=${bottom - 9} y2=${bottom}></line>`;
-    });
+      const shape = `M${x.to(from) + gap} ${top}H${x.to(to) - gap}L${at + 0.5} ${bottom}H${at - 0.5}Z`;
+      if (mark !== null && mark.value >= from && mark.value <= to && falls.length < 80) lit += shape;
+      else dim += shape;
+    }
+    return svg`<path class="funnel" d=${dim}></path><path class="funnel lit" d=${lit}></path>
+      ${ticks(
+        falls.map(({ value }) => x.to(value)),
+        9,
+      )}`;
   }
 
   /** @param {number} top @param {number} bottom @param {number} room */

@@ -1,0 +1,28 @@
+/** 浮点格式的中文。 */
+export default {
+  'family.float': '浮点格式',
+  'scheme.f16.summary': '半精度：5 位指数，10 位尾数。',
+  'scheme.bf16.summary': '32 位浮点数的高 16 位：范围不变，尾数 7 位。',
+  'scheme.fp8_e4m3.summary': '8 位浮点：4 位指数，3 位尾数，最大 448。',
+  'scheme.fp8_e5m2.summary': '8 位浮点：5 位指数，2 位尾数，最大 57344。',
+  'scheme.fp4_e2m1.summary': '4 位浮点：0、½、1、1½、2、3、4、6 及其相反数；要配合缩放因子使用。',
+  'scheme.ocp_mxfp8.summary': '32 个权重共用一个 2 的幂作缩放因子，每个权重是一个 8 位浮点数。',
+  'scheme.ocp_mxfp4.summary': '32 个权重共用一个 2 的幂作缩放因子，每个权重是一个 4 位浮点数。',
+  'scheme.nv_nvfp4.summary':
+    '16 个权重共用一个 8 位浮点缩放因子，所有块再共用一个 32 位缩放因子；每个权重是一个 4 位浮点数。',
+  'option.overflow.title': '溢出',
+  'option.overflow.help': '超出该格式最大有限值的权重变成什么。',
+  'option.overflow.infinity': '无穷',
+  'option.overflow.saturate': '最大值',
+  'option.overflow.nan': 'NaN',
+  'option.scale.title': '缩放因子',
+  'option.scale.help': '多少个权重共用一个缩放因子；它使绝对值最大的权重落在该格式的最大值上。',
+  'option.scale.none': '无',
+  'option.scale.tensor': '每个张量',
+  'option.scale.channel': '每个通道',
+  'option.element.title': '元素',
+  'option.element.help': '每个权重存成哪种浮点数：尾数位更多，或范围更大。',
+  'option.element.e4m3': 'E4M3',
+  'option.element.e5m2': 'E5M2',
+  'step.entry': '取该格式的一级',
+};
