@@ -37,6 +37,8 @@ export class Session {
     /** @type {string[]} */
     this.sparkQueue = [];
     this.sparking = false;
+    /** When a figure was last asked for. */
+    this.stirred = -Infinity;
     client.onNotice = (notice, detail) => {
       if (notice === 'requests') store.update((s) => ({ ...s, requests: detail }));
       if (notice === 'schemes') store.update((s) => (s.catalogue.length > 0 ? change.setCatalogue(s, detail) : s));
@@ -239,6 +241,7 @@ export class Session {
   /** @param {{parts: {[part: string]: any}, sides: import('./types.js').Sides, epoch: number, name: string, continuous: boolean}} wanted */
   async #showOnce({ parts, sides, epoch, name, continuous }) {
     const started = performance.now();
+    this.stirred = started;
     const timer = setTimeout(() => this.store.update((s) => ({ ...s, computing: started })), PATIENCE);
     try {
       const answer = await this.client.call('show', { sides, ...parts });

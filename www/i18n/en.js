@@ -109,6 +109,7 @@ export default {
   'run.tensor': 'tensor',
   'run.channel': 'channel',
   'run.group': 'group',
+  'run.block': 'block',
   'figure.matrix': 'Matrix',
   'figure.matrix.text':
     '{name} as an image of {rows} rows and {columns} columns. Arrow keys move the selected weight, + and − zoom, 0 shows all.',
@@ -250,6 +251,9 @@ export default {
   'step.nonzero': 'move off zero',
   'step.keep': 'keep as float',
   'step.zero': 'set to zero',
+  'step.entry': 'level',
+  'step.block.subtract': '− minimum',
+  'step.block.offset': '+ minimum',
   'step.code': 'code',
   'step.multiply': '× scale',
   'step.offset': '+ mean correction',

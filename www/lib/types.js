@@ -147,6 +147,17 @@
  * @property {number} bitOffset bit of that byte, 0 for the lowest
  * @property {number} back what is read back
  * @property {number} error `value − back`
+ * @property {Block | null} block what the weight is read from, of schemes with blocks
+ */
+
+/**
+ * @typedef {object} Block a packed block, and what its bytes mean
+ * @property {number} offset its first byte in the packed tensor
+ * @property {number} weights how many it holds
+ * @property {Uint8Array} bytes
+ * @property {{name: string, bytes: number}[]} parts the stretches they form, in order: `scale`, `min`, `scales`, `codes`, `high bits`
+ * @property {{part: number, bit: number, bits: number}[]} fields the bits that the weight is read from, those of its code last; `bit`
+ *   counts from the lowest of the block's first byte
  */
 
 /**
