@@ -79,6 +79,34 @@ fn error<const LEN: usize, const ABSOLUTE: bool>(
     sum
 }
 
+/// Codes of a try and its weighted sums of codes, of their squares and of their products with the weights. `CLAMPED` where a code could
+/// be above `most`.
+#[inline(always)]
+fn pass<const LEN: usize, const CLAMPED: bool>(
+    x: &[Pair; LEN],
+    weights: &[Pair; LEN],
+    codes: &mut [Pair; LEN],
+    min: Pair,
+    inverse: Pair,
+    most: v128,
+) -> [Pair; 3] {
+    let zero = f32x4_splat(0.0);
+    let (mut sum_l, mut sum_l2, mut sum_xl) = ([zero; 2], [zero; 2], [zero; 2]);
+    for i in 0..LEN {
+        for g in 0..2 {
+            let x = x[i][g];
+            let t = f32x4_nearest(f32x4_mul(inverse[g], f32x4_sub(x, min[g])));
+            let l = f32x4_pmax(if CLAMPED { f32x4_pmin(t, most) } else { t }, zero);
+            codes[i][g] = l;
+            let wl = f32x4_mul(weights[i][g], l);
+            sum_l[g] = f32x4_add(sum_l[g], wl);
+            sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(wl, l));
+            sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(wl, x));
+        }
+    }
+    [sum_l, sum_l2, sum_xl]
+}
+
 /// [`Search::fit`] for eight sub-blocks, written to `fits` from `at` on. False where the fast rounding might differ: then nothing that it
 /// wrote counts.
 fn fit<const LEN: usize, const ABSOLUTE: bool>(search: &Search, x: &[f32], fits: &mut Fits, at: usize) -> bool {
@@ -119,7 +147,8 @@ fn fit<const LEN: usize, const ABSOLUTE: bool>(search: &Search, x: &[f32], fits:
         let within = |t: v128| f32x4_le(f32x4_abs(t), limit);
         let [a, b] = both(|g| {
             let high = within(f32x4_mul(inverse[g], f32x4_sub(max[g], min[g])));
-            v128_and(high, within(f32x4_mul(inverse[g], f32x4_sub(least[g], min[g]))))
+            let low = within(f32x4_mul(inverse[g], f32x4_sub(least[g], min[g])));
+            v128_and(f32x4_gt(inverse[g], zero), v128_and(high, low))
         });
         v128_and(a, b)
     };
@@ -142,18 +171,12 @@ fn fit<const LEN: usize, const ABSOLUTE: bool>(search: &Search, x: &[f32], fits:
         let ranges = range(&min);
         let this_inverse = both(|g| f32x4_div(f32x4_splat(search.steps(i)), ranges[g]));
         good = v128_and(good, in_range(&min, &this_inverse));
-        let (mut sum_l, mut sum_l2, mut sum_xl) = ([zero; 2], [zero; 2], [zero; 2]);
-        for i in 0..LEN {
-            for g in 0..2 {
-                let x = x[i][g];
-                let l = code(x, min[g], this_inverse[g]);
-                codes[i][g] = l;
-                let wl = f32x4_mul(weights[i][g], l);
-                sum_l[g] = f32x4_add(sum_l[g], wl);
-                sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(wl, l));
-                sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(wl, x));
-            }
-        }
+        let clamped = search.steps(i) > search.most + 0.45;
+        let [sum_l, sum_l2, sum_xl] = if clamped {
+            pass::<LEN, true>(x, &weights, &mut codes, min, this_inverse, most)
+        } else {
+            pass::<LEN, false>(x, &weights, &mut codes, min, this_inverse, most)
+        };
         let difference = |a, b, c, d| f32x4_sub(f32x4_mul(a, b), f32x4_mul(c, d));
         let determinant = both(|g| difference(sum_w[g], sum_l2[g], sum_l[g], sum_l[g]));
         let mut this_scale = both(|g| f32x4_div(difference(sum_w[g], sum_xl[g], sum_x[g], sum_l[g]), determinant[g]));
