@@ -7,11 +7,8 @@ mod goldens;
 
 use edges::{Random, assert_same_bits, table};
 use fewerbits::kernels::{ggml, scalar::ggml as scalar};
-use ggml_support::{generated, random_bytes};
+use ggml_support::{Decode, Encode, generated, random_bytes};
 use wasm_bindgen_test::wasm_bindgen_test;
-
-type Encode = fn(&[f32], &mut [u8]);
-type Decode = fn(&[u8], &mut [f32]);
 
 /// Name, weights and bytes of a block, and both forms of what writes and reads it.
 type Codec = (&'static str, usize, usize, [Encode; 2], [Decode; 2]);

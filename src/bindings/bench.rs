@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use crate::decode::decode;
 use crate::evaluate::{EvaluateOptions, evaluate};
 use crate::kernels::{self, Axis, Grid, Moments, Rounding};
-use crate::quant::{Options, Scheme, Value};
+use crate::quant::{Options, Scheme, Value, ggml};
 use crate::stats::{CHUNK, Comparison};
 use crate::tensor::{DType, Shape};
 
@@ -16,6 +16,7 @@ pub struct Bench {
     y: Vec<f32>,
     codes: Vec<i8>,
     halves: Vec<u8>,
+    packed: Vec<u8>,
     shape: Shape,
 }
 
@@ -31,7 +32,7 @@ impl Bench {
         let x: Vec<f32> = values.iter().copied().cycle().take(n).collect();
         let halves = x.iter().flat_map(|&x| half::f16::from_f32(x).to_le_bytes()).collect();
         let shape = Shape::new(&[rows as u64, 4096]).unwrap_or_else(|_| unreachable!("a small shape"));
-        Bench { y: vec![0.0; n], codes: vec![0; n], halves, shape, x }
+        Bench { y: vec![0.0; n], codes: vec![0; n], packed: Vec::new(), halves, shape, x }
     }
 
     /// f32 to f32: the memory limit.
@@ -133,6 +134,37 @@ impl Bench {
     #[wasm_bindgen(js_name = evaluateGroups)]
     pub fn evaluate_groups(&mut self) -> f64 {
         self.evaluation(&int4_groups())
+    }
+
+    /// The ggml formats by name.
+    #[wasm_bindgen(js_name = ggmlFormats)]
+    #[must_use]
+    pub fn ggml_formats() -> Vec<String> {
+        ggml::FORMATS.iter().map(|format| format.id.to_owned()).collect()
+    }
+
+    /// Writes all weights in one of them.
+    #[wasm_bindgen(js_name = ggmlEncode)]
+    pub fn ggml_encode(&mut self, id: &str) -> f64 {
+        let Some(format) = ggml::FORMATS.iter().find(|format| format.id == id) else { return f64::NAN };
+        self.packed.resize(self.x.len() / format.weights * format.bytes, 0);
+        (format.encode)(&self.x, &mut self.packed);
+        f64::from(self.packed[self.packed.len() / 2])
+    }
+
+    /// Reads back what was written last, in the same format.
+    #[wasm_bindgen(js_name = ggmlDecode)]
+    pub fn ggml_decode(&mut self, id: &str) -> f64 {
+        let Some(format) = ggml::FORMATS.iter().find(|format| format.id == id) else { return f64::NAN };
+        (format.decode)(&self.packed, &mut self.y);
+        f64::from(self.y[self.y.len() / 2])
+    }
+
+    /// What was written last.
+    #[wasm_bindgen(js_name = packedBytes)]
+    #[must_use]
+    pub fn packed_bytes(&self) -> Vec<u8> {
+        self.packed.clone()
     }
 
     fn evaluation(&self, scheme: &Scheme) -> f64 {

@@ -11,8 +11,11 @@ use crate::goldens;
 /// Weights for each checksum of a large input.
 const CHUNK: usize = 4096;
 
-/// Writes blocks.
+/// Writes whole blocks.
 pub type Encode = fn(&[f32], &mut [u8]);
+
+/// Reads whole blocks.
+pub type Decode = fn(&[u8], &mut [f32]);
 
 /// Blocks of one format, written and read.
 pub struct Codec {
@@ -23,7 +26,7 @@ pub struct Codec {
     pub bytes: usize,
     /// `None` for a format that is only read.
     pub encode: Option<Encode>,
-    pub decode: fn(&[u8], &mut [f32]),
+    pub decode: Decode,
 }
 
 impl Codec {
