@@ -204,3 +204,45 @@ fn histograms_are_equal() {
         }
     });
 }
+
+#[wasm_bindgen_test]
+fn codes_of_tables_and_their_values_are_equal() {
+    let below_zero = f32::from_bits(0x8000_0001);
+    let tables: [Vec<f32>; 6] = [
+        vec![],
+        vec![below_zero],
+        vec![-0.5, 0.5],
+        (0..15).map(|i| (i as f32 - 7.0) / 70.0).collect(),
+        (0..31).map(|i| (i as f32 - 15.0) * 1e36).collect(),
+        (0..255).map(|i| (i as f32 - 127.0) / 500.0).collect(),
+    ];
+    for_each_input(|name, x| {
+        for cuts in &tables {
+            for factor in [1.0, 7.3, f32::MIN_POSITIVE, 1e38] {
+                let what = format!("{name}, {} cuts, factor {factor}", cuts.len());
+                let (mut simd, mut plain) = (vec![99; x.len()], vec![-99; x.len()]);
+                kernels::codebook::encode(x, factor, cuts, &mut simd);
+                scalar::codebook::encode(x, factor, cuts, &mut plain);
+                assert_eq!(simd, plain, "{what}");
+                let entries: Vec<f32> = (0..=cuts.len()).map(|i| (i as f32 - 3.0) / 7.0).collect();
+                let (mut from_simd, mut from_plain) = (vec![99.0; x.len()], vec![-99.0; x.len()]);
+                // Codes past the table too.
+                plain.iter_mut().step_by(5).for_each(|code| *code = code.wrapping_add(9));
+                kernels::codebook::decode(&plain, &entries, factor, &mut from_simd);
+                scalar::codebook::decode(&plain, &entries, factor, &mut from_plain);
+                assert_same_bits(&from_simd, &from_plain, &what);
+            }
+        }
+    });
+}
+
+#[wasm_bindgen_test]
+fn sums_of_magnitudes_are_equal() {
+    for_each_input(|name, x| {
+        for cut in [-1.0, 0.0, 0.05, 2.0, f32::MAX] {
+            let simd = kernels::codebook::magnitudes_above(x, cut);
+            let plain = scalar::codebook::magnitudes_above(x, cut);
+            assert!(same(simd.0, plain.0) && simd.1 == plain.1, "{name}, above {cut}: {simd:?} and {plain:?}");
+        }
+    });
+}

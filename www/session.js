@@ -47,7 +47,7 @@ export class Session {
   async start() {
     try {
       const { a, b } = this.store.state.sides;
-      const wanted = [a, b].filter((scheme) => scheme !== null).map(({ id }) => id);
+      const wanted = [a, b].filter((scheme) => scheme !== null);
       const { schemes } = await this.client.call('start', { wanted });
       this.store.update((s) => change.setCatalogue(s, schemes));
       await this.openSample();
@@ -173,7 +173,7 @@ export class Session {
       this.store.update((s) => ({
         ...s,
         data: { ...data, epoch },
-        sides: change.sidesFor(s.sides, tensor.shape),
+        sides: change.sidesFor(s, tensor.shape, data.matrix[1]),
         loading: null,
         result: null,
         pictures: null,

@@ -124,7 +124,8 @@ export function tensorRefused(state) {
  * @returns {State}
  */
 export function setScheme(state, side, scheme, continuous = false) {
-  const next = scheme === null ? null : tidy(state.catalogue, scheme);
+  const tidied = scheme === null ? null : tidy(state.catalogue, scheme);
+  const next = tidied && state.data ? inRows(state.catalogue, tidied, state.data.matrix[1]) : tidied;
   if (side === 'b' && next === null) return state;
   if (JSON.stringify(next) === JSON.stringify(state.sides[side])) return state;
   const problem = state.problem?.what === 'scheme' ? null : state.problem;
@@ -363,7 +364,8 @@ export function listed(tensors, list) {
     if (list.dtype && t.dtype !== list.dtype) return false;
     if (words.length === 0) return true;
     const text = `${t.name} ${t.dtype} ${t.shape.join('×')} ${t.shape.join('x')}`.toLowerCase();
-    return words.every((w) => text.includes(w));
+    // Numbers are shown in groups of three digits: a shape is found as it is written there too.
+    return words.every((w) => text.includes(w) || text.includes(w.replace(/(\d),(?=\d{3})/g, '$1')));
   });
   /** @type {{[key: string]: (a: Tensor, b: Tensor) => number}} */
   const orders = {
@@ -415,15 +417,37 @@ export function regionOf(state) {
 }
 
 /**
- * The schemes as a tensor of this shape can have them: a channel axis that it lacks becomes its last one.
- * @param {import('./types.js').Sides} sides
+ * A scheme as rows of this length can have it: blocks that do not divide them run on from row to row.
+ * @param {SchemeInfo[]} catalogue
+ * @param {Scheme} scheme
+ * @param {number} columns
+ * @returns {Scheme}
+ */
+function inRows(catalogue, scheme, columns) {
+  const info = catalogue.find((s) => s.id === scheme.id);
+  const whole = !info?.blockSize || columns % info.blockSize === 0;
+  if (whole || scheme.flatten === true || !info.options.some(({ name }) => name === 'flatten')) return scheme;
+  return { ...scheme, flatten: true };
+}
+
+/**
+ * The schemes as the next tensor can have them: a channel axis that it lacks becomes its last one, and blocks that do not divide
+ * its rows run over them. What the tensor before needed is taken back.
+ * @param {State} state
  * @param {readonly number[]} shape
+ * @param {number} columns weights of a row
  * @returns {import('./types.js').Sides}
  */
-export function sidesFor(sides, shape) {
+export function sidesFor({ sides, catalogue, data }, shape, columns) {
   const last = Math.max(0, shape.length - 1);
-  const fits = (/** @type {any} */ scheme) => !scheme || !(Number(scheme.axis) > last);
-  if (fits(sides.a) && fits(sides.b)) return sides;
-  const fit = (/** @type {any} */ scheme) => (fits(scheme) ? scheme : { ...scheme, axis: last });
-  return { a: fit(sides.a), b: fit(sides.b) };
+  const fit = (/** @type {Scheme} */ scheme) => {
+    const { flatten, ...rest } = scheme;
+    const wasNeeded = data && inRows(catalogue, rest, data.matrix[1]) !== rest;
+    const free = flatten === undefined || wasNeeded ? rest : scheme;
+    const there = Number(scheme.axis) > last ? { ...free, axis: last } : free;
+    const fitted = inRows(catalogue, there, columns);
+    return JSON.stringify(fitted) === JSON.stringify(scheme) ? scheme : fitted;
+  };
+  const [a, b] = [sides.a && fit(sides.a), fit(sides.b)];
+  return a === sides.a && b === sides.b ? sides : { a, b };
 }

@@ -167,6 +167,30 @@ test('schemes are written as text and read back', () => {
 
 test('a channel axis that a tensor lacks becomes its last', () => {
   const sides = { a: null, b: { id: 'int4', granularity: 'channel', axis: 1 } };
-  assert.equal(change.sidesFor(sides, [3, 4]), sides);
-  assert.deepEqual(change.sidesFor(sides, [3]), { a: null, b: { id: 'int4', granularity: 'channel', axis: 0 } });
+  const state = { ...change.initialState(), sides };
+  assert.equal(change.sidesFor(state, [3, 4], 4), sides);
+  assert.deepEqual(change.sidesFor(state, [3], 3), { a: null, b: { id: 'int4', granularity: 'channel', axis: 0 } });
+});
+
+test('blocks run over rows that they do not divide, and only over those', () => {
+  const flatten = { name: 'flatten', kind: 'flag', default: false, title: '', help: '' };
+  const blocks = [...catalogue, { ...catalogue[0], id: 'q8_0', blockSize: 32, options: [flatten] }];
+  const at = (/** @type {number} */ columns, /** @type {any} */ b) => ({
+    ...change.initialState(),
+    catalogue: /** @type {any} */ (blocks),
+    sides: { a: null, b },
+    data: /** @type {any} */ ({ matrix: [4, columns] }),
+  });
+  assert.deepEqual(change.setScheme(at(72, { id: 'int8' }), 'b', { id: 'q8_0' }).sides.b, {
+    id: 'q8_0',
+    flatten: true,
+  });
+  assert.deepEqual(change.setScheme(at(64, { id: 'int8' }), 'b', { id: 'q8_0' }).sides.b, { id: 'q8_0' });
+  assert.deepEqual(change.sidesFor(at(64, { id: 'q8_0' }), [4, 72], 72).b, { id: 'q8_0', flatten: true });
+  assert.deepEqual(change.sidesFor(at(72, { id: 'q8_0', flatten: true }), [4, 64], 64).b, { id: 'q8_0' });
+  // What a person chose stays.
+  assert.deepEqual(change.sidesFor(at(64, { id: 'q8_0', flatten: true }), [4, 96], 96).b, {
+    id: 'q8_0',
+    flatten: true,
+  });
 });

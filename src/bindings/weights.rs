@@ -317,7 +317,7 @@ pub(super) fn summary_options(options: &JsValue) -> Result<SummaryOptions> {
             .ok_or_else(|| {
                 Error::new(Code::InvalidArgument, "quantiles does not take this")
                     .with_expected("an array of numbers from 0 to 1")
-                    .with_found(format!("{list:?}"))
+                    .with_found(super::convert::described(&list))
             })?,
     };
     Ok(SummaryOptions {
@@ -362,6 +362,12 @@ impl Quantized {
     pub fn zero_points(&self) -> Option<Int32Array> {
         let widened: Vec<i32> = self.prepared.zero_points()?.iter().map(|&z| i32::from(z)).collect();
         Some(Int32Array::from(widened.as_slice()))
+    }
+
+    /// The values that codes stand for, one table or one per run.
+    #[must_use]
+    pub fn codebook(&self) -> Option<Float32Array> {
+        self.prepared.codebook().map(Float32Array::from)
     }
 
     /// Bytes of the packed tensor.

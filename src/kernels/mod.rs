@@ -16,9 +16,11 @@ mod affine;
 pub mod anchors;
 mod binning;
 pub mod bits;
+pub mod codebook;
 pub mod float;
 pub mod ggml;
 pub mod ggml_more;
+pub mod hqq;
 pub mod nn;
 mod sums;
 

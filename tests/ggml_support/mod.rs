@@ -11,6 +11,9 @@ use crate::goldens;
 /// Weights for each checksum of a large input.
 const CHUNK: usize = 4096;
 
+/// Writes blocks.
+pub type Encode = fn(&[f32], &mut [u8]);
+
 /// Blocks of one format, written and read.
 pub struct Codec {
     pub name: &'static str,
@@ -19,7 +22,7 @@ pub struct Codec {
     /// Bytes of a block.
     pub bytes: usize,
     /// `None` for a format that is only read.
-    pub encode: Option<fn(&[f32], &mut [u8])>,
+    pub encode: Option<Encode>,
     pub decode: fn(&[u8], &mut [f32]),
 }
 

@@ -2,7 +2,7 @@
  * What the worker answers, by type of request. Each takes the request's payload and `{signal, onProgress}`, and returns
  * plain data and typed arrays of its own. It is handed the engine: only worker.js imports that.
  */
-import { Sample } from './worker-sample.js';
+import { Sample, overRows } from './worker-sample.js';
 
 /** @typedef {typeof import('../lib/index.js')} Engine */
 /** @typedef {{signal: AbortSignal, onProgress: (progress: {loaded: number, total?: number}) => void}} Tools */
@@ -12,7 +12,7 @@ const SAMPLE = 16384;
 
 /**
  * @param {Engine} engine
- * @returns {{[type: string]: (payload: any, tools: Tools) => any}}
+ * @returns {{[type: string]: (payload?: any, tools?: any) => any}}
  */
 export function answersWith(engine) {
   /** @type {any} the open file */
@@ -25,6 +25,8 @@ export function answersWith(engine) {
   let sample = null;
   /** The last figures of each side: while one side is dragged the other stays. */
   let drawn = new Map();
+  /** The same of the pictures. */
+  let painted = new Map();
 
   return {
     start: () => ({ schemes: engine.schemes() }),
@@ -52,6 +54,7 @@ export function answersWith(engine) {
       weights?.free();
       weights = next;
       drawn = new Map();
+      painted = new Map();
       return { name, stats, matrix: [...next.matrix], suggestion: suggested(next) };
     },
 
@@ -59,7 +62,7 @@ export function answersWith(engine) {
     show({ sides, figures, pictures, weight }) {
       return {
         figures: figures && drawFigures(weights, sides, figures, drawn),
-        pictures: pictures && drawPictures(weights, sides, pictures),
+        pictures: pictures && drawPictures(weights, sides, pictures, painted),
         weight: weight && weight.index !== null ? traceWeight(weights, sides, weight) : null,
       };
     },
@@ -117,12 +120,23 @@ function drawFigures(weights, sides, spec, drawn) {
  * @param {any} weights
  * @param {{a: any, b: any}} sides
  * @param {{kind: string, region: number[], width: number, height: number}} spec
+ * @param {Map<string, {key: string, picture: Float32Array}>} painted
  */
-function drawPictures(weights, sides, { kind, region: [r0, r1, c0, c1], width, height }) {
+function drawPictures(weights, sides, { kind, region: [r0, r1, c0, c1], width, height }, painted) {
   const spec = { rows: [r0, r1], columns: [c0, c1], width, height };
-  const draw = (/** @type {any} */ scheme, /** @type {string} */ what) =>
-    weights.image(scheme, { kind: what, ...spec });
-  return { float: draw(null, 'values'), a: sides.a && draw(sides.a, kind), b: draw(sides.b, kind) };
+  const draw = (/** @type {string} */ side, /** @type {any} */ scheme, /** @type {string} */ what) => {
+    const key = JSON.stringify([scheme, what, spec]);
+    const last = painted.get(side);
+    if (last?.key === key) return last.picture;
+    const picture = weights.image(scheme, { kind: what, ...spec });
+    painted.set(side, { key, picture });
+    return picture;
+  };
+  return {
+    float: draw('float', null, 'values'),
+    a: sides.a && draw('a', sides.a, kind),
+    b: sides.b && draw('b', sides.b, kind),
+  };
 }
 
 /**
@@ -252,7 +266,8 @@ function sizes(engine, tensors, scheme) {
   for (const tensor of tensors) {
     before += tensor.byteLength;
     count += tensor.count;
-    after += isQuantized(tensor) ? engine.packedLength(tensor.shape, scheme) : tensor.byteLength;
+    const packed = (/** @type {any} */ s) => engine.packedLength(tensor.shape, s);
+    after += isQuantized(tensor) ? overRows(scheme, packed) : tensor.byteLength;
   }
   return { before, after, count, bits: count > 0 ? (after * 8) / count : 0, tensors: tensors.length, exact: true };
 }

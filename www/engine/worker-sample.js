@@ -41,7 +41,12 @@ export class Sample {
 
   /** Every matrix under the scheme, the rest float. @param {any} scheme */
   accuracy(scheme) {
-    for (const { name, weights } of this.matrices) this.network.set(name, weights.reconstruct(scheme));
+    for (const { name, weights } of this.matrices) {
+      this.network.set(
+        name,
+        overRows(scheme, (s) => weights.reconstruct(s)),
+      );
+    }
     const { correct, total, accuracy } = this.network.accuracy();
     return { float: this.float, quantized: accuracy, correct, total };
   }
@@ -58,5 +63,21 @@ export class Sample {
   free() {
     for (const { weights } of this.matrices) weights.free();
     this.network.free?.();
+  }
+}
+
+/**
+ * What `f` makes of the scheme; where its blocks do not divide a tensor's rows, of blocks that run over them.
+ * @template T
+ * @param {any} scheme
+ * @param {(scheme: any) => T} f
+ * @returns {T}
+ */
+export function overRows(scheme, f) {
+  try {
+    return f(scheme);
+  } catch (/** @type {any} */ error) {
+    if (error.code !== 'shape_mismatch' || scheme.flatten) throw error;
+    return f({ ...scheme, flatten: true });
   }
 }

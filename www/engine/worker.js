@@ -1,6 +1,6 @@
 /**
  * The engine's thread: the only place on the page that touches the wasm. It holds one open file and one open tensor;
- * summaries cross to the page, weights do not.
+ * summaries cross to the page, weights do not. Answers are copied, not handed over: some are kept for later, and all are small.
  *
  * The first figures are drawn by a smaller build. The whole engine follows while nobody waits, and takes over what is open.
  */
@@ -14,6 +14,9 @@ const running = new Map();
 let told = '';
 /** Looks for new requests while something is under way. */
 let watch = 0;
+
+/** Milliseconds after the first figures before the whole engine is asked for. */
+const PAUSE = 300;
 
 const answers = answersWith(fewerbits);
 const started = fewerbits.init({ bindings: /** @type {any} */ (first) });
@@ -33,9 +36,11 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
     if (type === 'start' && lacks(payload.wanted)) await useWhole();
     const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
-    if (type === 'show' && whole === 'no') fetchWhole();
-    // What the answers keep for later is small and is copied.
-    self.postMessage({ id, done }, { transfer: buffers(done?.pictures) });
+    if (type === 'show' && whole === 'no') {
+      whole = 'coming';
+      self.setTimeout(fetchWhole, PAUSE);
+    }
+    self.postMessage({ id, done });
   } catch (error) {
     self.postMessage({ id, error: facts(/** @type {any} */ (error)) });
   } finally {
@@ -49,15 +54,16 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   }
 });
 
-/** Whether the build in use knows some of these schemes not. @param {string[]} [ids] */
-function lacks(ids = []) {
-  const known = new Set(fewerbits.schemes().map(({ id }) => id));
-  return whole !== 'used' && ids.some((id) => !known.has(id));
+/** Whether some of these schemes or options need the whole engine. @param {{id: string}[]} [wanted] */
+function lacks(wanted = []) {
+  const known = new Map(fewerbits.schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
+  const fits = (/** @type {{id: string}} */ { id, ...options }) =>
+    Object.keys(options).every((name) => known.get(id)?.has(name)) && known.has(id);
+  return whole !== 'used' && !wanted.every(fits);
 }
 
 /** Loads the whole engine beside the one in use. Without it the page goes on with what it has, and tries again later. */
 async function fetchWhole() {
-  whole = 'coming';
   try {
     const bindings = await import('../lib/wasm/fewerbits.js');
     await bindings.default();
@@ -70,8 +76,13 @@ async function fetchWhole() {
 
 /** Puts the whole engine in the place of the first: only between requests, for tensors being read stay where they are. */
 async function useWhole() {
+  try {
+    await fewerbits.init();
+  } catch {
+    whole = 'no';
+    return;
+  }
   whole = 'used';
-  await fewerbits.init();
   answers.move();
   self.postMessage({ notice: 'schemes', detail: fewerbits.schemes() });
 }
@@ -118,16 +129,4 @@ function tellRequests() {
   if (text === told || (told === '' && list.length === 0)) return;
   told = text;
   self.postMessage({ notice: 'requests', detail: list });
-}
-
-/**
- * The buffers of the typed arrays in an answer, to be handed over rather than copied.
- * @param {any} value
- * @param {Set<ArrayBuffer>} [found]
- * @returns {ArrayBuffer[]}
- */
-function buffers(value, found = new Set()) {
-  if (ArrayBuffer.isView(value)) found.add(/** @type {ArrayBuffer} */ (value.buffer));
-  else if (value && typeof value === 'object') for (const inner of Object.values(value)) buffers(inner, found);
-  return [...found];
 }

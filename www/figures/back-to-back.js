@@ -1,6 +1,6 @@
 import { css, html, nothing, svg } from 'lit';
 import { Figure, still } from './figure.js';
-import { areaPath, barPath, catchments, heights, largest, linear, ticks } from './scale.js';
+import { areaPath, barPath, catchments, heights, isDiscrete, largest, linear, ticks } from './scale.js';
 import { barWidth, blurOf, clippedCounts, drawnCounts, isDense, peakOf } from './halves.js';
 import { ease, glide } from './glide.js';
 import { number, percent, shortCount, tick } from '../text/format.js';
@@ -9,7 +9,8 @@ import { number, percent, shortCount, tick } from '../text/format.js';
  * @typedef {import('../types.js').Histogram} Histogram
  * @typedef {import('./halves.js').Half} Half
  * @typedef {{counts: ArrayLike<number>, peak: number}} Moment counts on their way, and what stands at full height
- * @typedef {{low: number, high: number, movable: boolean, lowLabel: string, highLabel: string}} Clip
+ * @typedef {{low: number, high: number, movable: boolean, shared: boolean, lowLabel: string, highLabel: string}} Clip
+ *   `shared`: these ends hold for all weights, not for one of many scales alone
  */
 
 const BAND = 46;
@@ -73,6 +74,7 @@ export class BackToBack extends Figure {
         cursor: default;
       }
       .side {
+        pointer-events: none;
         font-size: 12px;
         font-weight: 600;
         paint-order: stroke;
@@ -85,6 +87,9 @@ export class BackToBack extends Figure {
       }
       .side.quantized {
         fill: var(--quantized-text, var(--q));
+      }
+      .side.quantized-a {
+        fill: var(--quantized-a-text, var(--qa));
       }
       .funnel {
         fill: var(--l);
@@ -205,6 +210,9 @@ export class BackToBack extends Figure {
         <pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <line class="hatch" x1="0" y1="0" x2="0" y2="5"></line>
         </pattern>
+        <pattern id="stripes" width="4" height="4" patternUnits="userSpaceOnUse">
+          <rect class="stripe" width="4" height="3"></rect>
+        </pattern>
         <clipPath id="inside"><rect x=${LEFT} y="0" width=${width - LEFT - RIGHT} height=${height}></rect></clipPath>
       </defs>
       <rect class="plot" x=${LEFT} y="0" width=${width - LEFT - RIGHT} height=${height} fill="transparent"></rect>
@@ -220,9 +228,9 @@ export class BackToBack extends Figure {
       </g>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${top} y2=${top}></line>
       <line class="ink-line" x1=${LEFT} x2=${width - RIGHT} y1=${bottom} y2=${bottom}></line>
+      ${this.clip ? [this.#handle('low', top, bottom), this.#handle('high', top, bottom)] : nothing}
       <text class="side ${upper.kind}" x=${LEFT + 6} y=${HEAD + 12}>${upper.label}</text>
       <text class="side ${lower.kind}" x=${LEFT + 6} y=${height - FOOT - 8}>${lower.label}</text>
-      ${this.clip ? [this.#handle('low', top, bottom), this.#handle('high', top, bottom)] : nothing}
     </svg>`;
   }
 
@@ -244,7 +252,7 @@ export class BackToBack extends Figure {
     const name = sign < 0 ? 'upper' : 'lower';
     const space = [this.width, this.height, this.log, ...this.axis];
     const d = this.keeper.keep(name, [counts, half, ...space], () =>
-      float || blurOf(half, this.#perUnit) > 0
+      (float ? !isDiscrete(half.raw?.counts ?? counts) : blurOf(half, this.#perUnit) > 0)
         ? areaPath(drawnCounts(half, counts, this.#perUnit), x0, x1, base, height, sign)
         : barPath(counts, x0, x1, base, height, sign, barWidth(half, this.#perUnit)),
     );
@@ -257,7 +265,11 @@ export class BackToBack extends Figure {
         return areaPath(ref.counts, x.to(ref.lo), x.to(ref.hi), base, tall, sign);
       });
     return svg`${outline ? svg`<path class="reference" d=${outline}></path>` : nothing}
-      <path class=${float ? 'f-fill' : 'q-fill'} data-half=${name} d=${d}></path>`;
+      ${
+        half.kind === 'quantized-a'
+          ? svg`<path class="striped" data-half=${name} d=${d} fill="url(#stripes)"></path>`
+          : svg`<path class=${float ? 'f-fill' : 'q-fill'} data-half=${name} d=${d}></path>`
+      }`;
   }
 
   /** The count that stands at full height. @param {Half} half */
@@ -299,7 +311,8 @@ export class BackToBack extends Figure {
   /** Weights beyond the ends, hatched. @param {number} base @param {number} room */
   #clipped(base, room) {
     const { clip, upper } = this;
-    if (!clip || upper?.kind !== 'float') return nothing;
+    // The ends of one scale among many say nothing about the weights of the others.
+    if (!clip?.shared || upper?.kind !== 'float') return nothing;
     const from = [upper, clip.low, clip.high, this.width, this.height, this.log, ...this.axis];
     const d = this.keeper.keep('clipped', from, () => this.#clippedPath(clip, upper, base, room));
     return d === ''
@@ -328,19 +341,30 @@ export class BackToBack extends Figure {
     if (!stairs || stairs.x.length < 2) return nothing;
     const falls = this.keeper.keep('falls', [stairs], () => catchments(stairs.x, stairs.y));
     const [lo, hi] = this.axis;
+    // One path for all of them: an element for each would be made and dropped at every step of a drag.
+    const ticks = (/** @type {number[]} */ places, /** @type {number} */ height) =>
+      svg`<path class="level" d=${places.map((at) => `M${at} ${bottom - height}V${bottom}`).join('')}></path>`;
     if (falls.length > 300) {
       const every = Math.max(1, Math.ceil((levels?.length ?? 0) / (this.width / 3)));
-      return [...(levels ?? [])]
-        .filter((v, i) => i % every === 0 && v >= lo && v <= hi)
-        .map((v) => svg`<line class="level" x1=${x.to(v)} x2=${x.to(v)} y1=${bottom - 10} y2=${bottom}></line>`);
+      const shown = [...(levels ?? [])].filter((v, i) => i % every === 0 && v >= lo && v <= hi);
+      return ticks(
+        shown.map((v) => x.to(v)),
+        10,
+      );
     }
     const gap = falls.length > 80 ? 0 : 0.5;
-    return falls.map(({ from, to, value }) => {
-      const lit = mark !== null && mark.value >= from && mark.value <= to && falls.length < 80;
+    let [dim, lit] = ['', ''];
+    for (const { from, to, value } of falls) {
       const at = x.to(value);
-      return svg`<path class=${lit ? 'funnel lit' : 'funnel'} d="M${x.to(from) + gap} ${top}H${x.to(to) - gap}L${at + 0.5} ${bottom}H${at - 0.5}Z"></path>
-        <line class="level" x1=${at} x2=${at} y1=${bottom - 9} y2=${bottom}></line>`;
-    });
+      const shape = `M${x.to(from) + gap} ${top}H${x.to(to) - gap}L${at + 0.5} ${bottom}H${at - 0.5}Z`;
+      if (mark !== null && mark.value >= from && mark.value <= to && falls.length < 80) lit += shape;
+      else dim += shape;
+    }
+    return svg`<path class="funnel" d=${dim}></path><path class="funnel lit" d=${lit}></path>
+      ${ticks(
+        falls.map(({ value }) => x.to(value)),
+        9,
+      )}`;
   }
 
   /** @param {number} top @param {number} bottom @param {number} room */
@@ -362,7 +386,8 @@ export class BackToBack extends Figure {
     const outside = value < this.axis[0] || value > this.axis[1];
     const middle = (top + bottom) / 2;
     const lean = side === 'low' ? -1 : 1;
-    const line = svg`<line class="clip" x1=${at} x2=${at} y1=${HEAD} y2=${this.height - FOOT} stroke-dasharray=${outside ? '2 4' : 'none'}></line>`;
+    const dashes = outside ? '2 4' : clip.shared ? 'none' : '6 4';
+    const line = svg`<line class="clip" x1=${at} x2=${at} y1=${HEAD} y2=${this.height - FOOT} stroke-dasharray=${dashes}></line>`;
     if (!clip.movable) return line;
     return svg`<g
       class="handle" role="slider" tabindex="0" data-side=${side}

@@ -1,6 +1,6 @@
 import { html, nothing, svg } from 'lit';
 import { Figure } from './figure.js';
-import { areaPath, heights, largest, linear, ticks } from './scale.js';
+import { areaPath, barPath, heights, isDiscrete, largest, linear, ticks } from './scale.js';
 import { shortCount, tick } from '../text/format.js';
 
 const LEFT = 10;
@@ -63,7 +63,11 @@ export class ErrorHistogram extends Figure {
       <g clip-path="url(#inside)">
         <path
           class="e-fill"
-          d=${areaPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1)}
+          d=${
+            isDiscrete(histogram.counts)
+              ? barPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1, 6)
+              : areaPath(histogram.counts, x.to(histogram.lo), x.to(histogram.hi), base, tall, -1)
+          }
         ></path>
         ${
           other
@@ -111,8 +115,14 @@ function extent({ lo, hi, counts, below, above }) {
   const n = counts.length;
   const at = (/** @type {number} */ i) => Math.abs(lo + ((hi - lo) * i) / n);
   let reach = 0;
-  for (let i = 0; i < n; i++) if (counts[i] > 0) reach = Math.max(reach, at(i), at(i + 1));
-  return reach > 0 ? Math.min(whole, reach * 1.12) : whole;
+  let places = 0;
+  for (let i = 0; i < n; i++) {
+    if (!(counts[i] > 0)) continue;
+    places++;
+    reach = Math.max(reach, at(i), at(i + 1));
+  }
+  // One place alone, such as no error at all, is a line and not a stretch.
+  return places > 1 ? Math.min(whole, reach * 1.12) : whole;
 }
 
 customElements.define('fb-error-histogram', ErrorHistogram);

@@ -66,11 +66,34 @@ function resolveStyles(from, to) {
 }
 
 /**
- * The same as a PNG at twice the size.
+ * The picture made last, or in the making. Browsers let a page save one file for each press of a hand; a picture that is
+ * made only after the press comes too late when another press follows at once. So it is made while the hand is on its way.
+ * @type {{text: string, blob: Blob | null, making: Promise<Blob>} | null}
+ */
+let ahead = null;
+
+/**
+ * An SVG document as a PNG at twice its size: at once where it was made ahead.
+ * @param {string} text
+ * @returns {Blob | Promise<Blob>}
+ */
+export function toPng(text) {
+  if (ahead?.text !== text) {
+    const next = { text, blob: /** @type {Blob | null} */ (null), making: makePng(text) };
+    next.making.then(
+      (blob) => (next.blob = blob),
+      () => (ahead = ahead === next ? null : ahead),
+    );
+    ahead = next;
+  }
+  return ahead.blob ?? ahead.making;
+}
+
+/**
  * @param {string} text an SVG document
  * @returns {Promise<Blob>}
  */
-export async function toPng(text) {
+async function makePng(text) {
   const url = URL.createObjectURL(new Blob([text], { type: 'image/svg+xml' }));
   try {
     const image = new Image();
@@ -100,7 +123,7 @@ export function save(content, name, type = 'text/plain') {
   const blob = typeof content === 'string' ? new Blob([content], { type }) : content;
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = name.replace(/[^\w.-]+/g, '_');
+  link.download = name.replace(/[^\p{L}\p{N}_.-]+/gu, '_');
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -19,6 +19,7 @@ export class Figure extends LitElement {
       position: relative;
       --f: var(--float, #0072b2);
       --q: var(--quantized, #d55e00);
+      --qa: var(--quantized-a, #c48200);
       --e: var(--error, #cc79a7);
       --k: var(--clipped, #8c2d19);
       --i: var(--ink, #16181d);
@@ -48,6 +49,9 @@ export class Figure extends LitElement {
     .q-fill {
       fill: var(--q);
     }
+    .stripe {
+      fill: var(--qa);
+    }
     .e-fill {
       fill: var(--e);
     }
@@ -62,14 +66,19 @@ export class Figure extends LitElement {
       stroke-width: 1.75;
       stroke-linejoin: round;
     }
+    .qa-line {
+      fill: none;
+      stroke: var(--qa);
+      stroke-linejoin: round;
+    }
     .e-line {
       fill: none;
       stroke: var(--e);
       stroke-width: 1.5;
     }
     .other {
-      stroke-dasharray: 4 3;
-      stroke-width: 1.25;
+      stroke-dasharray: 5 2;
+      stroke-width: 1.75;
     }
     .grid {
       stroke: var(--r);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { glide } from './glide.js';
-import { areaPath, barPath, calmed, catchments, heights, spread, stepPath, ticks } from './scale.js';
+import { areaPath, barPath, calmed, catchments, heights, isDiscrete, spread, stepPath, ticks } from './scale.js';
 import { parseColour, ramp } from './colours.js';
 
 const sum = (/** @type {Iterable<number>} */ values) => [...values].reduce((a, b) => a + b, 0);
@@ -31,6 +31,10 @@ test('ticks are round, inside the range and hold zero', () => {
   assert.deepEqual(
     ticks(-0.45, 0.53, 5).values.map((v) => Number(v.toFixed(3))),
     [-0.4, -0.2, 0, 0.2, 0.4],
+  );
+  assert.deepEqual(
+    ticks(-0.178, 0.178, 3).values.map((v) => Number(v.toFixed(3))),
+    [-0.1, 0, 0.1],
   );
   assert.deepEqual(ticks(1, 1, 5).values, []);
 });
@@ -73,14 +77,29 @@ test('few values are shown in wide bins, many in narrow ones, and none is lost',
   const few = calmed({
     lo: 0,
     hi: 1,
-    counts: Float64Array.from({ length: 512 }, (_, i) => (i % 100 === 0 ? 10 : 0)),
+    counts: Float64Array.from({ length: 512 }, (_, i) => (i % 17 === 0 ? 2 : 0)),
     below: 0,
     above: 0,
   });
   assert.ok(new Set(few.counts).size < 10);
-  assert.ok(Math.abs(sum(few.counts) - 60) < 1e-9);
+  assert.ok(Math.abs(sum(few.counts) - 62) < 1e-9);
   const many = { lo: 0, hi: 1, counts: new Float64Array(512).fill(1e5), below: 0, above: 0 };
   assert.equal(calmed(many), many);
+});
+
+test('mass in a few places stays where it is: a constant tensor, a comb of levels', () => {
+  const constant = { lo: 0, hi: 1, counts: new Float64Array(512), below: 0, above: 0 };
+  constant.counts[257] = 4096;
+  assert.equal(calmed(constant), constant);
+  const comb = Float64Array.from({ length: 512 }, (_, i) => (i % 34 === 1 ? 60 : 0));
+  assert.deepEqual(
+    [isDiscrete(constant.counts), isDiscrete(comb), isDiscrete(new Float64Array(512))],
+    [true, true, false],
+  );
+  const single = new Float64Array(512);
+  single[3] = 1;
+  assert.ok(isDiscrete(single));
+  assert.ok(!isDiscrete(Float64Array.from({ length: 512 }, (_, i) => (i % 3 === 0 ? 2 : 0))));
 });
 
 test('stairs fall where the output jumps', () => {

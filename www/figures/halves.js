@@ -4,7 +4,7 @@ import { calmed, largest, spread } from './scale.js';
 /**
  * @typedef {import('../types.js').Histogram} Histogram
  * @typedef {{
- *   kind: 'float' | 'quantized', histogram: Histogram, label: string,
+ *   kind: 'float' | 'quantized' | 'quantized-a', histogram: Histogram, label: string,
  *   levels?: Float32Array | null, runs?: number, raw?: Histogram
  * }} Half `levels`: of one of its `runs`; `raw`: the counts before they were calmed
  */
@@ -66,7 +66,7 @@ export function peakOf(half, reference, perUnit) {
 export function barWidth(half, perUnit) {
   if ((half.runs ?? 1) > 1) return 1.5;
   const gap = gapOf(half, perUnit);
-  return gap === Infinity ? 3 : Math.max(1, Math.min(14, gap * 0.45));
+  return gap === Infinity ? 6 : Math.max(1, Math.min(14, gap * 0.45));
 }
 
 /**

@@ -227,7 +227,7 @@ export class MatrixFigure extends Figure {
     const cut = kind === 'error' && !pictures.a ? 0 : Math.round(this.split * width);
     const error = kind === 'error';
     const left = pictures.a ?? pictures.float;
-    const leftInk = error ? inks.e : pictures.a ? inks.q : inks.f;
+    const leftInk = error ? inks.e : pictures.a ? inks.qa : inks.f;
     const rightInk = error ? inks.e : inks.q;
     const most = this.errorSpan;
     const box = { width, height };
@@ -253,7 +253,7 @@ export class MatrixFigure extends Figure {
         const [r, g, b] = read(name);
         return ramp(paper, [r, g, b], [deep(r), deep(g), deep(b)]);
       };
-      return { f: ink('--f'), q: ink('--q'), e: ink('--e') };
+      return { f: ink('--f'), q: ink('--q'), qa: ink('--qa'), e: ink('--e') };
     });
   }
 

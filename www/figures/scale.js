@@ -12,6 +12,8 @@ export function ticks(lo, hi, n) {
   const values = [];
   if (!(step > 0) || !Number.isFinite(step)) return { values, step: 1 };
   for (let i = Math.ceil(lo / step - 1e-9); i * step <= hi + step * 1e-9; i++) values.push(i * step);
+  // One number alone is no scale.
+  if (values.length < 2 && n < 8) return ticks(lo, hi, n + 1);
   return { values, step };
 }
 
@@ -121,6 +123,21 @@ export function spread(counts, width) {
 }
 
 /**
+ * Whether many values share a few places, as in a constant tensor or one that was quantized before: such mass stands where
+ * it is, and is drawn as bars.
+ * @param {ArrayLike<number>} counts
+ */
+export function isDiscrete(counts) {
+  let total = 0;
+  let places = 0;
+  for (let i = 0; i < counts.length; i++) {
+    total += counts[i];
+    if (counts[i] > 0) places++;
+  }
+  return places > 0 && places <= Math.max(1, Math.min(24, total / 8));
+}
+
+/**
  * A histogram with no more detail than its number of values bears: neighbouring bins are averaged, so that heights stay
  * those of one bin.
  * @param {import('../types.js').Histogram} histogram
@@ -129,6 +146,7 @@ export function spread(counts, width) {
 export function calmed(histogram) {
   const { counts } = histogram;
   const n = counts.length;
+  if (isDiscrete(counts)) return histogram;
   let total = 0;
   for (let i = 0; i < n; i++) total += counts[i];
   const block = Math.max(1, Math.round(n / (4 * Math.cbrt(total + 1))));

@@ -4,6 +4,8 @@ import { linear, stepPath, ticks } from './scale.js';
 import { tick } from '../text/format.js';
 
 const LEFT = 40;
+/** What a letter of a tick's label takes, at most. */
+const LETTER = 6.4;
 const FOOT = 30;
 const EDGE = 8;
 
@@ -41,10 +43,12 @@ export class StaircaseFigure extends Figure {
   render() {
     const { width, height, axis } = this;
     if (!width || !this.stairs) return html`<svg height=${height} aria-hidden="true"></svg>`;
-    const x = linear(axis, [LEFT, width - EDGE]);
+    const up = ticks(axis[0], axis[1], 4);
+    const longest = Math.max(...up.values.map((v) => tick(v, up.step).length), 0);
+    const left = Math.min(width / 3, Math.max(LEFT, 8 + longest * LETTER));
+    const x = linear(axis, [left, width - EDGE]);
     const y = linear(axis, [height - FOOT, EDGE]);
     const across = ticks(axis[0], axis[1], Math.max(2, Math.floor(width / 64)));
-    const up = ticks(axis[0], axis[1], 4);
     const { mark, stairs, other } = this;
     const path = (/** @type {string} */ name, /** @type {import('../types.js').Staircase} */ steps) =>
       this.keeper.keep(name, [steps, width, height, ...axis], () => stepPath(steps.x, steps.y, x.to, y.to));
@@ -59,7 +63,7 @@ export class StaircaseFigure extends Figure {
     >
       <defs>
         <clipPath id="inside">
-          <rect x=${LEFT} y=${EDGE - 2} width=${width - LEFT - EDGE} height=${height - FOOT - EDGE + 4}></rect>
+          <rect x=${left} y=${EDGE - 2} width=${width - left - EDGE} height=${height - FOOT - EDGE + 4}></rect>
         </clipPath>
       </defs>
       ${across.values.map(
@@ -67,18 +71,18 @@ export class StaircaseFigure extends Figure {
         <text x=${x.to(v)} y=${height - FOOT + 13} text-anchor="middle">${tick(v, across.step)}</text>`,
       )}
       ${up.values.map(
-        (v) => svg`<line class="grid" x1=${LEFT} x2=${width - EDGE} y1=${y.to(v)} y2=${y.to(v)}></line>
-        <text x=${LEFT - 5} y=${y.to(v) + 4} text-anchor="end">${tick(v, up.step)}</text>`,
+        (v) => svg`<line class="grid" x1=${left} x2=${width - EDGE} y1=${y.to(v)} y2=${y.to(v)}></line>
+        <text x=${left - 5} y=${y.to(v) + 4} text-anchor="end">${tick(v, up.step)}</text>`,
       )}
       <text x=${width - EDGE} y=${height - 3} text-anchor="end">${this.titles.input} →</text>
-      <text x=${LEFT + 4} y=${EDGE + 9}>↑ ${this.titles.output}</text>
+      <text x=${left + 4} y=${EDGE + 9}>↑ ${this.titles.output}</text>
       <g clip-path="url(#inside)">
         <line class="f-line" x1=${x.to(axis[0])} y1=${y.to(axis[0])} x2=${x.to(axis[1])} y2=${y.to(axis[1])}></line>
-        ${other ? svg`<path class="q-line other" data-side="a" d=${path('other', other)}></path>` : nothing}
+        ${other ? svg`<path class="qa-line other" data-side="a" d=${path('other', other)}></path>` : nothing}
         <path class="q-line" data-side="b" d=${path('stairs', stairs)}></path>
         ${
           mark
-            ? svg`<path class="guide" d="M${x.to(mark.value)} ${height - FOOT}V${y.to(mark.back)}H${LEFT}"></path>
+            ? svg`<path class="guide" d="M${x.to(mark.value)} ${height - FOOT}V${y.to(mark.back)}H${left}"></path>
               <circle class="mark" cx=${x.to(mark.value)} cy=${y.to(mark.back)} r="4.5"></circle>`
             : nothing
         }

@@ -3,10 +3,15 @@ import { test } from 'node:test';
 import { init, schemes } from '../lib/index.js';
 import { firstLanguage, speak, t } from './index.js';
 import enTexts from './en.js';
+import enErrors from './en-errors.js';
 import zhTexts from './zh.js';
+import zhErrors from './zh-errors.js';
 
 /** @type {{[key: string]: string}[]} */
-const [en, zh] = [enTexts, zhTexts];
+const [en, zh] = [
+  { ...enTexts, ...enErrors },
+  { ...zhTexts, ...zhErrors },
+];
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 
 test('Chinese has every text that English has, with the same values to fill in', () => {

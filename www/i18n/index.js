@@ -2,6 +2,8 @@
 
 /** @type {{[language: string]: () => Promise<{default: {[key: string]: string}}>}} */
 const LANGUAGES = { en: () => import('./en.js'), zh: () => import('./zh.js') };
+/** The words for errors are many and seldom said. @type {typeof LANGUAGES} */
+const ERRORS = { en: () => import('./en-errors.js'), zh: () => import('./zh-errors.js') };
 
 let current = 'en';
 /** @type {{[key: string]: string}} */
@@ -18,6 +20,16 @@ export async function speak(language) {
   texts = loaded.default;
 }
 
+/** Adds the words for errors in the language that is spoken. */
+export async function speakOfErrors() {
+  const spoken = current;
+  const loaded = await ERRORS[spoken]();
+  if (spoken === current) texts = { ...texts, ...loaded.default };
+}
+
+/** Whether they are there. */
+export const speaksOfErrors = () => 'remedy.other' in texts;
+
 export const language = () => current;
 
 /**
@@ -29,6 +41,14 @@ export function t(key, values = {}) {
   const text = texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
+
+/**
+ * The text under a key for so many: `key.one` for one where there is such a text.
+ * @param {string} key
+ * @param {number} n
+ * @param {{[name: string]: string | number}} [values]
+ */
+export const tn = (key, n, values = {}) => t(n === 1 && `${key}.one` in texts ? `${key}.one` : key, { n, ...values });
 
 /**
  * The text under a key, or what stands in for it where nobody has written one.

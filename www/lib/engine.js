@@ -14,6 +14,9 @@ const SIMD_PROBE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
 
+/** Where Node finds the module. A name of its own, so that a bundler does not take it for something that a page needs. */
+const MODULE = './wasm/fewerbits_bg.wasm';
+
 /** @typedef {typeof import('./wasm/fewerbits.js')} Bindings */
 
 /** @type {{bindings: Bindings | undefined, done: Promise<void>} | null} */
@@ -60,7 +63,7 @@ async function load(module, bindings) {
   if (source === undefined && bindings === undefined && import.meta.url.startsWith('file:') && hasBuiltins) {
     // Node: `fetch` does not read files.
     const { readFile } = builtin('fs/promises');
-    source = await readFile(new URL('./wasm/fewerbits_bg.wasm', import.meta.url));
+    source = await readFile(new URL(MODULE, import.meta.url));
   }
   try {
     const loaded = bindings ?? (await import('./wasm/fewerbits.js'));

@@ -4,9 +4,16 @@
  */
 
 /**
+ * Which weights become zero first: a share of the smallest, those below a threshold, or all but the largest N of each M. Stands for the
+ * options `prune: 'ratio', pruneRatio` and so on.
+ *
+ * @typedef {{ratio: number} | {threshold: number} | {nm: [number, number]}} Prune
+ */
+
+/**
  * A scheme and its options; those left out have their defaults.
  *
- * @typedef {{id: string, [option: string]: string | number | boolean | undefined}} Scheme
+ * @typedef {{id: string, [option: string]: string | number | boolean | undefined | Prune}} Scheme
  */
 
 /**

@@ -95,7 +95,20 @@ export function bitsPerWeight(value) {
   return value.toFixed(2);
 }
 
-/** @param {readonly number[]} shape */
-export function shapeText(shape) {
-  return shape.length === 0 ? 'scalar' : shape.join(' × ');
+/**
+ * @param {readonly number[]} shape
+ * @param {string} [language]
+ * @param {string} [times]
+ */
+export function shapeText(shape, language = 'en', times = ' × ') {
+  return shape.length === 0 ? 'scalar' : shape.map((n) => count(n, language)).join(times);
 }
+
+/** Text that writes numbers as programs do, such as the engine's sentences, with minus signs and powers of ten. @param {string} text */
+export const withMinus = (text) =>
+  text
+    .replace(/(?<=\d)e([+−-]?\d+)\b/g, (_, exponent) => `×10${raised(Number(exponent.replace(MINUS, '-')))}`)
+    .replace(/(?<![\w.-])-(?=[\d.∞])/g, MINUS);
+
+/** A number with so many digits after the point. @param {number} value @param {number} digits */
+export const fixed = (value, digits) => value.toFixed(digits).replace('-', MINUS);

@@ -4,8 +4,18 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import * as change from '../state.js';
 import { niceStep } from '../figures/scale.js';
-import { number } from '../text/format.js';
-import { t, familyTitle, optionHelp, optionTitle, schemeSummary, schemeTitle, valueTitle, tOr } from '../i18n/index.js';
+import { count, number, withMinus } from '../text/format.js';
+import {
+  language,
+  t,
+  familyTitle,
+  optionHelp,
+  optionTitle,
+  schemeSummary,
+  schemeTitle,
+  valueTitle,
+  tOr,
+} from '../i18n/index.js';
 
 /**
  * @typedef {import('../types.js').Option} Option
@@ -66,7 +76,7 @@ export class Controls extends View {
     const info = this.state.catalogue.find((s) => s.id === scheme?.id);
     const title = scheme === null ? t('float') : info ? schemeTitle(info) : scheme.id;
     return html`<button
-      class="tab ${scheme === null ? 'float' : 'quantized'}"
+      class="tab ${scheme === null ? 'float' : side === 'a' ? 'quantized-a' : 'quantized'}"
       aria-pressed=${side === this.side}
       @click=${() => store.update((s) => ({ ...s, active: side }))}
     >
@@ -293,6 +303,8 @@ export class Controls extends View {
     const suggestion = data?.suggestion;
     if (!suggestion) return nothing;
     const { scheme, reasons } = suggestion;
+    const none = reasons.find((r) => NO_CHOICE.includes(r.code));
+    if (none) return html`<div class="suggestion"><p class="soft">${reasonText(none)}</p></div>`;
     const info = catalogue.find((s) => s.id === scheme.id);
     const wanted = JSON.stringify(change.tidy(catalogue, scheme));
     const same = wanted === JSON.stringify(sides.b);
@@ -362,14 +374,21 @@ export class Controls extends View {
   #toggle = () => {
     this.openSheet = !this.openSheet;
     document.documentElement.toggleAttribute('data-sheet', this.openSheet);
+    // The sheet leaves room for the main figure: what stands above that figure does not take it.
+    if (this.openSheet) document.querySelector('.main-figure')?.scrollIntoView({ block: 'start' });
     this.requestUpdate();
   };
 }
 
+/** Reasons for which no scheme is better than another: there is nothing to apply. */
+const NO_CHOICE = ['empty', 'nothing_finite', 'subnormal'];
+
 /** @param {{code: string, text: string, facts: number[]}} reason */
 function reasonText({ code, text, facts }) {
-  const values = Object.fromEntries(facts.map((fact, i) => [String(i), number(fact, 3)]));
-  return tOr(`reason.${code}`, text, values);
+  const values = Object.fromEntries(
+    facts.map((fact, i) => [String(i), Number.isInteger(fact) ? count(fact, language()) : number(fact, 3)]),
+  );
+  return tOr(`reason.${code}`, withMinus(text), values);
 }
 
 /** Few and short enough to stand side by side. @param {Option} option */

@@ -3,9 +3,11 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import * as change from '../state.js';
 import { indexAt, moveRange, nearest, step, zoomAxis } from '../navigate.js';
-import { t, runTitle, schemeTitle } from '../i18n/index.js';
+import { t, tn, runTitle, schemeTitle } from '../i18n/index.js';
 import { bytes, count, number, shapeText } from '../text/format.js';
-import { save, toPng, toSvg } from '../figures/export.js';
+import { unitScale } from '../text/describe.js';
+import { fileStem, isLong, shown, shownShort } from '../text/names.js';
+import { saving } from './saving.js';
 import { calmed } from '../figures/scale.js';
 import '../figures/back-to-back.js';
 import '../figures/staircase.js';
@@ -28,6 +30,8 @@ export class Explore extends View {
     super();
     this.narrow = matchMedia('(max-width: 760px)');
     this.dark = matchMedia('(prefers-color-scheme: dark)');
+    /** The tensor whose long name is shown whole. @type {string | null} */
+    this.whole = null;
   }
 
   connectedCallback() {
@@ -39,20 +43,42 @@ export class Explore extends View {
   #again = () => this.requestUpdate();
 
   render() {
-    const { data, model, tensor } = this.state;
+    const { data, model, tensor, language } = this.state;
     if (!model || !data) return this.#empty();
     const info = model.tensors.find((x) => x.name === data.name);
     const waiting = tensor !== data.name;
     return html`
       <header class="subject" ?data-waiting=${waiting}>
-        <h2>${data.name}</h2>
+        ${this.#heading(data.name)}
         <span class="soft num"
-          >${info ? `[${shapeText(info.shape)}] · ${info.dtype} · ${bytes(info.byteLength)}` : ''}</span
+          >${info ? `[${shapeText(info.shape, language)}] · ${info.dtype} · ${bytes(info.byteLength)}` : ''}</span
         >
       </header>
       ${this.#main()}
       <div class="three">${this.#staircase()} ${this.#errors()} ${this.#matrix()}</div>
     `;
+  }
+
+  /** The tensor's name; one that would fill many lines is cut in its middle and can be shown whole. @param {string} name */
+  #heading(name) {
+    if (!isLong(name)) return html`<h2><bdi>${shown(name)}</bdi></h2>`;
+    const whole = this.whole === name;
+    return html`<h2 title=${shown(name)} ?data-whole=${whole}><bdi>${whole ? shown(name) : shownShort(name)}</bdi></h2>
+      <button class="plain" aria-expanded=${whole} @click=${() => this.#unfold(whole ? null : name)}>
+        ${whole ? t('name.short') : t('name.whole', { n: count(name.length, this.state.language) })}
+      </button>`;
+  }
+
+  /** @param {string | null} name */
+  #unfold(name) {
+    this.whole = name;
+    this.requestUpdate();
+  }
+
+  /** The open tensor's name inside a sentence. */
+  get #name() {
+    const name = this.state.data?.name ?? '';
+    return this.keeper.keep('name', [name, this.state.language], () => shownShort(name));
   }
 
   /** Nothing to show yet: the figure's axis stands there, waiting. */
@@ -104,9 +130,10 @@ export class Explore extends View {
     const range = change.rangeOf(this.state, 'b');
     const clip =
       range &&
-      this.keeper.keep('clip', [range.low, range.high, movable, language], () => ({
+      this.keeper.keep('clip', [range.low, range.high, movable, this.#oneRange, language], () => ({
         ...range,
         movable,
+        shared: this.#oneRange,
         lowLabel: t('clip.low'),
         highLabel: t('clip.high'),
       }));
@@ -184,7 +211,7 @@ export class Explore extends View {
       }));
     }
     return this.keeper.keep(side, [float, evaluation, language, catalogue], () => ({
-      kind: 'quantized',
+      kind: side === 'a' ? 'quantized-a' : 'quantized',
       histogram: evaluation?.histogram ?? {
         ...float,
         counts: new Float64Array(float.counts.length),
@@ -213,37 +240,56 @@ export class Explore extends View {
 
   /** @param {any} upper @param {any} lower */
   #mainLabel(upper, lower) {
-    const { data, result } = this.state;
+    const { result } = this.state;
     return t('figure.main.text', {
       a: upper.label,
       b: lower.label,
-      name: data?.name ?? '',
+      name: this.#name,
       n: result ? result.b.levels.length : 0,
     });
   }
 
+  /** How many levels there are, whose they are, and how far apart. */
   #levelsNote() {
-    const { result, language } = this.state;
-    const run = result?.b.run;
+    const { result, data, language } = this.state;
     if (result?.b.count === 0) return t('say.empty');
-    if (!result || !run) return '';
-    const levels = count(result.b.levels.length, language);
-    const scale = number(run.scale, 4);
-    return result.b.runs > 1
-      ? t('levels.of.run', { n: levels, run: runTitle(run), runs: count(result.b.runs, language), scale })
-      : t('levels.of.all', { n: levels, scale });
+    const { run, runs = 1, levels } = result?.b ?? {};
+    if (!result || !data || !run || !levels) return '';
+    const facts = { n: count(levels.length, language), scale: number(run.scale, 4) };
+    const unit = unitScale(result.b, data.stats);
+    const parts =
+      runs > 1
+        ? [tn('levels.of.run', levels.length, { ...facts, run: runTitle(run), runs: count(runs, language) })]
+        : [tn('levels.of.all', levels.length, facts)];
+    if (unit) parts.push(t(`levels.unit.${unit}`));
+    else if (!this.#oneRange) parts.push(t('levels.ends', { run: runTitle(run) }));
+    return parts.join(' · ');
+  }
+
+  /** Whether the ends of the range that is drawn hold for all weights, and not for one of many scales alone. */
+  get #oneRange() {
+    const { result } = this.state;
+    return (result?.b.runs ?? 1) === 1 || result?.b.scheme.range === 'manual';
+  }
+
+  /** Which line is whose, where both sides are drawn in one figure. @param {'stairs' | 'error'} what */
+  #keys(what) {
+    if (!this.state.result?.a) return nothing;
+    return html`<span class="keys ${what}"
+      ><span><i class="key a"></i>A</span><span><i class="key b"></i>B</span></span
+    >`;
   }
 
   #staircase() {
-    const { result, data } = this.state;
+    const { result } = this.state;
     const weight = this.#mark();
     return html`<figure>
       <div class="bar">
-        <figcaption>${t('figure.staircase')}</figcaption>
+        <figcaption>${t('figure.staircase')}${this.#keys('stairs')}</figcaption>
         <span class="tools">${this.#exports('fb-staircase', 'staircase')}</span>
       </div>
       <fb-staircase
-        .label=${t('figure.staircase.text', { name: data?.name ?? '', b: this.#sideTitle('b') })}
+        .label=${t('figure.staircase.text', { name: this.#name, b: this.#sideTitle('b') })}
         .stairs=${weight?.stairsB ?? result?.stairsB ?? null}
         .other=${weight?.stairsA ?? result?.stairsA ?? null}
         .axis=${result?.axis ?? UNIT}
@@ -256,15 +302,15 @@ export class Explore extends View {
   }
 
   #errors() {
-    const { result, view, data } = this.state;
+    const { result, view } = this.state;
     const weight = this.#mark();
     return html`<figure>
       <div class="bar">
-        <figcaption>${t('figure.error')}</figcaption>
+        <figcaption>${t('figure.error')}${this.#keys('error')}</figcaption>
         <span class="tools">${this.#exports('fb-error-histogram', 'error')}</span>
       </div>
       <fb-error-histogram
-        .label=${t('figure.error.text', { name: data?.name ?? '', rmse: result ? number(result.b.metrics.rmse) : '' })}
+        .label=${t('figure.error.text', { name: this.#name, rmse: result ? number(result.b.metrics.rmse) : '' })}
         .histogram=${result ? this.#calm('error b', result.b.error) : null}
         .other=${result?.a ? this.#calm('error a', result.a.error) : null}
         .log=${view.log}
@@ -276,7 +322,7 @@ export class Explore extends View {
   }
 
   #matrix() {
-    const { pictures, view, data, result, theme } = this.state;
+    const { pictures, view, data, result, theme, language } = this.state;
     const weight = this.#mark();
     const [rows, columns] = data?.matrix ?? [1, 1];
     const worst = Math.max(result?.b.metrics.maxAbs ?? 0, result?.a?.metrics.maxAbs ?? 0);
@@ -303,7 +349,11 @@ export class Explore extends View {
         </span>
       </div>
       <fb-matrix
-        .label=${t('figure.matrix.text', { name: data?.name ?? '', rows, columns })}
+        .label=${t('figure.matrix.text', {
+          name: this.#name,
+          rows: count(rows, language),
+          columns: count(columns, language),
+        })}
         .pictures=${pictures}
         .split=${view.split}
         .span=${pictures?.span ?? 1}
@@ -345,7 +395,7 @@ export class Explore extends View {
           −
         </button>
         <span class="num"
-          >${region[1] - region[0]} × ${region[3] - region[2]} ·
+          >${shapeText([region[1] - region[0], region[3] - region[2]], language)} ·
           ${view.matrix === 'values' ? inkText(pictures?.span ?? UNIT) : t('matrix.ink.error', { span: number(worst, 3) })}</span
         >
       </p>
@@ -365,6 +415,8 @@ export class Explore extends View {
     return html`<span class="exports">
       <button
         class="plain"
+        @pointerenter=${(/** @type {Event} */ e) => this.#prepare(tag, 'svg', e)}
+        @focus=${(/** @type {Event} */ e) => this.#prepare(tag, 'svg', e)}
         @click=${() => this.#export(tag, what, 'svg')}
         aria-label=${t('export.svg', { what: t(`figure.${what}.short`) })}
       >
@@ -372,6 +424,8 @@ export class Explore extends View {
       </button>
       <button
         class="plain"
+        @pointerenter=${(/** @type {Event} */ e) => this.#prepare(tag, 'png', e)}
+        @focus=${(/** @type {Event} */ e) => this.#prepare(tag, 'png', e)}
         @click=${() => this.#export(tag, what, 'png')}
         aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}
       >
@@ -386,13 +440,39 @@ export class Explore extends View {
    * @param {'svg' | 'png'} kind
    */
   async #export(tag, what, kind) {
+    // No await where all is there: the press of the hand that allows one file is this one.
+    const ready = saving();
+    const tools = ready instanceof Promise ? await ready : ready;
+    const text = this.#svg(tools, tag);
+    const name = `${fileStem(this.state.data?.name)}-${what}.${kind}`;
+    if (kind === 'svg') return tools.save(text, name, 'image/svg+xml');
+    const png = tools.toPng(text);
+    tools.save(png instanceof Blob ? png : await png, name);
+  }
+
+  /** @param {import('./saving.js').Tools} tools @param {string} tag */
+  #svg({ toSvg }, tag) {
     const figure = /** @type {import('../figures/figure.js').Figure} */ (this.querySelector(tag));
-    const { data } = this.state;
-    const title = `${data?.name ?? ''} · ${this.#sideTitle('a')} | ${this.#sideTitle('b')}`;
-    const text = toSvg(figure, { title, description: figure.label });
-    const name = `${data?.name ?? 'tensor'}-${what}.${kind}`;
-    if (kind === 'svg') save(text, name, 'image/svg+xml');
-    else save(await toPng(text), name);
+    const title = `${this.#name} · ${this.#sideTitle('a')} | ${this.#sideTitle('b')}`;
+    return toSvg(figure, { title, description: figure.label });
+  }
+
+  /**
+   * A hand comes near: what it will ask for is made before it presses.
+   * @param {string} tag
+   * @param {'svg' | 'png'} kind
+   * @param {Event} event
+   */
+  async #prepare(tag, kind, event) {
+    const button = /** @type {HTMLElement} */ (event.currentTarget);
+    delete button.dataset.made;
+    try {
+      const tools = await saving();
+      if (kind === 'png') await tools.toPng(this.#svg(tools, tag));
+      button.dataset.made = '';
+    } catch {
+      // Nothing is drawn yet; the press itself will say so.
+    }
   }
 
   /** @param {number | null} factor */

@@ -2,9 +2,10 @@ import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
 import { actions } from './actions.js';
-import { t } from '../i18n/index.js';
+import { t, tn } from '../i18n/index.js';
 import { bitsPerWeight, bytes, count, percent } from '../text/format.js';
-import { explain } from '../text/problems.js';
+import { shown, shownShort } from '../text/names.js';
+import { tell } from '../text/tell.js';
 
 /** What is open, what the scheme makes of it, and what is being opened or went wrong. */
 export class FileStrip extends View {
@@ -30,9 +31,9 @@ export class FileStrip extends View {
     const { file, language } = this.state;
     const approx = file && !file.exact ? '≈ ' : '';
     return html`
-      <span class="name" title=${model.name}>${model.name}</span>
+      <bdi class="name" title=${shown(model.name)}>${shown(model.name)}</bdi>
       <span class="fact"
-        >${t(model.tensors.length === 1 ? 'file.tensor' : 'file.tensors', { n: count(model.tensors.length, language) })}</span
+        >${tn('file.tensors', model.tensors.length, { n: count(model.tensors.length, language) })}</span
       >
       ${
         file
@@ -62,7 +63,9 @@ export class FileStrip extends View {
     const job = opening ?? loading;
     if (!job && computing === null) return nothing;
     const seconds = job ? Math.max(0.001, (performance.now() - job.started) / 1000) : 0;
-    const text = !job ? t('job.computing') : t(opening ? 'job.opening' : 'job.loading', { name: job.name });
+    const text = !job
+      ? t('job.computing')
+      : t(opening ? 'job.opening' : 'job.loading', { name: shownShort(job.name, 60) });
     const cancel = opening
       ? () => actions.session?.cancelOpening()
       : loading
@@ -86,7 +89,7 @@ export class FileStrip extends View {
     const { offered } = this.state;
     if (!offered) return nothing;
     return html`<div class="offer">
-      <span>${t('offer', { url: offered })}</span>
+      <span>${t('offer', { url: shown(offered) })}</span>
       <button @click=${() => actions.session?.open(offered, { name: nameOf(offered), url: offered })}>
         ${t('offer.open')}
       </button>
@@ -96,14 +99,15 @@ export class FileStrip extends View {
 
   #problem() {
     const { problem } = this.state;
-    if (!problem) return nothing;
-    const { what, where, remedy, detail } = explain(problem);
+    const told = problem && tell(problem, () => this.requestUpdate());
+    if (!told) return nothing;
+    const { what, where, remedy, detail } = told;
     return html`<div class="problem" role="alert">
       <div>
         <p class="headline">${what}</p>
-        ${where.length ? html`<p class="where">${where.map((fact) => html`<span>${fact}</span>`)}</p>` : nothing}
+        ${where.length ? html`<p class="where">${where.map((fact) => html`<bdi>${fact}</bdi>`)}</p>` : nothing}
         <p>${remedy}</p>
-        ${detail ? html`<p class="detail">${detail}</p>` : nothing}
+        ${detail ? html`<p class="detail">${detailLine(detail)}</p>` : nothing}
       </div>
       <button class="plain" @click=${() => store.update((s) => ({ ...s, problem: null }))}>${t('dismiss')}</button>
     </div>`;
@@ -113,6 +117,12 @@ export class FileStrip extends View {
     const box = /** @type {import('./open-box.js').OpenBox | null} */ (document.querySelector('fb-open-box'));
     box?.show();
   };
+}
+
+/** The engine speaks English: its words stand below, said to be its own. @param {string} detail */
+export function detailLine(detail) {
+  const [before, after] = t('error.detail').split('{text}');
+  return html`${before}<bdi lang="en">${detail}</bdi>${after}`;
 }
 
 /** @param {string} url */

@@ -3,10 +3,10 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import { select } from '../state.js';
 import { t, schemeTitle } from '../i18n/index.js';
-import { bitsPerWeight, bytes, count, decibel, number, percent } from '../text/format.js';
+import { bitsPerWeight, bytes, count, decibel, fixed, number, percent } from '../text/format.js';
 import { describeMetrics, describeStats } from '../text/describe.js';
-import { metricsCsv, metricsJson } from '../text/report.js';
-import { save } from '../figures/export.js';
+import { fileStem } from '../text/names.js';
+import { fetchAhead, saving } from './saving.js';
 
 /** @typedef {import('../types.js').Evaluation} Evaluation */
 
@@ -27,27 +27,27 @@ export class Measures extends View {
         <thead>
           <tr>
             <th scope="col">${t('measure')}</th>
-            ${a ? html`<th scope="col">A</th>` : nothing}
-            <th scope="col">B</th>
+            ${a ? html`<th scope="col" class="quantized-a">A</th>` : nothing}
+            <th scope="col" class="quantized">B</th>
           </tr>
         </thead>
         <tbody>
-          ${ROWS.map(
-            ([key, show]) =>
-              html`<tr data-metric=${key}>
-                <th scope="row">
-                  ${this.term(key, t(`metric.${key}`), t(`metric.${key}.help`))}
-                  ${this.helping.has(key) ? html`<p class="helptext">${t(`metric.${key}.help`)}</p>` : nothing}
-                </th>
-                ${a ? html`<td class="num">${show(a)}</td>` : nothing}
-                <td class="num">${show(b)}</td>
-              </tr>`,
-          )}
+          ${ROWS.map(([key, show]) => {
+            const cell = (/** @type {Evaluation} */ e) => (e.count > 0 || OF_NOTHING.includes(key) ? show(e) : '–');
+            return html`<tr data-metric=${key}>
+              <th scope="row">
+                ${this.term(key, t(`metric.${key}`), t(`metric.${key}.help`))}
+                ${this.helping.has(key) ? html`<p class="helptext">${t(`metric.${key}.help`)}</p>` : nothing}
+              </th>
+              ${a ? html`<td class="num">${cell(a)}</td>` : nothing}
+              <td class="num">${cell(b)}</td>
+            </tr>`;
+          })}
         </tbody>
       </table>
       <p class="row">
-        <button class="plain" @click=${() => this.#worst(b)}>${t('measures.worst')}</button>
-        <span class="exports">
+        <button class="plain" ?disabled=${b.count === 0} @click=${() => this.#worst(b)}>${t('measures.worst')}</button>
+        <span class="exports" @pointerenter=${fetchAhead} @focusin=${fetchAhead}>
           <button class="plain" aria-label=${t('export.metrics', { kind: 'CSV' })} @click=${() => this.#save('csv')}>
             CSV
           </button>
@@ -65,15 +65,20 @@ export class Measures extends View {
   }
 
   /** @param {'csv' | 'json'} kind */
-  #save(kind) {
-    const text = kind === 'csv' ? metricsCsv(this.state) : metricsJson(this.state);
-    save(
+  async #save(kind) {
+    const ready = saving();
+    const tools = ready instanceof Promise ? await ready : ready;
+    const text = kind === 'csv' ? tools.metricsCsv(this.state) : tools.metricsJson(this.state);
+    tools.save(
       text,
-      `${this.state.data?.name ?? 'tensor'}-metrics.${kind}`,
+      `${fileStem(this.state.data?.name)}-metrics.${kind}`,
       kind === 'csv' ? 'text/csv' : 'application/json',
     );
   }
 }
+
+/** Of no weights at all only the size means anything. */
+const OF_NOTHING = ['byteLength'];
 
 /** @type {[string, (e: Evaluation) => string][]} */
 const ROWS = [
@@ -81,10 +86,23 @@ const ROWS = [
   ['rmse', (e) => number(e.metrics.rmse)],
   ['mae', (e) => number(e.metrics.mae)],
   ['maxAbs', (e) => number(e.metrics.maxAbs)],
-  ['cosine', (e) => e.metrics.cosine.toFixed(6)],
+  ['cosine', (e) => fixed(e.metrics.cosine, 6)],
   ['zeroed', (e) => percent(e.metrics.zeroed)],
   ['bitsPerWeight', (e) => bitsPerWeight(e.bitsPerWeight)],
   ['byteLength', (e) => bytes(e.byteLength)],
+];
+
+/**
+ * What only finite weights have, with its digits.
+ * @type {['min' | 'max' | 'mean' | 'std' | 'skewness' | 'kurtosis', number][]}
+ */
+const FINITE = [
+  ['min', 4],
+  ['max', 4],
+  ['mean', 4],
+  ['std', 4],
+  ['skewness', 3],
+  ['kurtosis', 3],
 ];
 
 /** The weights and the damage, in words. */
@@ -100,16 +118,15 @@ export class Words extends View {
     const { stats } = data;
     const info = catalogue.find((s) => s.id === sides.b.id);
     const at = (/** @type {number} */ q) => stats.quantiles.find((x) => Math.abs(x.q - q) < 1e-9)?.value;
+    const finite = stats.count > stats.nan + stats.infinite;
     /** @type {[string, string | undefined][]} */
     const facts = [
       ['count', count(stats.count, language)],
-      ['min', number(stats.min)],
-      ['max', number(stats.max)],
-      ['mean', number(stats.mean)],
-      ['std', number(stats.std)],
-      ['skewness', number(stats.skewness, 3)],
-      ['kurtosis', number(stats.kurtosis, 3)],
-      ['median', at(0.5) === undefined ? undefined : number(/** @type {number} */ (at(0.5)))],
+      ...FINITE.map(
+        ([key, digits]) =>
+          /** @type {[string, string | undefined]} */ ([key, finite ? number(stats[key], digits) : undefined]),
+      ),
+      ['median', !finite || at(0.5) === undefined ? undefined : number(/** @type {number} */ (at(0.5)))],
       ['zeros', count(stats.zeros, language)],
       ['nan', stats.nan ? count(stats.nan, language) : undefined],
       ['infinite', stats.infinite ? count(stats.infinite, language) : undefined],

@@ -2,8 +2,9 @@ import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
 import { openFiles } from './open-box.js';
+import { detailLine } from './file-strip.js';
 import { t } from '../i18n/index.js';
-import { explain } from '../text/problems.js';
+import { tell } from '../text/tell.js';
 import { filesOf } from './drop.js';
 import './top-bar.js';
 import './file-strip.js';
@@ -61,11 +62,13 @@ export class Page extends View {
 
   /** @param {import('../types.js').Problem} problem */
   #fatal(problem) {
-    const { what, remedy, detail } = explain(problem);
+    const told = tell(problem, () => this.requestUpdate());
+    if (!told) return nothing;
+    const { what, remedy, detail } = told;
     return html`<main class="fatal" role="alert">
       <h1>${what}</h1>
       <p>${remedy}</p>
-      <p class="detail soft">${detail}</p>
+      <p class="detail soft">${detailLine(detail)}</p>
     </main>`;
   }
 

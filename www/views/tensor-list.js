@@ -4,7 +4,8 @@ import { store } from '../store.js';
 import { actions } from './actions.js';
 import { chooseTensor, listed, setList } from '../state.js';
 import { t } from '../i18n/index.js';
-import { bytes, count } from '../text/format.js';
+import { bytes, count, shapeText } from '../text/format.js';
+import { shown, shownShort } from '../text/names.js';
 import '../figures/spark.js';
 
 const ROW = 46;
@@ -49,7 +50,7 @@ export class TensorList extends View {
     return html`
       <button class="picker" aria-expanded=${this.openPicker} @click=${this.#picker}>
         <span class="label">${t('list.picker')}</span>
-        <span class="value">${tensor ?? '…'}</span>
+        <bdi class="value">${tensor === null ? '…' : bothEnds(tensor)}</bdi>
       </button>
       <div class="panel" ?data-open=${this.openPicker} @keydown=${this.#escape}>
         <div class="tools">
@@ -134,7 +135,7 @@ export class TensorList extends View {
    * @param {number} i
    */
   #row(x, i) {
-    const { tensor, sparks } = this.state;
+    const { tensor, sparks, language } = this.state;
     const spark = Object.hasOwn(sparks, x.name) ? sparks[x.name] : undefined;
     const chosen = x.name === tensor;
     const counts = spark && 'counts' in spark ? spark.counts : null;
@@ -152,9 +153,9 @@ export class TensorList extends View {
       @click=${this.#choose}
     >
       <fb-spark .counts=${counts} title=${sampled ? t('list.sampled') : ''}></fb-spark>
-      <span class="name" title=${x.name}>${x.name}</span>
+      <span class="name" title=${shown(x.name)}>${bothEnds(x.name)}</span>
       <span class="meta num"
-        >${x.shape.join('×') || 'scalar'} · ${x.dtype} ·
+        >${shapeText(x.shape, language, '×')} · ${x.dtype} ·
         ${bytes(x.byteLength)}${
           sampled ? html` · <abbr title=${t('list.sampled')}>${t('list.sampled.short')}</abbr>` : nothing
         }</span
@@ -272,6 +273,18 @@ export class TensorList extends View {
   #sort = (event) => this.#change({ sort: /** @type {HTMLSelectElement} */ (event.target).value });
   /** @param {Event} event */
   #dtype = (event) => this.#change({ dtype: /** @type {HTMLSelectElement} */ (event.target).value });
+}
+
+/** Letters at the end of a name that a narrow row leaves whole: there names differ. */
+const TAIL = 12;
+
+/** A name that gives way in its middle where there is no room for it. @param {string} name */
+function bothEnds(name) {
+  const text = shownShort(name);
+  if (text.length < 2 * TAIL) return text;
+  // No letter is cut in two.
+  const cut = text.length - TAIL - (/[\udc00-\udfff]/.test(text[text.length - TAIL]) ? 1 : 0);
+  return html`<span class="head">${text.slice(0, cut)}</span><span class="tail">${text.slice(cut)}</span>`;
 }
 
 customElements.define('fb-tensor-list', TensorList);

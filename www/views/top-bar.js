@@ -1,8 +1,9 @@
 import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
-import { speak, t } from '../i18n/index.js';
+import { speak, t, tn } from '../i18n/index.js';
 import { bytes } from '../text/format.js';
+import { shown } from '../text/names.js';
 
 /** Name, the sentence that matters, and the switches for language and theme. */
 export class TopBar extends View {
@@ -25,7 +26,7 @@ export class TopBar extends View {
         <span class="lamp" aria-hidden="true"></span>
         <span>${t('local')}</span>
         <button class="plain count" aria-expanded=${this.listing} @click=${this.#toggle} title=${t('requests.help')}>
-          ${t(requests.length === 1 ? 'requests.one' : 'requests.many', { n: requests.length })}
+          ${tn('requests', requests.length)}
         </button>
         ${this.listing ? this.#list() : nothing}
       </span>
@@ -53,7 +54,7 @@ export class TopBar extends View {
         requests.length === 0
           ? html`<p class="soft">${t('requests.none')}</p>`
           : html`<ol>
-              ${requests.map((r) => html`<li><span>${r.url}</span><span class="num">${r.bytes ? bytes(r.bytes) : ''}</span></li>`)}
+              ${requests.map((r) => html`<li><bdi>${shown(r.url)}</bdi><span class="num">${r.bytes ? bytes(r.bytes) : ''}</span></li>`)}
             </ol>`
       }
     </div>`;

@@ -3,7 +3,7 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import { select } from '../state.js';
 import { t, stepTitle, schemeTitle } from '../i18n/index.js';
-import { count, number, raised } from '../text/format.js';
+import { count, number, raised, withMinus } from '../text/format.js';
 
 /** One weight, all the way: float bits → scale → code → value back. */
 export class OneWeight extends View {
@@ -21,7 +21,7 @@ export class OneWeight extends View {
         ${t('weight.title')}
         ${shown ? html`<span class="where num">[${shown.b.coordinates.join(', ')}] · ${t('weight.index', { n: count(shown.index) })}</span>` : nothing}
       </h3>
-      ${shown ? this.#trace(shown) : html`<p class="soft">${t('weight.none')}</p>`}
+      ${shown ? this.#trace(shown) : html`<p class="soft">${t(data.stats.count === 0 ? 'say.nothing' : 'weight.none')}</p>`}
     </section>`;
   }
 
@@ -55,11 +55,19 @@ export class OneWeight extends View {
   #steps(side, trace) {
     const { sides, catalogue } = this.state;
     const info = catalogue.find((s) => s.id === sides[side]?.id);
-    return html`<ol class="steps num" aria-label="${side.toUpperCase()} ${info ? schemeTitle(info) : ''}">
-      ${sides.a !== null ? html`<li class="which"><b>${side.toUpperCase()}</b></li>` : nothing}
+    return html`<ol
+      class="steps num"
+      data-side=${side}
+      aria-label="${side.toUpperCase()} ${info ? schemeTitle(info) : ''}"
+    >
+      ${sides.a !== null ? html`<li class="which ${side === 'a' ? 'quantized-a' : 'quantized'}"><b>${side.toUpperCase()}</b></li>` : nothing}
       ${trace.steps.map(
         (step, i) =>
-          html`<li data-op=${step.op} class=${kindOf(step.op, i, trace.steps.length)}>
+          html`<li
+            data-op=${step.op}
+            class=${kindOf(step.op, i, trace.steps.length)}
+            ?data-last=${i === trace.steps.length - 1}
+          >
             <span class="op"
               >${stepTitle(step)}${step.operand !== undefined && step.operand !== null ? html` <i>${show(step.operand)}</i>` : nothing}</span
             >
@@ -87,9 +95,9 @@ export class OneWeight extends View {
 const show = (value) =>
   typeof value === 'number'
     ? Number.isInteger(value) && Math.abs(value) < 1e6
-      ? String(value).replace('-', '−')
+      ? withMinus(String(value))
       : number(value)
-    : String(value);
+    : withMinus(String(value));
 
 /** @param {string} op @param {number} i @param {number} n */
 function kindOf(op, i, n) {

@@ -6,8 +6,12 @@ use crate::wasm::{self, Simd};
 use crate::{setup, site};
 use anyhow::{Result, bail};
 
-/// Measures what `filter` names: the kernels of that name in Node and in Chromium, or with `page` the page; all without one.
+/// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose;
+/// kernels and page without one.
 pub fn all(filter: &[String]) -> Result<()> {
+    if filter == ["quality"] {
+        return quality();
+    }
     let page_only = filter == ["page"];
     if !page_only {
         kernels(filter)?;
@@ -16,6 +20,13 @@ pub fn all(filter: &[String]) -> Result<()> {
         page()?;
     }
     Ok(())
+}
+
+/// What every scheme loses at its width.
+fn quality() -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg("benches/quality.mjs"), "the table of qualities")
 }
 
 /// How the built page follows a dragged control, in Chromium.

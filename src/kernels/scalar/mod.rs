@@ -4,8 +4,10 @@ pub mod affine;
 #[cfg(feature = "bench")]
 pub mod anchors;
 pub mod binning;
+pub mod codebook;
 pub mod float;
 pub mod ggml;
+pub mod hqq;
 pub mod nn;
 pub mod sums;
 

@@ -4,6 +4,8 @@ pub mod affine;
 #[cfg(feature = "bench")]
 pub mod anchors;
 pub mod binning;
+pub mod codebook;
+pub mod ggml;
 pub mod iq;
 mod levels;
 pub mod mx;
@@ -29,6 +31,14 @@ fn store4(v: v128, out: &mut [f32]) {
     assert!(out.len() >= 4);
     // SAFETY: the assertion above guarantees 16 writable bytes; v128_store has no alignment requirement.
     unsafe { v128_store(out.as_mut_ptr().cast(), v) }
+}
+
+/// Loads sixteen i8 from the start of a slice.
+#[inline(always)]
+fn load16(x: &[i8]) -> v128 {
+    assert!(x.len() >= 16);
+    // SAFETY: the assertion above guarantees 16 readable bytes; v128_load has no alignment requirement.
+    unsafe { v128_load(x.as_ptr().cast()) }
 }
 
 /// Stores sixteen i8 to the start of a slice.

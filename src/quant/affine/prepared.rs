@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::extents::Extents;
 use super::super::runs::{Granularity, Runs};
 use super::super::trace::{RunInfo, Step, Trace};
-use super::super::{Family, Fitted};
+use super::super::{CodeUnit, Family, Fitted};
 use super::options::{Affine, Treatment};
 use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
@@ -60,6 +60,11 @@ impl Family for Affine {
 
     fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
         self.unpack(bytes, shape)
+    }
+
+    fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
+        self.each_code_unit(shape, f)?;
+        Ok(true)
     }
 }
 
@@ -119,9 +124,15 @@ impl Affine {
         let mut marked = Vec::new();
         if !all_finite || keeps_floats {
             marked = try_vec(0.0_f32, x.len())?;
-            for (i, (mark, &x)) in marked.iter_mut().zip(x).enumerate() {
-                let counts = x.is_finite() && !split.is_some_and(|split| split.keeps(x, i));
-                *mark = if counts { x } else { f32::NAN };
+            for (mark, &x) in marked.iter_mut().zip(x) {
+                *mark = if x.is_finite() { x } else { f32::NAN };
+            }
+            if let Some(split) = split {
+                split.for_each_stretch(0, x.len(), |from, to, cut| {
+                    for (mark, &x) in marked[from..to].iter_mut().zip(&x[from..to]) {
+                        *mark = if cut.keeps(x) { f32::NAN } else { *mark };
+                    }
+                });
             }
         }
         let (mut gathered, mut kept) = (Vec::new(), Vec::new());
@@ -245,14 +256,12 @@ impl Prepared {
                 });
             }
             Treatment::Mixed { .. } => {
-                for (i, step) in steps.iter_mut().enumerate() {
-                    let (x, index) = (x[start + i], start + i);
-                    if let Some(split) = self.split
-                        && (split.zeroes(x, index) || split.keeps(x, index))
-                    {
-                        *step = 0.0;
+                let Some(split) = self.split else { return };
+                split.for_each_stretch(start, start + steps.len(), |from, to, cut| {
+                    for (step, &x) in steps[from - start..to - start].iter_mut().zip(&x[from..to]) {
+                        *step = if cut.zeroes(x) | cut.keeps(x) { 0.0 } else { *step };
                     }
-                }
+                });
             }
         }
     }
@@ -321,12 +330,12 @@ impl Fitted for Prepared {
             saturate(out);
         }
         self.finish(start, out);
-        if self.split.is_some() {
-            for (i, out) in out.iter_mut().enumerate() {
-                if self.keeps(x[start + i], start + i) {
-                    *out = x[start + i];
+        if let Some(split) = self.split {
+            split.for_each_stretch(start, start + out.len(), |from, to, cut| {
+                for (out, &x) in out[from - start..to - start].iter_mut().zip(&x[from..to]) {
+                    *out = if cut.keeps(x) { x } else { *out };
                 }
-            }
+            });
         }
     }
 

@@ -192,7 +192,7 @@ async function stream(file, first, last, options, response) {
         return;
       }
       sent += piece.length;
-      if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(piece)) await drained(response);
       if (options.bytesPerSecond) await sleep(50);
     }
   }
@@ -211,5 +211,13 @@ function send(response, entry, bytes, type, more = {}) {
   response.writeHead(200, headers).end(bytes);
 }
 
-const once = (emitter, event) => new Promise((resolve) => void emitter.once(event, resolve));
+/** Until the response takes more, or nobody wants it any more; no listener stays behind. */
+const drained = (response) =>
+  new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve(undefined);
+    };
+    response.on('drain', done).on('close', done);
+  });
 const sleep = (ms) => new Promise((resolve) => void setTimeout(resolve, ms));

@@ -231,7 +231,7 @@ pub fn from_q2_k(bytes: &[u8], out: &mut [f32]) {
 ///
 /// From codes on the grid that puts the extreme at −4, each weight in turn moves to the code that is best while the others stay, until
 /// none moves or five rounds are over.
-fn fit_3(x: &[f32; 16], codes: &mut [u8; 16]) -> f32 {
+pub fn fit_3(x: &[f32; 16], codes: &mut [u8; 16]) -> f32 {
     let extreme = extreme(x);
     if extreme.abs() < ALL_ZERO {
         codes.fill(0);

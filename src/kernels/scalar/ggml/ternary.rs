@@ -50,7 +50,7 @@ pub fn tq1_0(x: &[f32], out: &mut [u8]) {
 
 /// Digit `n` of a byte.
 pub fn digit_of(byte: u8, n: usize) -> u8 {
-    (u16::from(byte.wrapping_mul(POWERS[n])) * 3 >> 8) as u8
+    ((u16::from(byte.wrapping_mul(POWERS[n])) * 3) >> 8) as u8
 }
 
 /// Reads one stretch.
