@@ -9,10 +9,13 @@ use fewerbits::kernels::ggml_more as simd;
 use fewerbits::kernels::scalar::{iq, mx, ternary};
 use wasm_bindgen_test::wasm_bindgen_test;
 
+type Encode = fn(&[f32], &mut [u8]);
+type Decode = fn(&[u8], &mut [f32]);
+
 struct Codec {
     name: &'static str,
-    encode: [fn(&[f32], &mut [u8]); 2],
-    decode: [fn(&[u8], &mut [f32]); 2],
+    encode: [Encode; 2],
+    decode: [Decode; 2],
 }
 
 macro_rules! codec {

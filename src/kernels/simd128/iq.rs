@@ -3,19 +3,19 @@
 //!
 //! 1. A weight times `id` is rounded down to a half; a table says which code that is ([`codes`]).
 //! 2. Over the fifteen tries `id` changes by less than the ratio of neighbouring thresholds: a weight takes one of two neighbouring codes.
-//!    Both are found once, with what each adds to the two sums; a try is then a product, a comparison and a choice for each weight.
+//!    The first try tells which two; they are looked up once, with what each adds to the two sums; a try is then a product, a comparison and a choice for each weight.
 //! 3. The codes that are written are found once more, for one block at a time.
 
 use core::arch::wasm32::{
-    f32x4_abs, f32x4_add, f32x4_div, f32x4_floor, f32x4_ge, f32x4_gt, f32x4_lt, f32x4_mul, f32x4_neg, f32x4_pmax,
-    f32x4_pmin, f32x4_splat, i8x16_shl, i16x8_add, i16x8_shr, i16x8_shuffle, i16x8_splat, i32x4_shuffle, u8x16_add,
-    u8x16_max, u8x16_min, u8x16_narrow_i16x8, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle, v128, v128_and,
-    v128_andnot, v128_bitselect, v128_or, v128_xor,
+    f32x4_abs, f32x4_add, f32x4_div, f32x4_eq, f32x4_floor, f32x4_ge, f32x4_gt, f32x4_lt, f32x4_mul, f32x4_neg,
+    f32x4_pmax, f32x4_pmin, f32x4_splat, i8x16_shl, i16x8_add, i16x8_shr, i16x8_shuffle, i16x8_splat, i32x4_shuffle,
+    u8x16_add, u8x16_narrow_i16x8, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle, v128, v128_and, v128_andnot,
+    v128_any_true, v128_bitselect, v128_or, v128_xor,
 };
 
 use super::super::scalar::ggml::iq::{self as scalar, LEAST, LEVELS, TRIES, put_scales, reciprocal};
 use super::super::scalar::ggml::{half_at, put_half};
-use super::levels::{Levels, bytes, load_bytes, store_bytes};
+use super::levels::{Levels, bytes, each, load_bytes, load_weights, store_bytes};
 use super::{load4, store4};
 
 const MAGIC: f32 = 12_582_912.0;
@@ -31,7 +31,38 @@ const TWICE_MIDDLES: [i32; 15] = {
     }
     middles
 };
-const MIDDLES: Levels = Levels::of_halves(TWICE_MIDDLES);
+
+/// The lower of the two codes that a weight takes over all tries, by its code in the first, where magnitudes are greatest: a code below
+/// zero may only rise later, one above only fall.
+const fn lower_of(code: usize) -> usize {
+    if code < 8 { code } else { code - 1 }
+}
+
+/// Twice the entry of a table of halves at the lower code of each code, or one further on.
+const fn by_first<const N: usize>(twice: [i32; N], further: usize) -> Levels {
+    let mut entries = [0; 16];
+    let mut code = 0;
+    while code < 16 {
+        entries[code] = twice[lower_of(code) + further];
+        code += 1;
+    }
+    Levels::of_halves(entries)
+}
+
+const TWICE_LEVELS: [i32; 16] = {
+    let mut levels = [0; 16];
+    let mut i = 0;
+    while i < 16 {
+        levels[i] = 2 * LEVELS[i] as i32;
+        i += 1;
+    }
+    levels
+};
+
+/// The two values and the threshold between them.
+const LOWER: Levels = by_first(TWICE_LEVELS, 0);
+const UPPER: Levels = by_first(TWICE_LEVELS, 1);
+const MIDDLES: Levels = by_first(TWICE_MIDDLES, 0);
 
 /// For each bucket of sixteen whole numbers from −256 on, which holds one threshold at most: `(entry + n % 16) / 16` is the number of
 /// thresholds up to `n`.
@@ -71,7 +102,7 @@ const fn half_of_buckets(first: usize) -> v128 {
 /// The codes of sixteen numbers: of the nearest level, the upper one in the middle, the last for NaN.
 #[inline(always)]
 fn codes(x: [v128; 4]) -> v128 {
-    let [a, b, c, d] = x.map(|x| {
+    let [a, b, c, d] = each(x, |x| {
         let x = f32x4_pmax(f32x4_pmin(f32x4_splat(127.5), x), f32x4_splat(-128.0));
         f32x4_add(f32x4_floor(f32x4_add(x, x)), f32x4_splat(MAGIC))
     });
@@ -107,37 +138,51 @@ fn terms(x: v128, q: v128) -> (v128, v128) {
     (f32x4_mul(wq, x), f32x4_mul(wq, q))
 }
 
-/// Tries at once: enough for the sums not to wait for one another.
+/// Tries at once: enough for the sums not to wait for one another, and few enough for the registers there are.
 const AT_ONCE: usize = 3;
+
+/// The greatest magnitude of each lane, and the first number that has it.
+#[inline(always)]
+fn largest(x: &[v128; 32]) -> (v128, v128) {
+    let (mut low, mut high) = (x[0], x[0]);
+    for &x in &x[1..] {
+        (low, high) = (f32x4_pmin(low, x), f32x4_pmax(high, x));
+    }
+    let (below, above) = (f32x4_abs(low), f32x4_abs(high));
+    let amax = f32x4_pmax(below, above);
+    let mut max = v128_bitselect(high, low, f32x4_gt(above, below));
+    if v128_any_true(f32x4_eq(low, f32x4_neg(high))) {
+        // Both signs have it: the first counts.
+        for &x in x.iter().rev() {
+            max = v128_bitselect(x, max, f32x4_eq(f32x4_abs(x), amax));
+        }
+    }
+    (amax, max)
+}
 
 /// See [`scalar::search`], for four blocks.
 fn search(blocks: [&[f32; 32]; 4]) -> v128 {
     let mut x = [f32x4_splat(0.0); 32];
     for (i, x) in x.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        *x = transpose(blocks.map(|block| load4(&block[4 * i..])));
+        let [a, b, c, d] = blocks;
+        *x = transpose([load4(&a[4 * i..]), load4(&b[4 * i..]), load4(&c[4 * i..]), load4(&d[4 * i..])]);
     }
-    let (mut amax, mut max) = (f32x4_splat(0.0), f32x4_splat(0.0));
-    for &x in &x {
-        let magnitude = f32x4_abs(x);
-        max = v128_bitselect(x, max, f32x4_gt(magnitude, amax));
-        amax = f32x4_pmax(amax, magnitude);
-    }
+    let (amax, max) = largest(&x);
     let first = f32x4_splat(f32::from(LEVELS[0]));
     let id = f32x4_div(f32x4_splat(1.0), f32x4_div(f32x4_neg(max), first));
     let tried = |i: i32| f32x4_div(f32x4_splat((i + i32::from(LEVELS[0])) as f32), max);
-    let ends = (tried(-TRIES), tried(TRIES));
+    let end = tried(-TRIES);
 
     let (mut qx, mut q2) = (f32x4_splat(0.0), f32x4_splat(0.0));
     let zero = f32x4_splat(0.0);
     let mut choices = [Choice { x: zero, threshold: zero, qx: zero, qx_change: zero, q2: zero, q2_change: zero }; 32];
     for (x, choices) in x.as_chunks::<4>().0.iter().zip(choices.as_chunks_mut::<4>().0) {
-        for (x, q) in x.iter().zip(VALUES.get(codes(x.map(|x| f32x4_mul(id, x))))) {
+        for (x, q) in x.iter().zip(VALUES.get(codes(each(*x, |x| f32x4_mul(id, x))))) {
             let (more_qx, more_q2) = terms(*x, q);
             (qx, q2) = (f32x4_add(qx, more_qx), f32x4_add(q2, more_q2));
         }
-        let (a, b) = (codes(x.map(|x| f32x4_mul(ends.0, x))), codes(x.map(|x| f32x4_mul(ends.1, x))));
-        let (lower, upper) = (u8x16_min(a, b), u8x16_max(a, b));
-        let (thresholds, lower, upper) = (MIDDLES.get(lower), VALUES.get(lower), VALUES.get(upper));
+        let codes = codes(each(*x, |x| f32x4_mul(end, x)));
+        let (thresholds, lower, upper) = (MIDDLES.get(codes), LOWER.get(codes), UPPER.get(codes));
         for i in 0..4 {
             let (qx, q2) = terms(x[i], lower[i]);
             let (upper_qx, upper_q2) = terms(x[i], upper[i]);
@@ -148,7 +193,7 @@ fn search(blocks: [&[f32; 32]; 4]) -> v128 {
     let mut scale = f32x4_div(qx, q2);
     let mut best = f32x4_mul(scale, qx);
     for start in (-TRIES..=TRIES).step_by(AT_ONCE) {
-        let ids: [v128; AT_ONCE] = core::array::from_fn(|i| tried(start + i as i32));
+        let ids = [tried(start), tried(start + 1), tried(start + 2)];
         for (qx, q2) in sums(&choices, ids) {
             let better = f32x4_gt(f32x4_mul(qx, qx), f32x4_mul(best, q2));
             let better = v128_and(better, f32x4_gt(q2, f32x4_splat(0.0)));
@@ -196,7 +241,7 @@ fn search4(blocks: [&[f32; 32]; 4]) -> [f32; 4] {
 #[inline(always)]
 fn put_codes(x: &[f32; 32], id: f32, out: &mut [u8; 16]) {
     let id = f32x4_splat(id);
-    let half = |x: &[f32]| codes([0, 4, 8, 12].map(|i| f32x4_mul(id, load4(&x[i..]))));
+    let half = |x: &[f32]| codes(each(load_weights(x), |x| f32x4_mul(id, x)));
     store_bytes(v128_or(half(&x[..16]), i8x16_shl(half(&x[16..]), 4)), out);
 }
 

@@ -5,7 +5,7 @@ use core::arch::wasm32::{
     v128_store,
 };
 
-use super::store4;
+use super::{load4, store4};
 
 /// Loads sixteen bytes from the start of a slice.
 #[inline(always)]
@@ -21,6 +21,18 @@ pub(super) fn store_bytes(v: v128, out: &mut [u8]) {
     assert!(out.len() >= 16);
     // SAFETY: the assertion above guarantees 16 writable bytes; v128_store has no alignment requirement.
     unsafe { v128_store(out.as_mut_ptr().cast(), v) }
+}
+
+/// Sixteen weights from the start of a slice.
+#[inline(always)]
+pub(super) fn load_weights(x: &[f32]) -> [v128; 4] {
+    [load4(x), load4(&x[4..]), load4(&x[8..]), load4(&x[12..])]
+}
+
+/// `f` of each. An array's own `map` is a call at the inlining threshold that the module is built with.
+#[inline(always)]
+pub(super) fn each([a, b, c, d]: [v128; 4], f: impl Fn(v128) -> v128) -> [v128; 4] {
+    [f(a), f(b), f(c), f(d)]
 }
 
 /// A table of sixteen bytes.
@@ -77,8 +89,9 @@ impl Levels {
     /// Writes the values of sixteen codes times `scale`.
     #[inline(always)]
     pub(super) fn put(&self, codes: v128, scale: v128, out: &mut [f32; 16]) {
-        for (v, out) in self.get(codes).into_iter().zip(out.as_chunks_mut::<4>().0) {
-            store4(f32x4_mul(v, scale), out);
+        let v = self.get(codes);
+        for i in 0..4 {
+            store4(f32x4_mul(v[i], scale), &mut out[4 * i..]);
         }
     }
 

@@ -3,13 +3,12 @@
 
 use core::arch::wasm32::{
     f32x4_abs, f32x4_add, f32x4_ceil, f32x4_gt, f32x4_mul, f32x4_splat, i8x16_narrow_i16x8, i8x16_ne, i8x16_shl,
-    i8x16_shuffle, i16x8_narrow_i32x4, i16x8_shuffle, i32x4_add, i32x4_shr, i32x4_splat, i32x4_sub, i64x2_shuffle,
-    u8x16_min, u8x16_narrow_i16x8, u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle, v128, v128_and, v128_or,
+    i8x16_shuffle, i16x8_narrow_i32x4, i32x4_add, i32x4_splat, i32x4_sub, i64x2_shuffle, u8x16_min, u8x16_narrow_i16x8,
+    u8x16_shr, u8x16_splat, u8x16_sub, u8x16_swizzle, v128, v128_and, v128_or,
 };
 
 use super::super::scalar::ggml::mx::{self as scalar, LEVELS, exponent_of, half_power, half_ue4m3, to_ue4m3};
-use super::levels::{Levels, bytes, load_bytes, store_bytes};
-use super::load4;
+use super::levels::{Levels, bytes, each, load_bytes, load_weights, store_bytes};
 use super::ternary::amax;
 
 const MAGIC: f32 = 12_582_912.0;
@@ -19,12 +18,11 @@ const VALUES: Levels = Levels::of(LEVELS);
 const LOW: v128 = bytes([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6]);
 const HIGH: v128 = bytes([6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
 
-/// The sign of sixteen weights as the highest bit of a code.
+/// The sign of sixteen weights as the highest bit of a code: as whole numbers they saturate to the end on their side.
 #[inline(always)]
-fn signs(x: [v128; 4]) -> v128 {
-    let [a, b, c, d] = x.map(|x| i32x4_shr(x, 31));
+fn signs([a, b, c, d]: [v128; 4]) -> v128 {
     let all = i8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
-    v128_and(all, u8x16_splat(8))
+    v128_and(u8x16_shr(all, 4), u8x16_splat(8))
 }
 
 /// Codes from magnitudes and signs; there is no −0.
@@ -33,18 +31,13 @@ fn with_signs(magnitudes: v128, x: [v128; 4]) -> v128 {
     v128_or(magnitudes, v128_and(signs(x), i8x16_ne(magnitudes, u8x16_splat(0))))
 }
 
-#[inline(always)]
-fn load(x: &[f32]) -> [v128; 4] {
-    [0, 4, 8, 12].map(|i| load4(&x[i..]))
-}
-
 /// The codes of sixteen weights, `twice` being two over the scale, a power of two.
 #[inline(always)]
 fn codes(x: [v128; 4], twice: v128) -> v128 {
-    let [a, b, c, d] = x.map(|x| f32x4_add(f32x4_ceil(f32x4_mul(f32x4_abs(x), twice)), f32x4_splat(MAGIC)));
-    let ab = i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(a, b);
-    let cd = i16x8_shuffle::<0, 2, 4, 6, 8, 10, 12, 14>(c, d);
-    let n = u8x16_min(u8x16_narrow_i16x8(ab, cd), u8x16_splat(31));
+    let magic = f32x4_splat(MAGIC);
+    let [a, b, c, d] = each(x, |x| i32x4_sub(f32x4_add(f32x4_ceil(f32x4_mul(f32x4_abs(x), twice)), magic), magic));
+    let n = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
+    let n = u8x16_min(n, u8x16_splat(31));
     let high = u8x16_swizzle(HIGH, u8x16_sub(n, u8x16_splat(16)));
     with_signs(v128_or(u8x16_swizzle(LOW, n), high), x)
 }
@@ -60,7 +53,7 @@ pub fn mxfp4(x: &[f32], out: &mut [u8]) {
         out[0] = exponent;
         // 2 / half_power(exponent)
         let twice = f32x4_splat(f32::from_bits((256 - u32::from(exponent)) << 23));
-        let (low, high) = (codes(load(x), twice), codes(load(&x[16..]), twice));
+        let (low, high) = (codes(load_weights(x), twice), codes(load_weights(&x[16..]), twice));
         store_bytes(v128_or(low, i8x16_shl(high, 4)), &mut out[1..]);
     }
 }
@@ -77,11 +70,16 @@ const MIDDLES: [f32; 7] = [0.5, 1.5, 2.5, 3.5, 5.0, 7.0, 10.0];
 /// The codes of sixteen weights under any scale, the product of which with a middle is exact.
 #[inline(always)]
 fn codes_by_comparison(x: [v128; 4], scale: f32) -> v128 {
-    let thresholds = MIDDLES.map(|middle| f32x4_splat(middle * scale));
-    let [a, b, c, d] = x.map(|x| {
+    let [a, b, c, d, e, f, g] = MIDDLES;
+    let threshold = |middle| f32x4_splat(middle * scale);
+    let (t1, t2, t3, t4) = (threshold(a), threshold(b), threshold(c), threshold(d));
+    let (t5, t6, t7) = (threshold(e), threshold(f), threshold(g));
+    let [a, b, c, d] = each(x, |x| {
         let magnitude = f32x4_abs(x);
-        let below = |n, threshold| i32x4_add(n, f32x4_gt(magnitude, threshold));
-        i32x4_sub(i32x4_splat(0), thresholds.into_iter().fold(i32x4_splat(0), below))
+        let count = i32x4_add(f32x4_gt(magnitude, t1), f32x4_gt(magnitude, t2));
+        let count = i32x4_add(i32x4_add(count, f32x4_gt(magnitude, t3)), f32x4_gt(magnitude, t4));
+        let count = i32x4_add(i32x4_add(count, f32x4_gt(magnitude, t5)), f32x4_gt(magnitude, t6));
+        i32x4_sub(i32x4_splat(0), i32x4_add(count, f32x4_gt(magnitude, t7)))
     });
     with_signs(i8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d)), x)
 }
@@ -99,7 +97,7 @@ pub fn nvfp4(x: &[f32], out: &mut [u8]) {
         }
         out[..4].copy_from_slice(&scales);
         for (pair, out) in out[4..].as_chunks_mut::<16>().0.iter_mut().enumerate() {
-            let part = |i: usize| codes_by_comparison(load(&x[16 * i..]), half_ue4m3(scales[i]));
+            let part = |i: usize| codes_by_comparison(load_weights(&x[16 * i..]), half_ue4m3(scales[i]));
             let (a, b) = (part(2 * pair), part(2 * pair + 1));
             let low = i64x2_shuffle::<0, 2>(a, b);
             let high = i64x2_shuffle::<1, 3>(a, b);

@@ -1,38 +1,38 @@
 //! `tq1_0` and `tq2_0`, sixteen bytes at a time: weights that share a byte lie as far apart as there are bytes.
 
 use core::arch::wasm32::{
-    f32x4_abs, f32x4_ge, f32x4_le, f32x4_mul, f32x4_pmax, f32x4_splat, i8x16_narrow_i16x8, i8x16_shuffle, i8x16_splat,
-    i16x8_narrow_i32x4, i32x4_sub, u8x16_add, u8x16_ge, u8x16_narrow_i16x8, u8x16_shr, u8x16_splat, u8x16_sub,
-    u16x8_splat, u32x4_extmul_high_u16x8, u32x4_extmul_low_u16x8, u32x4_shr, v128, v128_and,
+    f32x4_extract_lane, f32x4_ge, f32x4_le, f32x4_mul, f32x4_splat, i8x16_narrow_i16x8, i8x16_shuffle, i8x16_splat,
+    i16x8_narrow_i32x4, i32x4_max, i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_add, u8x16_ge, u8x16_narrow_i16x8,
+    u8x16_shr, u8x16_splat, u8x16_sub, u16x8_splat, u32x4_extmul_high_u16x8, u32x4_extmul_low_u16x8,
+    u32x4_extract_lane, u32x4_shr, v128, v128_and,
 };
 
 use super::super::scalar::ggml::ternary::{self as scalar, STRETCHES};
 use super::super::scalar::ggml::{half_at, put_half};
-use super::levels::{Levels, load_bytes, store_bytes};
-use super::{load4, store4};
+use super::levels::{Levels, each, load_bytes, load_weights, store_bytes};
 
 /// Codes count from −1.
 const VALUES: Levels = Levels::of([-1, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
-/// The greatest magnitude.
+/// The greatest magnitude of finite weights, sixteen or a multiple: as whole numbers, the bits of magnitudes are in the same order.
 #[inline(always)]
 pub(super) fn amax(x: &[f32]) -> f32 {
-    let mut most = [f32x4_splat(0.0); 4];
-    for x in x.chunks_exact(16) {
-        for (i, most) in most.iter_mut().enumerate() {
-            *most = f32x4_pmax(*most, f32x4_abs(load4(&x[4 * i..])));
-        }
+    let magnitude = |x| v128_and(x, i32x4_splat(i32::MAX));
+    let [mut a, mut b, mut c, mut d] = each(load_weights(x), magnitude);
+    for x in x[16..].chunks_exact(16) {
+        let x = each(load_weights(x), magnitude);
+        (a, b, c, d) = (i32x4_max(a, x[0]), i32x4_max(b, x[1]), i32x4_max(c, x[2]), i32x4_max(d, x[3]));
     }
-    let mut lanes = [0.0_f32; 4];
-    store4(f32x4_pmax(f32x4_pmax(most[0], most[1]), f32x4_pmax(most[2], most[3])), &mut lanes);
-    lanes[0].max(lanes[1]).max(lanes[2].max(lanes[3]))
+    let most = i32x4_max(i32x4_max(a, b), i32x4_max(c, d));
+    let most = i32x4_max(most, i32x4_shuffle::<2, 3, 0, 1>(most, most));
+    f32x4_extract_lane::<0>(i32x4_max(most, i32x4_shuffle::<1, 0, 3, 2>(most, most)))
 }
 
 /// The digits of sixteen weights: 0, 1 and 2. A product is 1 in magnitude at most, but for rounding.
 #[inline(always)]
 fn digits(x: &[f32], id: v128) -> v128 {
-    let [a, b, c, d] = [0, 4, 8, 12].map(|i| {
-        let product = f32x4_mul(load4(&x[i..]), id);
+    let [a, b, c, d] = each(load_weights(x), |x| {
+        let product = f32x4_mul(x, id);
         i32x4_sub(f32x4_le(product, f32x4_splat(-0.5)), f32x4_ge(product, f32x4_splat(0.5)))
     });
     let all = i8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
@@ -67,7 +67,14 @@ pub fn tq1_0(x: &[f32], out: &mut [u8]) {
                 store_bytes(fraction(q), &mut out[byte + m..]);
             }
         }
-        scalar::put_last(x, id, out);
+        // Sixteen weights in four bytes: the digits of the second, third and fourth four are brought to the first.
+        let last = digits(&x[240..], ids);
+        let times3 = |q| u8x16_add(q, u8x16_add(q, q));
+        let q = u8x16_add(times3(last), i32x4_shuffle::<1, 1, 1, 1>(last, last));
+        let q = u8x16_add(times3(q), i32x4_shuffle::<2, 2, 2, 2>(last, last));
+        let q = u8x16_add(times3(q), i32x4_shuffle::<3, 3, 3, 3>(last, last));
+        let bytes = u32x4_extract_lane::<0>(fraction(times3(q)));
+        out[48..52].copy_from_slice(&bytes.to_le_bytes());
         put_half(d, &mut out[52..]);
     }
 }

@@ -39,11 +39,6 @@ fn put((weight, byte, bytes, digits): (usize, usize, usize, usize), x: &[f32], i
     }
 }
 
-/// The bytes of the last stretch, which are too few for a vector.
-pub fn put_last(x: &[f32], id: f32, out: &mut [u8]) {
-    put(STRETCHES[2], x, id, out);
-}
-
 /// See [`crate::kernels::ggml_more::tq1_0`].
 pub fn tq1_0(x: &[f32], out: &mut [u8]) {
     for (x, out) in x.as_chunks::<256>().0.iter().zip(out.as_chunks_mut::<54>().0) {
