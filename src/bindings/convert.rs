@@ -149,16 +149,19 @@ fn prune(value: &JsValue, options: &mut Options) -> Result<()> {
             .with_expected("{ratio: 0.5}, {threshold: 0.01} or {nm: [2, 4]}")
             .with_found(described(value))
     };
-    let (name, rule) = match Object::entries(value.unchecked_ref()).to_vec().as_slice() {
-        [pair] if value.is_object() => {
-            (Array::from(pair).get(0).as_string().unwrap_or_default(), Array::from(pair).get(1))
-        }
-        _ => return Err(refuse()),
-    };
+    if !value.is_object() {
+        return Err(refuse());
+    }
+    let entries = Object::entries(value.unchecked_ref());
+    if entries.length() != 1 {
+        return Err(refuse());
+    }
+    let pair = Array::from(&entries.get(0));
+    let (name, rule) = (pair.get(0).as_string().unwrap_or_default(), pair.get(1));
     let (names, numbers): (&[&str], _) = match name.as_str() {
         "ratio" => (&["pruneRatio"], Array::of1(&rule)),
         "threshold" => (&["pruneThreshold"], Array::of1(&rule)),
-        "nm" => (&["pruneN", "pruneM"], Array::from(&rule)),
+        "nm" if Array::is_array(&rule) => (&["pruneN", "pruneM"], Array::from(&rule)),
         _ => return Err(refuse()),
     };
     let numbers = numbers.iter().map(|n| n.as_f64()).collect::<Option<Vec<f64>>>().ok_or_else(refuse)?;

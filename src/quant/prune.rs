@@ -121,7 +121,7 @@ impl Prune {
         let mut bits = count;
         if let Prune::Nm(n, m) = self {
             bits = 0;
-            for_each_group(shape, m, |start, end| bits += group_bits(n, m, end - start).1);
+            for_each_group(shape, m, &mut |start, end| bits += group_bits(n, m, end - start).1);
         }
         Ok(bits.div_ceil(8))
     }
@@ -132,7 +132,7 @@ impl Prune {
             return out.extend_from_slice(&places.bits);
         };
         let mut bits = BitWriter::new(out);
-        for_each_group(shape, m, |start, end| {
+        for_each_group(shape, m, &mut |start, end| {
             let (width, _) = group_bits(n, m, end - start);
             for index in start..end {
                 let stays = places.keeps(index);
@@ -161,7 +161,7 @@ impl Prune {
             return Ok(places);
         };
         let mut broken = false;
-        for_each_group(shape, m, |start, end| {
+        for_each_group(shape, m, &mut |start, end| {
             let (width, _) = group_bits(n, m, end - start);
             if width == 0 {
                 (start..end).filter(|_| take(1) == 1).for_each(|index| places.keep(index));
@@ -188,7 +188,7 @@ impl Prune {
     pub fn place_bits(self, shape: &Shape, index: usize) -> (u64, u32) {
         let Prune::Nm(n, m) = self else { return (index as u64, 1) };
         let (mut bit, mut found) = (0, (0, 0));
-        for_each_group(shape, m, |start, end| {
+        for_each_group(shape, m, &mut |start, end| {
             let (_, total) = group_bits(n, m, end - start);
             if (start..end).contains(&index) {
                 found = (bit, total as u32);
@@ -207,7 +207,7 @@ fn group_bits(n: usize, m: usize, len: usize) -> (u32, usize) {
 }
 
 /// Calls `f(start, end)` for each M neighbours of each row.
-fn for_each_group(shape: &Shape, m: usize, mut f: impl FnMut(usize, usize)) {
+fn for_each_group(shape: &Shape, m: usize, f: &mut dyn FnMut(usize, usize)) {
     let (rows, row) = shape.matrix();
     let (rows, row) = (rows as usize, row as usize);
     for row_start in (0..rows * row).step_by(row.max(1)) {

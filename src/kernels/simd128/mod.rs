@@ -5,6 +5,7 @@ pub mod affine;
 pub mod anchors;
 pub mod binning;
 pub mod codebook;
+pub mod hqq;
 pub mod nn;
 pub mod sums;
 
