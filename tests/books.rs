@@ -191,3 +191,12 @@ fn broken_bytes_are_refused_or_read_but_never_panic() {
         }
     }
 }
+
+#[test]
+fn the_power_that_hqq_takes_is_near_the_true_one() {
+    for i in -3400..3800 {
+        let x = 10_f64.powf(f64::from(i) / 100.0) as f32;
+        let (ours, exact) = (f64::from(fewerbits::kernels::scalar::hqq::power(x)), f64::from(x).powf(-0.3));
+        assert!((ours - exact).abs() <= 3e-6 * exact, "{x}: {ours}, {exact}");
+    }
+}

@@ -153,10 +153,12 @@ fn prune(value: &JsValue, options: &mut Options) -> Result<()> {
     if !value.is_object() {
         return Err(refuse());
     }
-    let (name, rule) = match Object::entries(value.unchecked_ref()).to_vec().as_slice() {
-        [pair] => (Array::from(pair).get(0).as_string().unwrap_or_default(), Array::from(pair).get(1)),
-        _ => return Err(refuse()),
-    };
+    let entries = Object::entries(value.unchecked_ref());
+    if entries.length() != 1 {
+        return Err(refuse());
+    }
+    let pair = Array::from(&entries.get(0));
+    let (name, rule) = (pair.get(0).as_string().unwrap_or_default(), pair.get(1));
     let (names, numbers): (&[&str], _) = match name.as_str() {
         "ratio" => (&["pruneRatio"], Array::of1(&rule)),
         "threshold" => (&["pruneThreshold"], Array::of1(&rule)),

@@ -1,6 +1,6 @@
-//! Half-quadratic quantization of one group of weights: entry points. LLVM makes vector code of the loops, so there is no SIMD form.
+//! Half-quadratic quantization of one group of weights: entry points.
 
-use super::scalar;
+use super::{dispatch, scalar};
 
 /// What HQQ rounds onto: `code = clamp(round(x · factor + zero), 0, high)`, `value = (code − zero) · scale`, every step rounded to f32.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,5 +37,5 @@ pub fn decode(codes: &[i8], grid: Grid, out: &mut [f32]) {
 /// error may stay `w = sign(e) · max(0, |e| − |e|^(p−1) · weight)`.
 #[must_use]
 pub fn step(x: &[f32], grid: Grid, weight: f32) -> (f64, f64) {
-    scalar::hqq::step(x, grid, weight)
+    dispatch!(hqq::step(x, grid, weight))
 }

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use super::Family;
 use super::blocks::NON_FINITE;
 use super::catalogue::{Entry, Kind, OptionSpec, Resolved, Source};
+use super::codebook::sorted::sort_few;
 use super::codebook::table::{from_bytes, next_below, to_bytes};
 use super::codebook::{Book, Codec, Layout, Packing, Table, Weights, family};
 use super::runs::Granularity;
@@ -155,7 +156,7 @@ impl Book for Bnb {
 
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>> {
         let mut absmax = Vec::with_capacity(weights.layout.runs.len());
-        weights.each_run(|x| absmax.push(extent(x).abs_max));
+        weights.each_run(&mut |x| absmax.push(extent(x).abs_max));
         let factors = absmax.iter().map(|&absmax| inverse(absmax)).collect();
         if !self.double || absmax.is_empty() {
             let side = to_bytes(absmax.iter().copied());
@@ -236,7 +237,7 @@ pub fn dynamic_map() -> [f32; 256] {
             n += 2;
         }
     }
-    map.sort_unstable_by(f32::total_cmp);
+    sort_few(&mut map, |a, b| a <= b);
     map
 }
 

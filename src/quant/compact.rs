@@ -175,7 +175,7 @@ impl Parts {
     /// Symbols that are stored: those of elements that stay, or all.
     fn stored(&self, symbols: Vec<u8>, places: Option<&Places>) -> Vec<u8> {
         match places.filter(|_| self.by_element) {
-            Some(places) => symbols.into_iter().enumerate().filter(|&(i, _)| places.keeps(i)).map(|(_, s)| s).collect(),
+            Some(places) => places.of_kept(symbols),
             None => symbols,
         }
     }
@@ -202,12 +202,9 @@ impl Family for Compact {
                 return Err(super::non_finite(values));
             }
             let (rule, places) = prune.fit(values, shape)?;
-            let mut masked = try_vec(f32::NAN, values.len())?;
-            for (i, (masked, &x)) in masked.iter_mut().zip(values).enumerate() {
-                if places.keeps(i) {
-                    *masked = x;
-                }
-            }
+            let mut masked = try_vec(0.0, values.len())?;
+            masked.copy_from_slice(values);
+            places.fill_pruned(0, f32::NAN, &mut masked);
             inner = Some(self.inner.prepare(&masked, shape, &Extents::default())?);
             pruned = Some(Pruned { prune, rule, places, masked });
         }
@@ -228,7 +225,7 @@ impl Family for Compact {
         let (inner, places) = self.unpack(bytes, shape, &parts)?;
         let mut out = self.inner.decode(&inner, shape)?;
         if let Some(places) = places {
-            out.iter_mut().enumerate().filter(|(i, _)| !places.keeps(*i)).for_each(|(_, out)| *out = 0.0);
+            places.fill_pruned(0, 0.0, &mut out);
         }
         Ok(out)
     }
@@ -383,12 +380,8 @@ impl Fit {
 impl Fitted for Fit {
     fn reconstruct(&self, values: &[f32], start: usize, out: &mut [f32]) {
         self.inner.reconstruct(self.seen(values), start, out);
-        if self.pruned.is_some() {
-            for (i, out) in out.iter_mut().enumerate() {
-                if self.is_pruned(start + i) {
-                    *out = 0.0;
-                }
-            }
+        if let Some(places) = self.places() {
+            places.fill_pruned(start, 0.0, out);
         }
     }
 

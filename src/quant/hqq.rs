@@ -83,7 +83,7 @@ impl Book for Hqq {
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>> {
         let high = ((1_u32 << self.bits) - 1) as f32;
         let mut grids = Grids { factors: Vec::new(), scales: Vec::new(), zeros: Vec::new(), high };
-        weights.each_run(|x| {
+        weights.each_run(&mut |x| {
             let grid =
                 if x.is_empty() { Grid { factor: 1.0, scale: 1.0, zero: 0.0, high } } else { solve(x, start(x, high)) };
             grids.factors.push(grid.factor);

@@ -5,6 +5,7 @@
 //! Words are given out by length, then by symbol, and stand in the stream with their first bit lowest, as in Deflate. The table is 4
 //! bits for each symbol, the length of its word or 0, the first symbol in the low half of a byte.
 
+use super::codebook::sorted::sort_few;
 use crate::error::{Code, Error, Result};
 use crate::kernels::bits::packed_len;
 
@@ -108,7 +109,7 @@ fn depths(counts: &[u64]) -> Vec<u8> {
     let mut lengths = vec![0; counts.len()];
     let mut leaves: Vec<(u64, usize)> =
         counts.iter().copied().enumerate().filter(|&(_, n)| n > 0).map(|(symbol, n)| (n, symbol)).collect();
-    leaves.sort_unstable();
+    sort_few(&mut leaves, |a, b| a.0 <= b.0);
     if let [(_, only)] = leaves[..] {
         lengths[only] = 1;
         return lengths;

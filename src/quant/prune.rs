@@ -53,6 +53,33 @@ impl Places {
         self.bits[index / 8] >> (index % 8) & 1 == 1
     }
 
+    /// Puts `value` where weights were pruned; `out` are elements from `start` on. Without a branch, since which stay is hard to foresee.
+    pub fn fill_pruned(&self, start: usize, value: f32, out: &mut [f32]) {
+        let head = out.len().min(start.next_multiple_of(8) - start);
+        let (head, whole) = out.split_at_mut(head);
+        for (i, out) in head.iter_mut().enumerate() {
+            *out = if self.keeps(start + i) { *out } else { value };
+        }
+        let bytes = self.bits.get(start.div_ceil(8)..).unwrap_or_default();
+        for (byte, eight) in bytes.iter().zip(whole.chunks_mut(8)) {
+            for (lane, out) in eight.iter_mut().enumerate() {
+                let stays = 0_u32.wrapping_sub(u32::from(byte >> lane & 1));
+                *out = f32::from_bits(out.to_bits() & stays | value.to_bits() & !stays);
+            }
+        }
+    }
+
+    /// Those of a value for each weight that belong to weights that stay.
+    pub fn of_kept(&self, mut values: Vec<u8>) -> Vec<u8> {
+        let mut kept = 0;
+        for index in 0..values.len() {
+            values[kept] = values[index];
+            kept += usize::from(self.keeps(index));
+        }
+        values.truncate(kept);
+        values
+    }
+
     /// How many before `index` stay.
     pub fn kept_before(&self, index: usize) -> usize {
         let whole: u32 = self.bits[..index / 8].iter().map(|byte| byte.count_ones()).sum();
@@ -107,10 +134,11 @@ impl Prune {
             Prune::Threshold(limit) => Rule::Below(limit),
             Prune::Nm(n, m) => Rule::Nm { n, m, row: to_usize(row)? },
         };
-        for (index, &weight) in x.iter().enumerate() {
-            if !rule.prunes(x, index, weight) {
-                places.keep(index);
+        for (byte, (bits, eight)) in places.bits.iter_mut().zip(x.chunks(8)).enumerate() {
+            for (lane, &weight) in eight.iter().enumerate() {
+                *bits |= u8::from(!rule.prunes(x, byte * 8 + lane, weight)) << lane;
             }
+            places.kept += bits.count_ones() as usize;
         }
         Ok((rule, places))
     }
@@ -121,7 +149,7 @@ impl Prune {
         let mut bits = count;
         if let Prune::Nm(n, m) = self {
             bits = 0;
-            for_each_group(shape, m, |start, end| bits += group_bits(n, m, end - start).1);
+            for_each_group(shape, m, &mut |start, end| bits += group_bits(n, m, end - start).1);
         }
         Ok(bits.div_ceil(8))
     }
@@ -132,7 +160,7 @@ impl Prune {
             return out.extend_from_slice(&places.bits);
         };
         let mut bits = BitWriter::new(out);
-        for_each_group(shape, m, |start, end| {
+        for_each_group(shape, m, &mut |start, end| {
             let (width, _) = group_bits(n, m, end - start);
             for index in start..end {
                 let stays = places.keeps(index);
@@ -161,7 +189,7 @@ impl Prune {
             return Ok(places);
         };
         let mut broken = false;
-        for_each_group(shape, m, |start, end| {
+        for_each_group(shape, m, &mut |start, end| {
             let (width, _) = group_bits(n, m, end - start);
             if width == 0 {
                 (start..end).filter(|_| take(1) == 1).for_each(|index| places.keep(index));
@@ -188,7 +216,7 @@ impl Prune {
     pub fn place_bits(self, shape: &Shape, index: usize) -> (u64, u32) {
         let Prune::Nm(n, m) = self else { return (index as u64, 1) };
         let (mut bit, mut found) = (0, (0, 0));
-        for_each_group(shape, m, |start, end| {
+        for_each_group(shape, m, &mut |start, end| {
             let (_, total) = group_bits(n, m, end - start);
             if (start..end).contains(&index) {
                 found = (bit, total as u32);
@@ -207,7 +235,7 @@ fn group_bits(n: usize, m: usize, len: usize) -> (u32, usize) {
 }
 
 /// Calls `f(start, end)` for each M neighbours of each row.
-fn for_each_group(shape: &Shape, m: usize, mut f: impl FnMut(usize, usize)) {
+fn for_each_group(shape: &Shape, m: usize, f: &mut dyn FnMut(usize, usize)) {
     let (rows, row) = shape.matrix();
     let (rows, row) = (rows as usize, row as usize);
     for row_start in (0..rows * row).step_by(row.max(1)) {

@@ -2,9 +2,17 @@
 
 use super::super::hqq::Grid;
 
-/// Weights whose sums are taken in f32, in [`WIDE`] lanes.
-const BLOCK: usize = 64;
-const WIDE: usize = 8;
+/// Weights whose sums are taken in f32.
+pub const BLOCK: usize = 64;
+/// In so many lanes.
+pub const WIDE: usize = 8;
+
+/// `log₂(1 + t) / t` on 0…1 as a polynomial, the highest power first.
+pub const LOG2: [f32; 7] =
+    [0.020_490_83, -0.096_068_49, 0.215_592_17, -0.339_250_46, 0.477_706_86, -0.721_162_87, 1.442_693_3];
+
+/// `2^f` on 0…1, likewise.
+pub const EXP2: [f32; 6] = [0.001_895_108_6, 0.008_946_225, 0.055_863_258, 0.240_140_8, 0.693_154_6, 0.999_999_9];
 
 #[inline(always)]
 fn code(x: f32, grid: Grid) -> f32 {
@@ -51,8 +59,10 @@ pub fn step(x: &[f32], grid: Grid, weight: f32) -> (f64, f64) {
     (norm, zero)
 }
 
+/// What one weight adds to the sums of [`step`].
+#[must_use]
 #[inline(always)]
-fn one(x: f32, grid: Grid, weight: f32) -> (f32, f32) {
+pub fn one(x: f32, grid: Grid, weight: f32) -> (f32, f32) {
     let code = code(x, grid);
     let e = x - (code - grid.zero) * grid.scale;
     let magnitude = e.abs();
@@ -68,17 +78,13 @@ pub fn power(x: f32) -> f32 {
     let bits = x.max(1e-35).to_bits();
     let exponent = (bits >> 23) as i32 - 127;
     let t = f32::from_bits((bits & 0x007F_FFFF) | 0x3F80_0000) - 1.0;
-    // log₂(1 + t)
-    let log = [-0.096_068_49, 0.215_592_17, -0.339_250_46, 0.477_706_86, -0.721_162_87, 1.442_693_3]
-        .iter()
-        .fold(0.020_490_83_f32, |sum, c| sum * t + c)
-        * t;
+    let log = polynomial(t, &LOG2) * t;
     let y = -0.3 * (exponent as f32 + log);
     let whole = y.floor();
-    let f = y - whole;
-    // 2^f
-    let part = [0.008_946_225, 0.055_863_258, 0.240_140_8, 0.693_154_6, 0.999_999_9]
-        .iter()
-        .fold(0.001_895_108_6_f32, |sum, c| sum * f + c);
-    part * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+    polynomial(y - whole, &EXP2) * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+}
+
+#[inline(always)]
+fn polynomial(x: f32, coefficients: &[f32]) -> f32 {
+    coefficients[1..].iter().fold(coefficients[0], |sum, c| sum * x + c)
 }

@@ -6,6 +6,7 @@ pub mod anchors;
 pub mod binning;
 pub mod codebook;
 pub mod ggml;
+pub mod hqq;
 pub mod iq;
 mod levels;
 pub mod mx;

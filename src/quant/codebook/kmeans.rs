@@ -16,7 +16,7 @@ use super::super::Family;
 use super::super::blocks::NON_FINITE;
 use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, When};
 use super::super::runs::Granularity;
-use super::sorted::Sorted;
+use super::sorted::{Sorted, sort_few};
 use super::table::{from_bytes, next_below, to_bytes};
 use super::{Book, Codec, Layout, Packing, Table, Weights, family};
 use crate::error::Result;
@@ -62,7 +62,7 @@ impl KMeans {
                 Start::Random(seed) => at(f64::from(uniform(seed, i as u32))),
             })
             .collect();
-        starts.sort_unstable_by(f64::total_cmp);
+        sort_few(&mut starts, |a, b| a <= b);
         starts
     }
 }
@@ -113,7 +113,7 @@ impl Book for KMeans {
         let mut entries: Vec<f32> = Vec::new();
         let mut sorted = Sorted::default();
         let mut failed = Ok(());
-        weights.each_run(|x| {
+        weights.each_run(&mut |x| {
             if failed.is_err() {
                 return;
             }

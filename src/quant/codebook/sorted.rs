@@ -6,8 +6,21 @@ use crate::tensor::try_vec;
 /// Elements between two stored sums.
 const STRIDE: usize = 64;
 
-/// Fewer weights than this are sorted by comparison.
-const SMALL: usize = 1 << 13;
+/// Fewer weights than this are sorted by insertion.
+const SMALL: usize = 1 << 7;
+
+/// Sorts a few hundred values by insertion: little code, and what is nearly sorted takes no time. Equal ones keep their order.
+pub fn sort_few<T: Copy>(values: &mut [T], in_order: impl Fn(&T, &T) -> bool) {
+    for end in 1..values.len() {
+        let value = values[end];
+        let mut at = end;
+        while at > 0 && !in_order(&values[at - 1], &value) {
+            values[at] = values[at - 1];
+            at -= 1;
+        }
+        values[at] = value;
+    }
+}
 
 /// Finite weights, ascending.
 #[derive(Debug, Default)]
@@ -43,7 +56,7 @@ impl Sorted {
             *key_of = key(x);
         }
         if x.len() < SMALL {
-            self.keys.sort_unstable();
+            sort_few(&mut self.keys, |a, b| a <= b);
         } else {
             self.radix_sort()?;
         }
@@ -59,26 +72,25 @@ impl Sorted {
         Ok(())
     }
 
-    /// Three passes over 11, 11 and 10 bits, least significant first.
+    /// Passes over digits of 8 bits for a few, of 11 bits for many; least significant first.
     fn radix_sort(&mut self) -> Result<()> {
-        const BINS: usize = 1 << 11;
-        let digit = |key: u32, pass: u32| (key >> (11 * pass)) as usize % BINS;
-        let mut places = vec![[0_usize; BINS]; 3];
-        for &key in &self.keys {
-            (0..3).for_each(|pass| places[pass as usize][digit(key, pass)] += 1);
-        }
+        let width = if self.keys.len() < 1 << 14 { 8 } else { 11 };
+        let mask = (1_u32 << width) - 1;
         if self.spare.len() < self.keys.len() {
             self.spare = try_vec(0, self.keys.len())?;
         }
         self.spare.truncate(self.keys.len());
-        for (pass, places) in places.iter_mut().enumerate() {
+        let mut places = vec![0_u32; 1 << width];
+        for shift in (0..32).step_by(width) {
+            places.fill(0);
+            self.keys.iter().for_each(|key| places[(key >> shift & mask) as usize] += 1);
             let mut at = 0;
-            for place in places.iter_mut() {
+            for place in &mut places {
                 (*place, at) = (at, at + *place);
             }
             for &key in &self.keys {
-                let place = &mut places[digit(key, pass as u32)];
-                self.spare[*place] = key;
+                let place = &mut places[(key >> shift & mask) as usize];
+                self.spare[*place as usize] = key;
                 *place += 1;
             }
             std::mem::swap(&mut self.keys, &mut self.spare);
