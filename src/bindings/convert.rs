@@ -106,7 +106,7 @@ pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
     if !value.is_object() || Array::is_array(value) {
         return Err(Error::new(Code::InvalidArgument, "a scheme is an object with an id and its options")
             .with_expected("for example {id: \"int8\", granularity: \"channel\"}")
-            .with_found(described(&value)));
+            .with_found(described(value)));
     }
     let mut id = None;
     let mut options = Options::new();
