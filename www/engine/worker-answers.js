@@ -292,7 +292,14 @@ function sizes(engine, tensors, scheme) {
     const packed = (/** @type {any} */ s) => engine.packedLength(tensor.shape, s);
     after += isQuantized(tensor) ? overRows(scheme, packed) : tensor.byteLength;
   }
-  return { before, after, count, bits: count > 0 ? (after * 8) / count : 0, tensors: tensors.length, exact: true };
+  return {
+    before,
+    after,
+    count,
+    bits: count > 0 ? (after * 8) / count : 0,
+    tensors: tensors.length,
+    exact: engine.packedLengthIsExact(scheme),
+  };
 }
 
 /** @param {any} tensor */
