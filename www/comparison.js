@@ -24,7 +24,10 @@ export class Comparison {
     this.running = false;
     /** Comparisons of tensors looked at before. @type {Map<string, import('./types.js').Comparison>} */
     this.kept = new Map();
-    store.subscribe(() => this.#run());
+    store.subscribe(() => {
+      if (this.watched) this.#recall();
+      this.#run();
+    });
   }
 
   /**

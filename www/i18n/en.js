@@ -241,6 +241,11 @@ export default {
   'family.affine': 'Affine (integers)',
   'family.article': 'The article’s three',
   'family.ggml': 'ggml blocks',
+  'family.float': 'Floats',
+  'family.bnb': 'bitsandbytes',
+  'family.codebook': 'Codebooks',
+  'family.binary': 'Binary and ternary',
+  'family.optimized': 'Optimized',
 
   'step.float': 'weight',
   'step.subtract': '− zero point',

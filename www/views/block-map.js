@@ -1,25 +1,27 @@
 import { speakOf } from '../i18n/index.js';
 
-/** The figure of a packed block and its words come with the first scheme that has blocks. @type {'no' | 'coming' | 'there'} */
-let state = 'no';
+/** @type {typeof import('./block.js').showBlock | null} */
+let showBlock = null;
+let coming = false;
 
 /**
- * Whether they are there; where they are not, they are fetched.
+ * What shows a packed block: it and its words are fetched with the first scheme that has blocks. Null until they are there.
  * @param {() => void} then what to do when they have come
  */
-export function hasBlockMap(then) {
-  if (state === 'no') {
-    state = 'coming';
-    speakOf('schemes')
-      .then(() => import('../figures/block-map.js'))
-      .then(
-        () => {
-          state = 'there';
-          then();
-        },
-        // Without a network they may not come: the next weight asks again.
-        () => (state = 'no'),
-      );
+export function blockView(then) {
+  if (!showBlock && !coming) {
+    coming = true;
+    fetchView(then).catch(() => {
+      // Without a network it may not come: the next weight asks again.
+      coming = false;
+    });
   }
-  return state === 'there';
+  return showBlock;
+}
+
+/** @param {() => void} then */
+async function fetchView(then) {
+  await speakOf('schemes');
+  ({ showBlock } = await import('./block.js'));
+  then();
 }

@@ -1,7 +1,5 @@
 import { html } from 'lit';
-import { store } from '../store.js';
 import { t } from '../i18n/index.js';
-import { fileStem } from '../text/names.js';
 import { saving } from './saving.js';
 
 /**
@@ -37,17 +35,7 @@ async function save(view, about, kind) {
   // No await where all is there: the press of the hand that allows one file is this one.
   const ready = saving();
   const tools = ready instanceof Promise ? await ready : ready;
-  const text = picture(tools, view, about);
-  const name = `${fileStem(store.state.data?.name)}-${about.what}.${kind}`;
-  if (kind === 'svg') return tools.save(text, name, 'image/svg+xml');
-  const png = tools.toPng(text);
-  tools.save(png instanceof Blob ? png : await png, name);
-}
-
-/** @param {import('./saving.js').Tools} tools @param {Element} view @param {Exported} about */
-function picture({ toSvg }, view, { tag, title }) {
-  const figure = /** @type {import('../figures/figure.js').Figure} */ (view.querySelector(tag));
-  return toSvg(figure, { title: title(), description: figure.label });
+  await tools.saveFigure(view, about, kind);
 }
 
 /**
@@ -61,8 +49,7 @@ async function prepare(view, about, kind, event) {
   const pressed = /** @type {HTMLElement} */ (event.currentTarget);
   delete pressed.dataset.made;
   try {
-    const tools = await saving();
-    if (kind === 'png') await tools.toPng(picture(tools, view, about));
+    await (await saving()).prepareFigure(view, about, kind);
     pressed.dataset.made = '';
   } catch {
     // Nothing is drawn yet; the press itself will say so.

@@ -13,7 +13,7 @@ export function whenNear(element, fetch) {
         () => {},
       );
     },
-    { rootMargin: '400px' },
+    { rootMargin: '200px' },
   );
   watch.observe(element);
 }

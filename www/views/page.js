@@ -18,8 +18,8 @@ import './measures.js';
 /** The whole page: its rooms' frame, and files dropped anywhere on it. */
 export class Page extends View {
   /** @param {import('../types.js').State} state */
-  pick({ fatal, dropping }) {
-    return { fatal, dropping };
+  pick({ fatal, dropping, result }) {
+    return { fatal, dropping, begun: result !== null };
   }
 
   constructor() {
@@ -70,7 +70,8 @@ export class Page extends View {
 
   updated() {
     const schemes = this.querySelector('fb-schemes');
-    if (!schemes || schemes === this.watched) return;
+    // Before the first figures stand everything is near.
+    if (!schemes || schemes === this.watched || !this.state.result) return;
     this.watched = schemes;
     whenNear(schemes, () => speakOf('schemes').then(() => import('./schemes.js')));
   }

@@ -4,7 +4,7 @@ import { store } from '../store.js';
 import { select } from '../state.js';
 import { t, tOr, stepTitle, schemeTitle } from '../i18n/index.js';
 import { count, number, raised, withMinus } from '../text/format.js';
-import { hasBlockMap } from './block-map.js';
+import { blockView } from './block-map.js';
 
 /** One weight, all the way: float bits → scale → code → value back. */
 export class OneWeight extends View {
@@ -89,31 +89,7 @@ export class OneWeight extends View {
           <span class="op">${t('weight.error')}</span><span class="value">${number(trace.error, 3)}</span>
         </li>
       </ol>
-      ${trace.block ? this.#block(side, trace.block) : nothing}`;
-  }
-
-  /**
-   * The packed block that the weight is read from.
-   * @param {import('../types.js').Side} side
-   * @param {import('../types.js').Block} block
-   */
-  #block(side, block) {
-    if (!hasBlockMap(() => this.requestUpdate())) return nothing;
-    const { offset, weights, bytes, parts } = block;
-    const facts = { bytes: count(bytes.length), weights: count(weights), at: count(offset) };
-    const words = this.keeper.keep(`block ${side}`, [this.state.language, JSON.stringify([facts, parts])], () => ({
-      title: t('block.title', facts),
-      names: parts.map(({ name }) => tOr(`part.${name}`, name)),
-      ...Object.fromEntries(
-        ['bytes', 'byte', 'of', 'of1', 'reads', 'own', 'shared'].map((key) => [key, t(`block.${key}`)]),
-      ),
-    }));
-    return html`<fb-block-map
-      data-side=${side}
-      kind=${side === 'a' ? 'quantized-a' : 'quantized'}
-      .block=${block}
-      .words=${words}
-    ></fb-block-map>`;
+      ${trace.block ? blockView(() => this.requestUpdate())?.(side, trace.block, this.keeper) : nothing}`;
   }
 }
 
