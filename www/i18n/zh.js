@@ -5,12 +5,14 @@ import ggmlMore from './schemes/ggml-more.zh.js';
 import binary from './schemes/binary.zh.js';
 import bnb from './schemes/bnb.zh.js';
 import common from './schemes/common.zh.js';
+import effort from './schemes/effort.zh.js';
 
 export default {
   ...float,
   ...binary,
   ...bnb,
   ...common,
+  ...effort,
 
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',

@@ -31,13 +31,18 @@ pub const STRETCHES: [(usize, usize, usize, usize); 3] = [(0, 0, 32, 5), (160, 3
 pub fn tq1_0(x: &[f32], out: &mut [u8]) {
     for (x, out) in x.as_chunks::<256>().0.iter().zip(out.as_chunks_mut::<54>().0) {
         let (d, id) = scale(x);
-        for (weight, byte, bytes, digits) in STRETCHES {
-            for m in 0..bytes {
-                let digit = |n: usize| if n < digits { digit(x[weight + m + n * bytes], id) } else { 0 };
-                out[byte + m] = fraction((0..5).fold(0, |q, n| q * 3 + digit(n)));
-            }
-        }
+        put_tq1(&x.map(|x| digit(x, id)), out);
         put_half(d, &mut out[52..]);
+    }
+}
+
+/// The digits of a `tq1_0` block.
+pub fn put_tq1(codes: &[u8; 256], out: &mut [u8]) {
+    for (weight, byte, bytes, digits) in STRETCHES {
+        for m in 0..bytes {
+            let digit = |n: usize| if n < digits { codes[weight + m + n * bytes] } else { 0 };
+            out[byte + m] = fraction((0..5).fold(0, |q, n| q * 3 + digit(n)));
+        }
     }
 }
 
