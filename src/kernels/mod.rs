@@ -14,6 +14,7 @@ pub mod simd128;
 mod affine;
 #[cfg(feature = "bench")]
 pub mod anchors;
+pub mod best;
 mod binning;
 pub mod bits;
 pub mod codebook;

@@ -4,17 +4,21 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::catalogue::{ChoiceValue, Kind, OptionSpec, Resolved};
+use super::catalogue::{ChoiceValue, Kind, OptionSpec, Resolved, When};
 use super::extents::Extents;
 use super::trace::{BitField, Block, Part, RunInfo, Step, Trace};
 use super::{CodeUnit, Family, Fitted, Prepared};
 use crate::error::{Code, Error, Result};
+use crate::kernels::best::Weighting;
 use crate::kernels::extent;
 use crate::stats::CHUNK;
 use crate::tensor::{Shape, to_usize, try_vec};
 
 /// Writes blocks.
 pub type Encode = fn(&[f32], &mut [u8]);
+
+/// Writes blocks that were searched for.
+pub type EncodeBest = fn(&[f32], Weighting, &mut [u8]);
 
 /// How blocks of one format are written and read.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub struct Format {
     /// Writes whole blocks. All weights are finite.
     pub encode: Encode,
     /// The same with less squared error, never more in any block, for `effort: "best"`.
-    pub encode_best: Option<Encode>,
+    pub encode_best: Option<EncodeBest>,
     /// Reads whole blocks.
     pub decode: fn(&[u8], &mut [f32]),
     /// The stretches of a block, in order and without gaps.
@@ -97,17 +101,41 @@ pub(super) const EFFORT: OptionSpec = OptionSpec {
     when: None,
 };
 
+/// What the search makes small.
+pub(super) const WEIGHTING: OptionSpec = OptionSpec {
+    name: "weighting",
+    title: "error counted",
+    help: "What the search makes small: the squared error, or the squared error times the weight's own square, so that large weights come back closer.",
+    kind: Kind::Choice {
+        default: "none",
+        values: &[
+            ChoiceValue { value: "none", title: "the same for all weights" },
+            ChoiceValue { value: "squares", title: "by the weight's square" },
+        ],
+    },
+    when: Some(When::Is("effort", "best")),
+};
+
+/// The weighting of the search that the options ask for, if they do.
+pub(super) fn search_of(options: &Resolved) -> Option<Weighting> {
+    match (options.choice("effort"), options.choice("weighting")) {
+        ("best", "squares") => Some(Weighting::Squares),
+        ("best", _) => Some(Weighting::None),
+        _ => None,
+    }
+}
+
 /// Options of a format with one encoder.
 pub(super) const OPTIONS: &[OptionSpec] = &[FLATTEN, NON_FINITE];
 
 /// Options of a format that can be searched.
-pub(super) const OPTIONS_WITH_EFFORT: &[OptionSpec] = &[EFFORT, FLATTEN, NON_FINITE];
+pub(super) const OPTIONS_WITH_EFFORT: &[OptionSpec] = &[EFFORT, WEIGHTING, FLATTEN, NON_FINITE];
 
 /// A format with its options decided.
 #[derive(Debug, Clone)]
 pub(super) struct Blocks {
     format: &'static Format,
-    best: bool,
+    best: Option<Weighting>,
     flatten: bool,
     saturate: bool,
 }
@@ -117,7 +145,7 @@ impl Blocks {
     pub(super) fn family(format: &'static Format, options: &Resolved) -> Rc<dyn Family> {
         Rc::new(Blocks {
             format,
-            best: options.choice("effort") == "best",
+            best: search_of(options),
             flatten: options.flag("flatten"),
             saturate: options.choice("nonFinite") == "saturate",
         })
@@ -219,7 +247,7 @@ impl Fit {
     /// Writes the blocks of `weights`, a multiple of a block's.
     fn write(&self, weights: &[f32], out: &mut [u8]) {
         match (self.blocks.best, self.format().encode_best) {
-            (true, Some(encode)) => encode(weights, out),
+            (Some(weighting), Some(encode)) => encode(weights, weighting, out),
             _ => (self.format().encode)(weights, out),
         }
     }

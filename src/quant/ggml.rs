@@ -9,11 +9,11 @@ mod more;
 pub use more::ENTRIES as MORE;
 
 use super::Family;
-use super::blocks::{Blocks, Element, Format, OPTIONS};
+use super::blocks::{Blocks, Element, Format, OPTIONS_WITH_EFFORT};
 use super::catalogue::{Entry, Resolved, Source};
 use super::trace::{BitField, Part};
 use crate::error::{Code, Error, Result};
-use crate::kernels::ggml;
+use crate::kernels::{best, ggml};
 
 const fn entry(id: &'static str, bits: u32, block_size: u32, summary: &'static str) -> Entry {
     Entry {
@@ -27,7 +27,7 @@ const fn entry(id: &'static str, bits: u32, block_size: u32, summary: &'static s
             title: "llama.cpp, ggml-quants.c",
             url: "https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-quants.c",
         },
-        options: OPTIONS,
+        options: OPTIONS_WITH_EFFORT,
         build,
     }
 }
@@ -174,7 +174,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 32,
         bytes: 34,
         encode: ggml::q8_0,
-        encode_best: None,
+        encode_best: Some(best::q8_0),
         decode: ggml::from_q8_0,
         parts: &[part("scale", 2), part("codes", 32)],
         element: |block, i| whole(half(block, 0), 0.0, u32::from(block[2 + i] ^ 0x80), -128, 8),
@@ -185,7 +185,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 32,
         bytes: 18,
         encode: ggml::q4_0,
-        encode_best: None,
+        encode_best: Some(best::q4_0),
         decode: ggml::from_q4_0,
         parts: &[part("scale", 2), part("codes", 16)],
         element: |block, i| whole(half(block, 0), 0.0, number(block, &[nibble(1, 2, i)]), -8, 4),
@@ -196,7 +196,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 32,
         bytes: 20,
         encode: ggml::q4_1,
-        encode_best: None,
+        encode_best: Some(best::q4_1),
         decode: ggml::from_q4_1,
         parts: &[part("scale", 2), part("min", 2), part("codes", 16)],
         element: |block, i| whole(half(block, 0), half(block, 2), number(block, &[nibble(2, 4, i)]), 0, 4),
@@ -207,7 +207,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 32,
         bytes: 22,
         encode: ggml::q5_0,
-        encode_best: None,
+        encode_best: Some(best::q5_0),
         decode: ggml::from_q5_0,
         parts: &[part("scale", 2), part("high bits", 4), part("codes", 16)],
         element: |block, i| whole(half(block, 0), 0.0, number(block, &[nibble(2, 6, i), bits(1, 16 + i, 1)]), -16, 5),
@@ -218,7 +218,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 32,
         bytes: 24,
         encode: ggml::q5_1,
-        encode_best: None,
+        encode_best: Some(best::q5_1),
         decode: ggml::from_q5_1,
         parts: &[part("scale", 2), part("min", 2), part("high bits", 4), part("codes", 16)],
         element: |block, i| {
@@ -231,7 +231,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 84,
         encode: ggml::q2_k,
-        encode_best: None,
+        encode_best: Some(best::q2_k),
         decode: ggml::from_q2_k,
         parts: &[part("scales", 16), part("codes", 64), part("scale", 2), part("min", 2)],
         element: |block, i| {
@@ -249,7 +249,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 110,
         encode: ggml::q3_k,
-        encode_best: None,
+        encode_best: Some(best::q3_k),
         decode: ggml::from_q3_k,
         parts: &[part("high bits", 32), part("codes", 64), part("scales", 12), part("scale", 2)],
         element: |block, i| {
@@ -263,7 +263,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 144,
         encode: ggml::q4_k,
-        encode_best: None,
+        encode_best: Some(best::q4_k),
         decode: ggml::from_q4_k,
         parts: &[part("scale", 2), part("min", 2), part("scales", 12), part("codes", 128)],
         element: |block, i| super_element(block, i, number(block, &[nibble_of_256(3, 16, i)]), 4),
@@ -274,7 +274,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 176,
         encode: ggml::q5_k,
-        encode_best: None,
+        encode_best: Some(best::q5_k),
         decode: ggml::from_q5_k,
         parts: &[part("scale", 2), part("min", 2), part("scales", 12), part("high bits", 32), part("codes", 128)],
         element: |block, i| super_element(block, i, number(block, &[nibble_of_256(4, 48, i), single(3, 16, i)]), 5),
@@ -285,7 +285,7 @@ pub(crate) const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 210,
         encode: ggml::q6_k,
-        encode_best: None,
+        encode_best: Some(best::q6_k),
         decode: ggml::from_q6_k,
         parts: &[part("codes", 128), part("high bits", 64), part("scales", 16), part("scale", 2)],
         element: |block, i| {

@@ -7,6 +7,7 @@ import bnb from './schemes/bnb.zh.js';
 import codebook from './schemes/codebook.zh.js';
 import common from './schemes/common.zh.js';
 import hqq from './schemes/hqq.zh.js';
+import effort from './schemes/effort.zh.js';
 
 export default {
   ...float,
@@ -15,6 +16,7 @@ export default {
   ...codebook,
   ...common,
   ...hqq,
+  ...effort,
 
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
   tagline: '查看、量化、比较神经网络权重',

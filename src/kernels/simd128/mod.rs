@@ -3,6 +3,7 @@
 pub mod affine;
 #[cfg(feature = "bench")]
 pub mod anchors;
+pub mod best;
 pub mod binning;
 pub mod codebook;
 pub mod ggml;

@@ -8,6 +8,7 @@ use super::super::catalogue::{Entry, Resolved};
 use super::super::trace::BitField;
 use super::{bits, half, nibble, number, pair, part};
 use crate::error::{Code, Error, Result};
+use crate::kernels::best;
 use crate::kernels::ggml_more::{self as kernels, FP4_LEVELS, IQ4_LEVELS, TQ1_STRETCHES};
 
 const fn entry(id: &'static str, bits: u32, block_size: u32, summary: &'static str) -> Entry {
@@ -75,7 +76,7 @@ const FORMATS: &[Format] = &[
         weights: 32,
         bytes: 18,
         encode: kernels::iq4_nl,
-        encode_best: None,
+        encode_best: Some(best::iq4_nl),
         decode: kernels::from_iq4_nl,
         parts: &[part("scale", 2), part("codes", 16)],
         element: |block, i| element(half(block, 0), number(block, &[nibble(1, 2, i)]), &IQ4),
@@ -86,7 +87,7 @@ const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 136,
         encode: kernels::iq4_xs,
-        encode_best: None,
+        encode_best: Some(best::iq4_xs),
         decode: kernels::from_iq4_xs,
         parts: &[part("scale", 2), part("high bits", 2), part("scales", 4), part("codes", 128)],
         element: |block, i| element(kernels::iq4_xs_scale(block, i / 32), number(block, &[nibble_of_xs(i)]), &IQ4),
@@ -97,7 +98,7 @@ const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 54,
         encode: kernels::tq1_0,
-        encode_best: None,
+        encode_best: Some(best::tq1_0),
         decode: kernels::from_tq1_0,
         parts: &[part("codes", 52), part("scale", 2)],
         element: |block, i| {
@@ -112,7 +113,7 @@ const FORMATS: &[Format] = &[
         weights: 256,
         bytes: 66,
         encode: kernels::tq2_0,
-        encode_best: None,
+        encode_best: Some(best::tq2_0),
         decode: kernels::from_tq2_0,
         parts: &[part("codes", 64), part("scale", 2)],
         element: |block, i| element(half(block, 64), number(block, &[pair(0, 0, i)]), &DIGITS),
@@ -123,7 +124,7 @@ const FORMATS: &[Format] = &[
         weights: 32,
         bytes: 17,
         encode: kernels::mxfp4,
-        encode_best: None,
+        encode_best: Some(best::mxfp4),
         decode: kernels::from_mxfp4,
         parts: &[part("scale", 1), part("codes", 16)],
         element: |block, i| element(kernels::half_power(block[0]), number(block, &[nibble(1, 1, i)]), &FP4),
@@ -134,7 +135,7 @@ const FORMATS: &[Format] = &[
         weights: 64,
         bytes: 36,
         encode: kernels::nvfp4,
-        encode_best: None,
+        encode_best: Some(best::nvfp4),
         decode: kernels::from_nvfp4,
         parts: &[part("scales", 4), part("codes", 32)],
         element: |block, i| element(kernels::half_ue4m3(block[i / 16]), number(block, &[nibble_of_nv(i)]), &FP4),

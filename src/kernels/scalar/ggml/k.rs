@@ -167,7 +167,7 @@ fn half_at(block: &[u8], at: usize) -> f32 {
 }
 
 /// Two bits of each of 256 codes: byte `32·h + l` holds those of weights `128·h + l`, `+ 32`, `+ 64` and `+ 96`, from its low bits up.
-fn put_pairs(codes: &[u8; WEIGHTS], shift: u32, out: &mut [u8]) {
+pub fn put_pairs(codes: &[u8; WEIGHTS], shift: u32, out: &mut [u8]) {
     for (codes, out) in codes.as_chunks::<128>().0.iter().zip(out.as_chunks_mut::<32>().0) {
         for (l, out) in out.iter_mut().enumerate() {
             *out = (0..4).fold(0, |byte, k| byte | (codes[l + 32 * k] >> shift & 3) << (2 * k));
@@ -384,7 +384,7 @@ fn codes_45(search: Search, x: &[f32; WEIGHTS], block: &mut [u8]) -> [u8; WEIGHT
 }
 
 /// Low nibbles: byte `32·p + l` holds those of weights `64·p + l` and `+ 32`.
-fn put_nibbles(codes: &[u8; WEIGHTS], out: &mut [u8]) {
+pub fn put_nibbles(codes: &[u8; WEIGHTS], out: &mut [u8]) {
     for (codes, out) in codes.as_chunks::<64>().0.iter().zip(out.as_chunks_mut::<32>().0) {
         for (l, out) in out.iter_mut().enumerate() {
             *out = codes[l] & 15 | codes[l + 32] << 4;

@@ -48,6 +48,16 @@ pub fn tq1_0(x: &[f32], out: &mut [u8]) {
     }
 }
 
+/// The digits of a `tq1_0` block.
+pub fn put_tq1(codes: &[u8; 256], out: &mut [u8]) {
+    for (weight, byte, bytes, digits) in STRETCHES {
+        for m in 0..bytes {
+            let digit = |n: usize| if n < digits { codes[weight + m + n * bytes] } else { 0 };
+            out[byte + m] = fraction((0..5).fold(0, |q, n| q * 3 + digit(n)));
+        }
+    }
+}
+
 /// Digit `n` of a byte.
 pub fn digit_of(byte: u8, n: usize) -> u8 {
     ((u16::from(byte.wrapping_mul(POWERS[n])) * 3) >> 8) as u8
