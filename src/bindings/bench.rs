@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 use crate::decode::decode;
 use crate::evaluate::{EvaluateOptions, evaluate};
 use crate::kernels::{self, Axis, Grid, Moments, Rounding};
+use crate::nn::{DigitsNet, INK, Int8Net, PIXELS, TENSORS, XnorNet};
 use crate::quant::{Options, Scheme, Value};
 use crate::stats::{CHUNK, Comparison};
 use crate::tensor::{DType, Shape};
@@ -148,4 +149,48 @@ fn int4_groups() -> Scheme {
 fn scheme(id: &str, options: &[(&str, Value)]) -> Scheme {
     let options: Options = options.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     Scheme::new(id, &options).unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// The sample network in its three arithmetics, with made-up weights and images, for `benches/nn.js`.
+#[wasm_bindgen]
+pub struct NetworkBench {
+    float: DigitsNet,
+    int8: Int8Net,
+    xnor: XnorNet,
+}
+
+#[wasm_bindgen]
+impl NetworkBench {
+    /// A network that reads so many images at a time.
+    #[wasm_bindgen(constructor)]
+    pub fn new(images: usize) -> Result<NetworkBench, JsValue> {
+        let mut state = 1_u32;
+        let mut random = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        let mut float = DigitsNet::new();
+        let mut fill = || -> crate::Result<()> {
+            for (name, shape) in TENSORS {
+                let weights: Vec<f32> =
+                    (0..shape.iter().product()).map(|_| random() as f32 / (1 << 26) as f32 - 0.125).collect();
+                float.set(name, &weights)?;
+            }
+            let pixels: Vec<u8> = (0..images * PIXELS).map(|_| (random() % (u32::from(INK) + 1)) as u8).collect();
+            float.set_held_out(&pixels, &vec![0; images])
+        };
+        fill().and_then(|()| float.logits()).map_err(super::convert::to_js)?;
+        let made = float.int8().and_then(|int8| XnorNet::new(&float).map(|xnor| (int8, xnor)));
+        let (int8, xnor) = made.map_err(super::convert::to_js)?;
+        Ok(NetworkBench { float, int8, xnor })
+    }
+
+    /// One layer over all images; 0 is float, 1 int8, 2 XNOR.
+    pub fn layer(&mut self, arithmetic: usize, layer: usize) {
+        match arithmetic {
+            0 => self.float.run_layer(layer),
+            1 => self.int8.run_layer(layer),
+            _ => self.xnor.run_layer(layer),
+        }
+    }
 }

@@ -6,8 +6,8 @@ use crate::wasm::{self, Simd};
 use crate::{setup, site};
 use anyhow::{Result, bail};
 
-/// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose;
-/// kernels and page without one.
+/// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `nn` the sample network's layers there, with `page`
+/// the page, with `quality` what schemes lose; kernels and page without one.
 pub fn all(filter: &[String]) -> Result<()> {
     if filter == ["quality"] {
         return quality();
