@@ -7,7 +7,7 @@ use crate::{python, setup, site};
 use anyhow::{Result, bail};
 
 /// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
-/// with `ggml` and perhaps a part of a name ggml's formats; all without one.
+/// with `ggml` and perhaps a part of a name ggml's formats, with `nn` the sample network's layers; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
     let first = filter.first().map(String::as_str);
     if !matches!(first, Some("page" | "ggml" | "quality")) {

@@ -71,14 +71,14 @@ impl Int8Weights {
 }
 
 impl SignWeights {
-    /// The signs of `weights`, row-major `[outputs, channels, taps]`. Zeros of both signs count as +1, as does NaN.
+    /// The signs of `weights`, row-major `[outputs, channels, taps]`. Zeros of both signs count as +1, NaN as −1.
     ///
     /// # Panics
     /// As [`Int8Weights::new`].
     #[must_use]
     pub fn new(weights: &[f32], dims: [usize; 3]) -> SignWeights {
         assert_eq!(Some(weights.len()), count(dims), "weights");
-        SignWeights(Words::new(dims, 32, |i| u32::from(!(weights[i] < 0.0))))
+        SignWeights(Words::new(dims, 32, |i| u32::from(weights[i] >= 0.0)))
     }
 }
 
@@ -231,7 +231,7 @@ pub fn binarize(input: &[f32], centers: &[f32], signs: &mut [u32], magnitudes: &
         let words = &mut signs[c / 32 * plane..][..plane];
         for ((x, word), magnitude) in values.iter().zip(words).zip(&mut *magnitudes) {
             let x = x - center;
-            *word |= u32::from(!(x < 0.0)) << (c % 32);
+            *word |= u32::from(x >= 0.0) << (c % 32);
             *magnitude += x.abs();
         }
     }

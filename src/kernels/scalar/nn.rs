@@ -2,6 +2,7 @@
 
 mod integer;
 
+#[cfg_attr(target_feature = "simd128", allow(unused_imports, reason = "the vector forms stand in for these"))]
 pub(in crate::kernels) use integer::{conv_int8, conv_xnor, dense_int8, dense_xnor, requantize};
 
 use crate::kernels::nn::{Activation, LANES, check_conv, check_dense, check_pool};

@@ -1,5 +1,7 @@
 //! The integer layers, one image after another. Layouts and bounds: [`crate::kernels::nn::integer`].
 
+#![cfg_attr(target_feature = "simd128", allow(dead_code, reason = "the vector forms stand in for these"))]
+
 use crate::kernels::nn::LANES;
 use crate::kernels::nn::integer::{Layer, PAIR};
 
