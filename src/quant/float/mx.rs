@@ -3,7 +3,7 @@
 //! The scale is `2^(⌊log₂ absmax⌋ − e)`, `e` the exponent of the element's greatest value (8, 15, 2), not below 2^−127; elements are
 //! `x / scale`, rounded to nearest even and saturated. A block of zeros has the least scale.
 
-use super::super::blocks::{Element, EncodeBest, Format};
+use super::super::blocks::{Element, Encode, EncodeBest, Format};
 use super::super::trace::{BitField, Part};
 use super::fields;
 use crate::kernels::best::{self, Rule, Weighting};
@@ -108,8 +108,7 @@ const fn format(
     id: &'static str,
     bytes: usize,
     parts: &'static [Part],
-    encode: fn(&[f32], &mut [u8]),
-    encode_best: EncodeBest,
+    (encode, encode_best): (Encode, EncodeBest),
     decode: fn(&[u8], &mut [f32]),
     element: fn(&[u8], usize) -> Element,
     fields: fn(usize) -> Vec<BitField>,
@@ -124,8 +123,7 @@ pub(super) static FP8_E4M3: Format = format(
     "ocp_mxfp8",
     33,
     PARTS_8,
-    |x, out| encode(Narrow::E4M3, x, out),
-    |x, weighting, out| encode_best(Narrow::E4M3, x, weighting, out),
+    (|x, out| encode(Narrow::E4M3, x, out), |x, weighting, out| encode_best(Narrow::E4M3, x, weighting, out)),
     |bytes, out| decode(Narrow::E4M3, bytes, out),
     |block, i| element(&E4M3, block, block[1 + i]),
     |i| with_scale(Narrow::E4M3, i),
@@ -135,8 +133,7 @@ pub(super) static FP8_E5M2: Format = format(
     "ocp_mxfp8",
     33,
     PARTS_8,
-    |x, out| encode(Narrow::E5M2, x, out),
-    |x, weighting, out| encode_best(Narrow::E5M2, x, weighting, out),
+    (|x, out| encode(Narrow::E5M2, x, out), |x, weighting, out| encode_best(Narrow::E5M2, x, weighting, out)),
     |bytes, out| decode(Narrow::E5M2, bytes, out),
     |block, i| element(&E5M2, block, block[1 + i]),
     |i| with_scale(Narrow::E5M2, i),
@@ -146,8 +143,7 @@ pub(super) static FP4: Format = format(
     "ocp_mxfp4",
     17,
     PARTS_4,
-    |x, out| encode(Narrow::E2M1, x, out),
-    |x, weighting, out| encode_best(Narrow::E2M1, x, weighting, out),
+    (|x, out| encode(Narrow::E2M1, x, out), |x, weighting, out| encode_best(Narrow::E2M1, x, weighting, out)),
     |bytes, out| decode(Narrow::E2M1, bytes, out),
     |block, i| element(&E2M1, block, block[1 + i / 2] >> (i % 2 * 4) & 15),
     |i| with_scale(Narrow::E2M1, i),
