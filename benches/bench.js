@@ -6,6 +6,8 @@
  * Rates are GB/s of f32 weights.
  */
 
+import { run as network } from './nn.js';
+
 const ROWS = 4096;
 const WEIGHTS = ROWS * 4096;
 const GIGABYTES = (WEIGHTS * 4) / 1e9;
@@ -41,6 +43,7 @@ const KERNELS = [
  */
 export async function run({ simd, scalar, log = () => {}, filter = '' }) {
   if (!simd.hasSimd() || scalar.hasSimd()) throw new Error('these are not a SIMD and a scalar build');
+  if (filter === 'nn') return network({ simd, scalar, log });
   const sample = gaussians(1 << 16);
   const vector = new simd.Bench(sample, ROWS);
   const plain = new scalar.Bench(sample, ROWS);

@@ -124,7 +124,10 @@ pub fn evaluate_prepared(
         errors.add_errors(chunk, back);
         comparison.add(chunk, back);
     }
-    let byte_len = scheme.byte_len(shape)? as u64;
+    let byte_len = match prepared.encoded_len(values)? {
+        Some(len) => len as u64,
+        None => scheme.byte_len(shape)? as u64,
+    };
     let counted = reference.map(HistogramBuilder::finish).or(drawn);
     let reference = counted.unwrap_or_else(|| Histogram::new(&[], lo, hi, options.bins));
     known.reference = Some(reference.clone());

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use fewerbits::Shape;
 use fewerbits::quant::{Options, Prepared, Scheme};
+use fewerbits::stats::Comparison;
 use serde_json::Value;
 
 /// Calls `test` with each case of the topic that names a scheme, the scheme fitted to the case's input, and that input.
@@ -63,4 +64,39 @@ fn nf4_and_fp4_are_bitsandbytes() {
 fn binary_ternary_and_bitnet_are_as_their_papers_say() {
     let tested = equal_in_everything("binary");
     assert!(tested >= 35, "{tested} cases");
+}
+
+#[test]
+fn codebooks_are_those_of_a_plain_lloyd() {
+    let tested = for_each_case("codebook", |case, title, _, prepared, x, _| {
+        let (ours, theirs) = (prepared.codebook().unwrap(), goldens::f32s(&case["codebook"]));
+        let range = theirs[theirs.len() - 1] - theirs[0];
+        for (a, b) in ours.iter().zip(&theirs) {
+            assert!((a - b).abs() <= 1e-5 * range, "{title}: {ours:?}, {theirs:?}");
+        }
+        let error = Comparison::of(x, &reconstructed(prepared, x)).unwrap().mse * x.len() as f64;
+        let expected = case["squaredError"].as_f64().unwrap();
+        assert!((error - expected).abs() <= 1e-5 * expected, "{title}: {error}, {expected}");
+    });
+    assert!(tested >= 40, "{tested} cases");
+}
+
+#[test]
+fn hqq_is_the_published_solver() {
+    let objective = |x: &[f32], y: &[f32]| -> f64 {
+        x.iter().zip(y).map(|(x, y)| (f64::from(*x) - f64::from(*y)).abs().powf(0.7)).sum()
+    };
+    let tested = for_each_case("hqq", |case, title, _, prepared, x, _| {
+        assert_eq!(prepared.scales().unwrap(), goldens::f32s(&case["scales"]), "{title}");
+        let back = reconstructed(prepared, x);
+        let found = objective(x, &back);
+        let number = |name: &str| case[name].as_f64().unwrap();
+        assert!(found <= number("objective") * 1.01 + 1e-9, "{title}: {found}, {}", case["objective"]);
+        assert!(found <= number("start") * 1.000_01 + 1e-9, "{title}: {found}, {} at the start", case["start"]);
+        let theirs = goldens::f32s(&case["dequantized"]);
+        let step = prepared.scales().unwrap().iter().copied().fold(0.0, f32::max);
+        let far = back.iter().zip(&theirs).filter(|(a, b)| (*a - *b).abs() > 0.02 * step).count();
+        assert!(far * 20 <= back.len(), "{title}: {far} of {} values are others", back.len());
+    });
+    assert!(tested >= 28, "{tested} cases");
 }

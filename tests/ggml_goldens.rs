@@ -6,18 +6,12 @@ mod goldens;
 use fewerbits::Shape;
 use fewerbits::kernels::ggml;
 use fewerbits::quant::{Options, Scheme, catalogue};
-use ggml_support::{Codec, assert_goldens, generated};
+use ggml_support::{Codec, Decode, Encode, assert_goldens, generated};
 
 /// How many inputs each format has been written for.
 const INPUTS: usize = 47;
 
-fn assert_codec(
-    name: &'static str,
-    weights: usize,
-    bytes: usize,
-    encode: fn(&[f32], &mut [u8]),
-    decode: fn(&[u8], &mut [f32]),
-) {
+fn assert_codec(name: &'static str, weights: usize, bytes: usize, encode: Encode, decode: Decode) {
     let tested = assert_goldens(&Codec { name, weights, bytes, encode: Some(encode), decode });
     assert!(tested >= INPUTS, "{name}: {tested} cases");
 }

@@ -246,3 +246,17 @@ fn sums_of_magnitudes_are_equal() {
         }
     });
 }
+
+#[wasm_bindgen_test]
+fn steps_of_half_quadratic_quantization_are_equal() {
+    for_each_input(|name, x| {
+        for (factor, zero, high) in [(100.0, 7.3, 15.0), (1.0, 0.0, 255.0), (1e-30, -3.0, 3.0), (1e36, 1e5, 1.0)] {
+            for weight in [0.1, 1e-3] {
+                let grid = kernels::hqq::Grid { factor, scale: 1.0 / factor, zero, high };
+                let simd = kernels::hqq::step(x, grid, weight);
+                let plain = scalar::hqq::step(x, grid, weight);
+                assert!(same(simd.0, plain.0) && same(simd.1, plain.1), "{name}, {grid:?}: {simd:?} and {plain:?}");
+            }
+        }
+    });
+}

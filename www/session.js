@@ -37,6 +37,8 @@ export class Session {
     /** @type {string[]} */
     this.sparkQueue = [];
     this.sparking = false;
+    /** When a figure was last asked for. */
+    this.stirred = -Infinity;
     client.onNotice = (notice, detail) => {
       if (notice === 'requests') store.update((s) => ({ ...s, requests: detail }));
       if (notice === 'schemes') store.update((s) => (s.catalogue.length > 0 ? change.setCatalogue(s, detail) : s));
@@ -47,7 +49,7 @@ export class Session {
   async start() {
     try {
       const { a, b } = this.store.state.sides;
-      const wanted = [a, b].filter((scheme) => scheme !== null).map(({ id }) => id);
+      const wanted = [a, b].filter((scheme) => scheme !== null);
       const { schemes } = await this.client.call('start', { wanted });
       this.store.update((s) => change.setCatalogue(s, schemes));
       await this.openSample();
@@ -239,6 +241,7 @@ export class Session {
   /** @param {{parts: {[part: string]: any}, sides: import('./types.js').Sides, epoch: number, name: string, continuous: boolean}} wanted */
   async #showOnce({ parts, sides, epoch, name, continuous }) {
     const started = performance.now();
+    this.stirred = started;
     const timer = setTimeout(() => this.store.update((s) => ({ ...s, computing: started })), PATIENCE);
     try {
       const answer = await this.client.call('show', { sides, ...parts });

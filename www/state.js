@@ -35,6 +35,7 @@ export function initialState() {
     weight: null,
     sparks: {},
     file: null,
+    compared: null,
     requests: [],
     language: 'en',
     theme: 'system',
@@ -423,7 +424,7 @@ export function regionOf(state) {
  * @param {number} columns
  * @returns {Scheme}
  */
-function inRows(catalogue, scheme, columns) {
+export function inRows(catalogue, scheme, columns) {
   const info = catalogue.find((s) => s.id === scheme.id);
   const whole = !info?.blockSize || columns % info.blockSize === 0;
   if (whole || scheme.flatten === true || !info.options.some(({ name }) => name === 'flatten')) return scheme;

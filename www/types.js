@@ -34,8 +34,10 @@
  * @typedef {{op: string, title: string, operand?: number | string, value: number | string}} Step
  * @typedef {{
  *   index: number, coordinates: number[], row: number, column: number, value: number, run: {index: number, label: string}, back: number,
- *   error: number, steps: Step[], code?: number | null, bits?: string, floatBits: number, byteOffset?: number, bitOffset?: number
+ *   error: number, steps: Step[], code?: number | null, bits?: string, floatBits: number, byteOffset?: number, bitOffset?: number,
+ *   block?: Block | null
  * }} Trace
+ * @typedef {import('./lib/types.js').Block} Block
  *
  * @typedef {{
  *   name: string, dtype: string, shape: number[], byteLength: number, count: number, row: [number, number],
@@ -74,6 +76,9 @@
  *   before: number, after: number, bits: number, exact: boolean, tensors: number, count: number,
  *   accuracy: {float: number, quantized: number, correct: number, total: number} | null
  * }} FileResult
+ * @typedef {{bits: number, sqnrDb: number, from: number} | {failed: string}} Compared
+ *   one scheme on the open tensor: bits per weight, and dB from so many of its weights; or the code of the error
+ * @typedef {{key: string, schemes: {[id: string]: Compared}}} Comparison `key` names the tensor
  * @typedef {{done: number, total: number | null, started: number, name: string}} Job
  *
  * @typedef {{
@@ -81,7 +86,7 @@
  *   selected: number | null, hover: number | null, list: {query: string, sort: string, descending: boolean, dtype: string},
  *   opening: Job | null, loading: Job | null, computing: number | null, problem: Problem | null, fatal: Problem | null,
  *   data: OpenTensor | null, result: Result | null, pictures: Pictures | null, weight: Weight | null,
- *   sparks: {[tensor: string]: Spark}, file: FileResult | null, requests: {url: string, bytes?: number}[],
+ *   sparks: {[tensor: string]: Spark}, file: FileResult | null, compared: Comparison | null, requests: {url: string, bytes?: number}[],
  *   language: string, theme: 'system' | 'light' | 'dark', offered: string | null, continuous: boolean, dropping: boolean
  * }} State
  */

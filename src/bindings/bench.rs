@@ -5,7 +5,8 @@ use wasm_bindgen::prelude::*;
 use crate::decode::decode;
 use crate::evaluate::{EvaluateOptions, evaluate};
 use crate::kernels::{self, Axis, Grid, Moments, Rounding};
-use crate::quant::{Options, Scheme, Value};
+use crate::nn::{DigitsNet, INK, Int8Net, PIXELS, TENSORS, XnorNet};
+use crate::quant::{Options, Scheme, Value, ggml};
 use crate::stats::{CHUNK, Comparison};
 use crate::tensor::{DType, Shape};
 
@@ -16,6 +17,7 @@ pub struct Bench {
     y: Vec<f32>,
     codes: Vec<i8>,
     halves: Vec<u8>,
+    packed: Vec<u8>,
     shape: Shape,
 }
 
@@ -31,7 +33,7 @@ impl Bench {
         let x: Vec<f32> = values.iter().copied().cycle().take(n).collect();
         let halves = x.iter().flat_map(|&x| half::f16::from_f32(x).to_le_bytes()).collect();
         let shape = Shape::new(&[rows as u64, 4096]).unwrap_or_else(|_| unreachable!("a small shape"));
-        Bench { y: vec![0.0; n], codes: vec![0; n], halves, shape, x }
+        Bench { y: vec![0.0; n], codes: vec![0; n], packed: Vec::new(), halves, shape, x }
     }
 
     /// f32 to f32: the memory limit.
@@ -135,6 +137,37 @@ impl Bench {
         self.evaluation(&int4_groups())
     }
 
+    /// The ggml formats by name.
+    #[wasm_bindgen(js_name = ggmlFormats)]
+    #[must_use]
+    pub fn ggml_formats() -> Vec<String> {
+        ggml::FORMATS.iter().map(|format| format.id.to_owned()).collect()
+    }
+
+    /// Writes all weights in one of them.
+    #[wasm_bindgen(js_name = ggmlEncode)]
+    pub fn ggml_encode(&mut self, id: &str) -> f64 {
+        let Some(format) = ggml::FORMATS.iter().find(|format| format.id == id) else { return f64::NAN };
+        self.packed.resize(self.x.len() / format.weights * format.bytes, 0);
+        (format.encode)(&self.x, &mut self.packed);
+        f64::from(self.packed[self.packed.len() / 2])
+    }
+
+    /// Reads back what was written last, in the same format.
+    #[wasm_bindgen(js_name = ggmlDecode)]
+    pub fn ggml_decode(&mut self, id: &str) -> f64 {
+        let Some(format) = ggml::FORMATS.iter().find(|format| format.id == id) else { return f64::NAN };
+        (format.decode)(&self.packed, &mut self.y);
+        f64::from(self.y[self.y.len() / 2])
+    }
+
+    /// What was written last.
+    #[wasm_bindgen(js_name = packedBytes)]
+    #[must_use]
+    pub fn packed_bytes(&self) -> Vec<u8> {
+        self.packed.clone()
+    }
+
     fn evaluation(&self, scheme: &Scheme) -> f64 {
         let options = EvaluateOptions { range: Some((-0.5, 0.5)), bins: 512, ..EvaluateOptions::default() };
         evaluate(&self.x, &self.shape, scheme, &options).map_or(f64::NAN, |e| e.metrics.mse)
@@ -148,4 +181,48 @@ fn int4_groups() -> Scheme {
 fn scheme(id: &str, options: &[(&str, Value)]) -> Scheme {
     let options: Options = options.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     Scheme::new(id, &options).unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// The sample network in its three arithmetics, with made-up weights and images, for `benches/nn.js`.
+#[wasm_bindgen]
+pub struct NetworkBench {
+    float: DigitsNet,
+    int8: Int8Net,
+    xnor: XnorNet,
+}
+
+#[wasm_bindgen]
+impl NetworkBench {
+    /// A network that reads so many images at a time.
+    #[wasm_bindgen(constructor)]
+    pub fn new(images: usize) -> Result<NetworkBench, JsValue> {
+        let mut state = 1_u32;
+        let mut random = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        let mut float = DigitsNet::new();
+        let mut fill = || -> crate::Result<()> {
+            for (name, shape) in TENSORS {
+                let weights: Vec<f32> =
+                    (0..shape.iter().product()).map(|_| random() as f32 / (1 << 26) as f32 - 0.125).collect();
+                float.set(name, &weights)?;
+            }
+            let pixels: Vec<u8> = (0..images * PIXELS).map(|_| (random() % (u32::from(INK) + 1)) as u8).collect();
+            float.set_held_out(&pixels, &vec![0; images])
+        };
+        fill().and_then(|()| float.logits()).map_err(super::convert::to_js)?;
+        let made = float.int8().and_then(|int8| XnorNet::new(&float).map(|xnor| (int8, xnor)));
+        let (int8, xnor) = made.map_err(super::convert::to_js)?;
+        Ok(NetworkBench { float, int8, xnor })
+    }
+
+    /// One layer over all images; 0 is float, 1 int8, 2 XNOR.
+    pub fn layer(&mut self, arithmetic: usize, layer: usize) {
+        match arithmetic {
+            0 => self.float.run_layer(layer),
+            1 => self.int8.run_layer(layer),
+            _ => self.xnor.run_layer(layer),
+        }
+    }
 }

@@ -95,6 +95,12 @@ pub fn packed_length(dims: &JsValue, of: &JsValue) -> std::result::Result<f64, J
     run().map_err(to_js)
 }
 
+/// See `packedLengthIsExact`.
+#[wasm_bindgen(js_name = packedLengthIsExact)]
+pub fn packed_length_is_exact(of: &JsValue) -> std::result::Result<bool, JsValue> {
+    scheme(of).map(|scheme| scheme.is_len_exact()).map_err(to_js)
+}
+
 /// See `article.quantizeZero`.
 #[wasm_bindgen(js_name = articleZero)]
 pub fn article_zero(values: &Float32Array, min: f64, max: f64) -> std::result::Result<JsValue, JsValue> {

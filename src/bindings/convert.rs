@@ -106,7 +106,7 @@ pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
     if !value.is_object() || Array::is_array(value) {
         return Err(Error::new(Code::InvalidArgument, "a scheme is an object with an id and its options")
             .with_expected("for example {id: \"int8\", granularity: \"channel\"}")
-            .with_found(described(&value)));
+            .with_found(described(value)));
     }
     let mut id = None;
     let mut options = Options::new();
@@ -122,6 +122,10 @@ pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
             (_, Some(number), _) => Value::Number(number),
             (.., Some(text)) => Value::Text(text),
             _ if value.is_undefined() => continue,
+            _ if name == "prune" => {
+                prune(&value, &mut options)?;
+                continue;
+            }
             _ => {
                 return Err(Error::new(Code::InvalidOption, format!("option {name:?} does not take this"))
                     .with_expected("true or false, a number or a text")
@@ -136,6 +140,38 @@ pub(super) fn scheme(value: &JsValue) -> Result<Scheme> {
             .with_found("no text under id")
     })?;
     Scheme::new(&id, &options)
+}
+
+/// `{ratio}`, `{threshold}` or `{nm: [n, m]}` as the options that they stand for.
+fn prune(value: &JsValue, options: &mut Options) -> Result<()> {
+    let refuse = || {
+        Error::new(Code::InvalidOption, "option \"prune\" does not take this")
+            .with_expected("{ratio: 0.5}, {threshold: 0.01} or {nm: [2, 4]}")
+            .with_found(described(value))
+    };
+    // `Object.entries` and `Array.from` throw at what they do not take, and what JavaScript throws must not pass through here.
+    if !value.is_object() {
+        return Err(refuse());
+    }
+    let entries = Object::entries(value.unchecked_ref());
+    if entries.length() != 1 {
+        return Err(refuse());
+    }
+    let pair = Array::from(&entries.get(0));
+    let (name, rule) = (pair.get(0).as_string().unwrap_or_default(), pair.get(1));
+    let (names, numbers): (&[&str], _) = match name.as_str() {
+        "ratio" => (&["pruneRatio"], Array::of1(&rule)),
+        "threshold" => (&["pruneThreshold"], Array::of1(&rule)),
+        "nm" if Array::is_array(&rule) => (&["pruneN", "pruneM"], Array::from(&rule)),
+        _ => return Err(refuse()),
+    };
+    let numbers = numbers.iter().map(|n| n.as_f64()).collect::<Option<Vec<f64>>>().ok_or_else(refuse)?;
+    if numbers.len() != names.len() {
+        return Err(refuse());
+    }
+    options.extend(names.iter().zip(numbers).map(|(name, n)| ((*name).to_owned(), Value::Number(n))));
+    options.insert("prune".to_owned(), Value::Text(name));
+    Ok(())
 }
 
 /// Reads a property: absent and `undefined` are `None`.

@@ -4,7 +4,7 @@ use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
 use super::convert::{floats, object, to_js};
-use crate::nn::DigitsNet;
+use crate::nn::{Arithmetic, DigitsNet};
 
 /// The digits network with its held-out images. See `DigitsNet` in `www/lib/digits.js`.
 #[wasm_bindgen(js_name = WasmDigitsNet)]
@@ -30,10 +30,10 @@ impl Digits {
         self.0.set_held_out(images, labels).map_err(to_js)
     }
 
-    /// Reads the images.
+    /// Reads the images in an arithmetic, named as [`Arithmetic::named`] has it.
     #[wasm_bindgen(unchecked_return_type = "{correct: number, total: number, accuracy: number}")]
-    pub fn accuracy(&mut self) -> Result<JsValue, JsValue> {
-        let found = self.0.accuracy().map_err(to_js)?;
+    pub fn accuracy(&mut self, arithmetic: &str) -> Result<JsValue, JsValue> {
+        let found = Arithmetic::named(arithmetic).and_then(|a| self.0.accuracy_in(a)).map_err(to_js)?;
         Ok(object([
             ("correct", (found.correct as f64).into()),
             ("total", (found.total as f64).into()),
@@ -42,7 +42,7 @@ impl Digits {
     }
 
     /// The logits, `[n, 10]`.
-    pub fn logits(&mut self) -> Result<Vec<f32>, JsValue> {
-        self.0.logits().map_err(to_js)
+    pub fn logits(&mut self, arithmetic: &str) -> Result<Vec<f32>, JsValue> {
+        Arithmetic::named(arithmetic).and_then(|a| self.0.logits_in(a)).map_err(to_js)
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn entry(e: &Entry) -> JsValue {
         ("blockSize", e.block_size.map_or(JsValue::NULL, Into::into)),
         ("summary", e.summary.into()),
         ("source", object([("title", e.source.title.into()), ("url", e.source.url.into())])),
-        ("options", array(e.options, option)),
+        ("options", e.all_options().map(option).collect::<Array>().into()),
     ])
 }
 

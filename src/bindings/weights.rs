@@ -364,6 +364,12 @@ impl Quantized {
         Some(Int32Array::from(widened.as_slice()))
     }
 
+    /// The values that codes stand for, one table or one per run.
+    #[must_use]
+    pub fn codebook(&self) -> Option<Float32Array> {
+        self.prepared.codebook().map(Float32Array::from)
+    }
+
     /// Bytes of the packed tensor.
     #[must_use]
     #[wasm_bindgen(js_name = byteLength, getter)]

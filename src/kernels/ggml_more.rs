@@ -1,8 +1,8 @@
 //! More of ggml's block formats, entry points: levels of unequal distance, ternary, small floats; and every format that is only read.
 //! Each takes whole blocks, as many as fit, of finite weights.
 
-use super::ggml;
 use super::scalar::ggml::{iq, mx, read_only, ternary};
+use super::{dispatch, ggml};
 
 pub use iq::LEVELS as IQ4_LEVELS;
 pub use iq::scale_of_xs as iq4_xs_scale;
@@ -12,62 +12,62 @@ pub use ternary::{STRETCHES as TQ1_STRETCHES, digit_of};
 
 /// `iq4_nl`: 32 weights in 18 bytes: an f16 scale and 32 nibbles that stand for [`IQ4_LEVELS`].
 pub fn iq4_nl(x: &[f32], out: &mut [u8]) {
-    iq::iq4_nl(x, out);
+    dispatch!(iq::iq4_nl(x, out));
 }
 
 /// Reads [`iq4_nl`].
 pub fn from_iq4_nl(bytes: &[u8], out: &mut [f32]) {
-    iq::from_iq4_nl(bytes, out);
+    dispatch!(iq::from_iq4_nl(bytes, out));
 }
 
 /// `iq4_xs`: 256 weights in 136 bytes: an f16 scale, for each 32 weights a scale of six bits, nibbles as in [`iq4_nl`].
 pub fn iq4_xs(x: &[f32], out: &mut [u8]) {
-    iq::iq4_xs(x, out);
+    dispatch!(iq::iq4_xs(x, out));
 }
 
 /// Reads [`iq4_xs`].
 pub fn from_iq4_xs(bytes: &[u8], out: &mut [f32]) {
-    iq::from_iq4_xs(bytes, out);
+    dispatch!(iq::from_iq4_xs(bytes, out));
 }
 
 /// `tq1_0`: 256 weights in 54 bytes: five digits of base 3 in a byte, and an f16 scale.
 pub fn tq1_0(x: &[f32], out: &mut [u8]) {
-    ternary::tq1_0(x, out);
+    dispatch!(ternary::tq1_0(x, out));
 }
 
 /// Reads [`tq1_0`].
 pub fn from_tq1_0(bytes: &[u8], out: &mut [f32]) {
-    ternary::from_tq1_0(bytes, out);
+    dispatch!(ternary::from_tq1_0(bytes, out));
 }
 
 /// `tq2_0`: 256 weights in 66 bytes: two bits each, and an f16 scale.
 pub fn tq2_0(x: &[f32], out: &mut [u8]) {
-    ternary::tq2_0(x, out);
+    dispatch!(ternary::tq2_0(x, out));
 }
 
 /// Reads [`tq2_0`].
 pub fn from_tq2_0(bytes: &[u8], out: &mut [f32]) {
-    ternary::from_tq2_0(bytes, out);
+    dispatch!(ternary::from_tq2_0(bytes, out));
 }
 
 /// `mxfp4`: 32 weights in 17 bytes: the exponent of a scale and 32 E2M1 codes.
 pub fn mxfp4(x: &[f32], out: &mut [u8]) {
-    mx::mxfp4(x, out);
+    dispatch!(mx::mxfp4(x, out));
 }
 
 /// Reads [`mxfp4`].
 pub fn from_mxfp4(bytes: &[u8], out: &mut [f32]) {
-    mx::from_mxfp4(bytes, out);
+    dispatch!(mx::from_mxfp4(bytes, out));
 }
 
 /// `nvfp4`: 64 weights in 36 bytes: for each sixteen an E4M3 scale, and 64 E2M1 codes.
 pub fn nvfp4(x: &[f32], out: &mut [u8]) {
-    mx::nvfp4(x, out);
+    dispatch!(mx::nvfp4(x, out));
 }
 
 /// Reads [`nvfp4`].
 pub fn from_nvfp4(bytes: &[u8], out: &mut [f32]) {
-    mx::from_nvfp4(bytes, out);
+    dispatch!(mx::from_nvfp4(bytes, out));
 }
 
 /// How blocks of one of ggml's types are read.

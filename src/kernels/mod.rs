@@ -21,6 +21,7 @@ pub mod codebook;
 pub mod float;
 pub mod ggml;
 pub mod ggml_more;
+pub mod hqq;
 pub mod nn;
 mod sums;
 

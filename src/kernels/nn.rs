@@ -10,6 +10,8 @@
 //! unless the weight is NaN or infinite. NaN reaches every output that it is multiplied into and passes through ReLU
 //! and max.
 
+pub mod integer;
+
 use super::dispatch;
 
 /// Images that go through a kernel together: two vectors of four.

@@ -11,7 +11,13 @@
 //! Each layer's output is kept for all held-out images, so a change of one tensor costs only its own layer and those
 //! after it. Inside, images go in blocks of [`LANES`] as [`crate::kernels::nn`] lays them out, block after block; the
 //! last block is filled up with blank images.
+//!
+//! The same network also runs in integers: [`Arithmetic`].
 
+use std::borrow::Cow;
+
+use super::int8::Int8Net;
+use super::xnor::XnorNet;
 use crate::error::{Code, Error, Result};
 use crate::kernels::nn::{Activation, LANES, conv3x3_relu, dense, max_pool2};
 
@@ -34,9 +40,44 @@ pub const TENSORS: [(&str, &[usize]); 8] = [
     ("fc2.bias", &[10]),
 ];
 
-const LAYERS: usize = 4;
+pub(super) const LAYERS: usize = 4;
 /// Values per image that go into each layer; the last entry is what comes out of the network.
-const WIDTHS: [usize; LAYERS + 1] = [PIXELS, 32 * 4 * 4, 64 * 2 * 2, 128, CLASSES];
+pub(super) const WIDTHS: [usize; LAYERS + 1] = [PIXELS, 32 * 4 * 4, 64 * 2 * 2, 128, CLASSES];
+
+/// The weights of a layer as `[outputs, channels, taps]`: a convolution has nine taps, fc1 a channel's four pixels.
+pub(super) const DIMS: [[usize; 3]; LAYERS] = [[32, 1, 9], [64, 32, 9], [128, 64, 4], [10, 128, 1]];
+/// Sides of the plane that a convolution works on.
+pub(super) const PLANES: [(usize, usize); 2] = [(8, 8), (4, 4)];
+
+/// The numbers that the network computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// f32 throughout.
+    Float,
+    /// Weights in int8, one scale for each output channel, symmetric and narrow; activations in 8 bits, one scale for each layer; sums in i32.
+    /// What is done at each step: `nn/int8.rs`.
+    Int8,
+    /// conv2 and fc1 on signs, by XNOR and popcount (XNOR-Net); conv1 and fc2, the first and the last layer, in f32 as in the paper. What is
+    /// done at each step: `nn/xnor.rs`.
+    Xnor,
+}
+
+impl Arithmetic {
+    /// By its name: `float`, `int8` or `xnor`.
+    ///
+    /// # Errors
+    /// `invalid_option` with the known names.
+    pub fn named(name: &str) -> Result<Arithmetic> {
+        match name {
+            "float" => Ok(Arithmetic::Float),
+            "int8" => Ok(Arithmetic::Int8),
+            "xnor" => Ok(Arithmetic::Xnor),
+            _ => Err(Error::new(Code::InvalidOption, "the network does not compute in this arithmetic")
+                .with_expected("float, int8, xnor")
+                .with_found(name)),
+        }
+    }
+}
 
 /// How many held-out images the network reads rightly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +100,12 @@ impl Accuracy {
 #[derive(Debug, Clone, Default)]
 pub struct DigitsNet {
     /// As [`TENSORS`]; empty where not set yet.
-    tensors: [Vec<f32>; TENSORS.len()],
-    labels: Vec<u8>,
+    pub(super) tensors: [Vec<f32>; TENSORS.len()],
+    pub(super) labels: Vec<u8>,
     /// `values[l]` goes into layer l; `values[LAYERS]` are the logits. Each: blocks of `[WIDTHS[l]][LANES]`.
-    values: [Vec<f32>; LAYERS + 1],
+    pub(super) values: [Vec<f32>; LAYERS + 1],
+    /// What int8 takes for the largest activations that go into conv2, fc1 and fc2.
+    ranges: Option<[f32; 3]>,
     /// Layers from the first on whose output stands in `values`.
     current: usize,
 }
@@ -135,35 +178,97 @@ impl DigitsNet {
         Ok(())
     }
 
-    /// Reads the held-out images. An image counts as right when its label's logit is the first of the largest and none
-    /// of its logits is NaN.
+    /// Reads the held-out images in f32. An image counts as right when its label's logit is the first of the largest and
+    /// none of its logits is NaN.
     ///
     /// # Errors
     /// `invalid_argument` when tensors or images are not set yet; it names them.
     pub fn accuracy(&mut self) -> Result<Accuracy> {
-        self.run()?;
-        let is_right = |n: &usize| self.prediction(*n) == Some(usize::from(self.labels[*n]));
-        let correct = (0..self.labels.len()).filter(is_right).count();
-        Ok(Accuracy { correct, total: self.labels.len() })
+        self.accuracy_in(Arithmetic::Float)
     }
 
-    /// The logits of the held-out images, row-major `[n, 10]`.
+    /// The same in an arithmetic.
+    ///
+    /// # Errors
+    /// As [`DigitsNet::accuracy`]; in integers also `non_finite` for a tensor with NaN or infinities and for activations that are not
+    /// finite, and `unsupported` where the crate was built without them (feature `full`).
+    pub fn accuracy_in(&mut self, arithmetic: Arithmetic) -> Result<Accuracy> {
+        self.run()?;
+        let logits = self.read(arithmetic)?;
+        let right = self.labels.iter().enumerate().filter(|&(n, &label)| prediction(&logits, n) == Some(label.into()));
+        Ok(Accuracy { correct: right.count(), total: self.labels.len() })
+    }
+
+    /// The logits of the held-out images in f32, row-major `[n, 10]`.
     ///
     /// # Errors
     /// As [`DigitsNet::accuracy`].
     pub fn logits(&mut self) -> Result<Vec<f32>> {
+        self.logits_in(Arithmetic::Float)
+    }
+
+    /// The same in an arithmetic.
+    ///
+    /// # Errors
+    /// As [`DigitsNet::accuracy_in`].
+    pub fn logits_in(&mut self, arithmetic: Arithmetic) -> Result<Vec<f32>> {
         self.run()?;
-        let logits = &self.values[LAYERS];
+        let logits = &self.read(arithmetic)?;
         Ok((0..self.labels.len()).flat_map(|n| (0..CLASSES).map(move |i| logits[at(n, i, CLASSES)])).collect())
     }
 
-    /// The digit that image `n` is read as: the first of its largest logits; none when a logit is NaN.
-    fn prediction(&self, n: usize) -> Option<usize> {
-        let logit = |i: usize| self.values[LAYERS][at(n, i, CLASSES)];
-        if (0..CLASSES).any(|i| logit(i).is_nan()) {
-            return None;
+    /// The largest activations that go into conv2, fc1 and fc2, over the held-out images, in f32.
+    ///
+    /// # Errors
+    /// As [`DigitsNet::accuracy`].
+    pub fn ranges(&mut self) -> Result<[f32; 3]> {
+        self.run()?;
+        Ok(self.measured_ranges())
+    }
+
+    /// Sets what int8 takes for the largest activations that go into conv2, fc1 and fc2: ranges that were measured on other images. Without it
+    /// they are measured on the held-out images themselves, whose labels play no part.
+    pub fn set_ranges(&mut self, ranges: Option<[f32; 3]>) {
+        self.ranges = ranges;
+    }
+
+    fn measured_ranges(&self) -> [f32; 3] {
+        // Blank images that fill up the last block do not count.
+        std::array::from_fn(|l| {
+            let (values, width) = (&self.values[l + 1], WIDTHS[l + 1]);
+            let values = (0..self.labels.len()).flat_map(|n| (0..width).map(move |i| values[at(n, i, width)]));
+            values.fold(0.0, |most, v| if v <= most { most } else { v }) // NaN is kept
+        })
+    }
+
+    /// The logits in blocks of `[CLASSES][LANES]`; all layers must be current.
+    fn read(&self, arithmetic: Arithmetic) -> Result<Cow<'_, [f32]>> {
+        if arithmetic == Arithmetic::Float {
+            return Ok(Cow::Borrowed(&self.values[LAYERS]));
         }
-        (0..CLASSES).reduce(|best, i| if logit(i) > logit(best) { i } else { best })
+        if !cfg!(feature = "full") {
+            return Err(Error::new(Code::Unsupported, "this build of the engine computes in float only")
+                .with_expected("the whole engine, with the feature `full`"));
+        }
+        Ok(Cow::Owned(match arithmetic {
+            Arithmetic::Xnor => XnorNet::new(self)?.logits(),
+            _ => self.int8()?.logits(),
+        }))
+    }
+
+    /// The network in int8; all layers must be current.
+    pub(crate) fn int8(&self) -> Result<Int8Net> {
+        Int8Net::new(self, self.ranges.unwrap_or_else(|| self.measured_ranges()))
+    }
+
+    /// An error for the first tensor that is not finite: integers cannot stand for it.
+    pub(super) fn check_finite(&self) -> Result<()> {
+        match TENSORS.iter().zip(&self.tensors).find(|(_, t)| t.iter().any(|v| !v.is_finite())) {
+            None => Ok(()),
+            Some(((name, _), _)) => {
+                Err(Error::new(Code::NonFinite, "integers cannot stand for NaN and infinities").with_tensor(*name))
+            }
+        }
     }
 
     /// Computes the layers that are not current.
@@ -179,30 +284,48 @@ impl DigitsNet {
             return Err(Error::new(Code::InvalidArgument, "the digits network has no held-out images yet"));
         }
         for layer in self.current..LAYERS {
-            let (before, after) = self.values.split_at_mut(layer + 1);
-            let inputs = before[layer].chunks_exact(WIDTHS[layer] * LANES);
-            let outputs = after[0].chunks_exact_mut(WIDTHS[layer + 1] * LANES);
-            let (weights, bias) = (&self.tensors[2 * layer], &self.tensors[2 * layer + 1]);
-            let mut convolved = vec![0.0; if layer < 2 { 4 * WIDTHS[layer + 1] * LANES } else { 0 }];
-            for (input, output) in inputs.zip(outputs) {
-                match layer {
-                    0 | 1 => {
-                        let plane = if layer == 0 { (8, 8) } else { (4, 4) };
-                        conv3x3_relu(input, weights, bias, plane, &mut convolved);
-                        max_pool2(&convolved, plane, output);
-                    }
-                    2 => dense(input, weights, bias, Activation::Relu, output),
-                    _ => dense(input, weights, bias, Activation::None, output),
-                }
-            }
+            self.run_layer(layer);
         }
         self.current = LAYERS;
         Ok(())
     }
+
+    /// Computes a layer's output from its input.
+    pub(crate) fn run_layer(&mut self, layer: usize) {
+        let (before, after) = self.values.split_at_mut(layer + 1);
+        run_layer(layer, &self.tensors, &before[layer], &mut after[0]);
+    }
+}
+
+/// A layer in f32, on all blocks.
+pub(super) fn run_layer(layer: usize, tensors: &[Vec<f32>], input: &[f32], output: &mut [f32]) {
+    let inputs = input.chunks_exact(WIDTHS[layer] * LANES);
+    let outputs = output.chunks_exact_mut(WIDTHS[layer + 1] * LANES);
+    let (weights, bias) = (&tensors[2 * layer], &tensors[2 * layer + 1]);
+    let mut convolved = vec![0.0; if layer < 2 { 4 * WIDTHS[layer + 1] * LANES } else { 0 }];
+    for (input, output) in inputs.zip(outputs) {
+        match layer {
+            0 | 1 => {
+                conv3x3_relu(input, weights, bias, PLANES[layer], &mut convolved);
+                max_pool2(&convolved, PLANES[layer], output);
+            }
+            2 => dense(input, weights, bias, Activation::Relu, output),
+            _ => dense(input, weights, bias, Activation::None, output),
+        }
+    }
+}
+
+/// The digit that image `n` is read as: the first of its largest logits; none when a logit is NaN.
+fn prediction(logits: &[f32], n: usize) -> Option<usize> {
+    let logit = |i: usize| logits[at(n, i, CLASSES)];
+    if (0..CLASSES).any(|i| logit(i).is_nan()) {
+        return None;
+    }
+    (0..CLASSES).reduce(|best, i| if logit(i) > logit(best) { i } else { best })
 }
 
 /// Where value `i` of image `n` stands in blocks of `[width][LANES]`.
-fn at(n: usize, i: usize, width: usize) -> usize {
+pub(super) fn at(n: usize, i: usize, width: usize) -> usize {
     (n / LANES * width + i) * LANES + n % LANES
 }
 

@@ -1,5 +1,9 @@
 //! Sample networks, run by the engine itself, so that a change of weights is seen as a change of accuracy.
 
 mod digits;
+mod int8;
+mod xnor;
 
-pub use digits::{Accuracy, CLASSES, DigitsNet, INK, PIXELS, TENSORS};
+pub use digits::{Accuracy, Arithmetic, CLASSES, DigitsNet, INK, PIXELS, TENSORS};
+#[cfg(all(feature = "bench", target_arch = "wasm32"))]
+pub(crate) use {int8::Int8Net, xnor::XnorNet};

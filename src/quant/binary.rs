@@ -130,7 +130,7 @@ impl Book for Few {
                         inverse = 1.0 / settled(x, (mean as f32).max(1e-5), weighting);
                     }
                     factors.push(inverse);
-                    alphas.push(1.0 / inverse);
+                    alphas.push((1.0 / inverse).min(f32::MAX));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::catalogue::{ChoiceValue, Kind, OptionSpec, Resolved, When};
 use super::extents::Extents;
 use super::trace::{BitField, Block, Part, RunInfo, Step, Trace};
-use super::{Family, Fitted, Prepared};
+use super::{CodeUnit, Family, Fitted, Prepared};
 use crate::error::{Code, Error, Result};
 use crate::kernels::best::Weighting;
 use crate::kernels::extent;
@@ -201,6 +201,20 @@ impl Family for Blocks {
             tail.copy_from_slice(&last[..tail.len()]);
         }
         Ok(out)
+    }
+
+    /// The bytes of all parts but scales and minima.
+    fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
+        for block in 0..self.count(shape)? {
+            let mut start = block * self.format.bytes;
+            for part in self.format.parts {
+                if !(part.name.contains("scale") || part.name.contains("min")) {
+                    f(CodeUnit { start, bits: 8, count: part.bytes, high_first: false });
+                }
+                start += part.bytes;
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use super::Family;
 use super::blocks::{EFFORT, NON_FINITE, WEIGHTING, search_of};
 use super::catalogue::{Entry, Kind, OptionSpec, Resolved, Source};
+use super::codebook::sorted::sort_few;
 use super::codebook::table::{from_bytes, next_below, to_bytes};
 use super::codebook::{Book, Codec, Layout, Packing, Table, Weights, family};
 use super::runs::Granularity;
@@ -128,10 +129,10 @@ impl Bnb {
     fn search(&self, weights: &Weights<'_>, scales: &mut [f32], weighting: Weighting) {
         let (entries, cuts, order) = self.levels();
         let mut levels = entries;
-        levels.sort_by(f32::total_cmp);
+        sort_few(&mut levels, |a, b| a <= b);
         let rule = Rule::table(levels);
         let (mut run, mut counts, mut codes, mut back) = (0, Vec::new(), Vec::new(), Vec::new());
-        weights.each_run(|x| {
+        weights.each_run(&mut |x| {
             let reference = scales[run];
             counts.resize(x.len(), 0.0);
             best::fill_weights(x, weighting, &mut counts);
@@ -191,7 +192,7 @@ impl Book for Bnb {
 
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>> {
         let mut absmax = Vec::with_capacity(weights.layout.runs.len());
-        weights.each_run(|x| absmax.push(extent(x).abs_max));
+        weights.each_run(&mut |x| absmax.push(extent(x).abs_max));
         if let Some(weighting) = self.search.filter(|_| !self.double) {
             self.search(weights, &mut absmax, weighting);
         }
@@ -280,7 +281,7 @@ pub fn dynamic_map() -> [f32; 256] {
             n += 2;
         }
     }
-    map.sort_unstable_by(f32::total_cmp);
+    sort_few(&mut map, |a, b| a <= b);
     map
 }
 

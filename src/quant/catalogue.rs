@@ -26,7 +26,7 @@ pub struct Entry {
     pub summary: &'static str,
     /// Where its definition comes from.
     pub source: Source,
-    /// What can be chosen.
+    /// What can be chosen beside what every scheme has; see [`Entry::all_options`].
     pub options: &'static [OptionSpec],
     /// Makes the family's part of the scheme from options that were checked.
     pub(super) build: Build,
@@ -148,19 +148,24 @@ impl Kind {
 }
 
 impl Entry {
+    /// Its own options, then those that every scheme has.
+    pub fn all_options(&self) -> impl Iterator<Item = &'static OptionSpec> + Clone {
+        self.options.iter().chain(super::compact::OPTIONS)
+    }
+
     /// Every option with its value: the given ones checked, the others at their defaults.
     ///
     /// # Errors
     /// `unknown_option` with the list of those known, `invalid_option` with what the option takes.
     pub fn resolve(&self, given: &Options) -> Result<Resolved> {
-        if let Some(name) = given.keys().find(|name| self.options.iter().all(|spec| spec.name != *name)) {
-            let known: Vec<_> = self.options.iter().map(|spec| spec.name).collect();
+        if let Some(name) = given.keys().find(|name| self.all_options().all(|spec| spec.name != *name)) {
+            let known: Vec<_> = self.all_options().map(|spec| spec.name).collect();
             return Err(Error::new(Code::UnknownOption, format!("scheme {:?} has no option {name:?}", self.id))
                 .with_expected(format!("one of {}", known.join(", ")))
                 .with_found(name));
         }
         let mut values = Options::new();
-        for spec in self.options {
+        for spec in self.all_options() {
             let value = match given.get(spec.name) {
                 None => spec.kind.default_value(),
                 Some(value) if spec.kind.accepts(value) => value.clone(),
@@ -205,6 +210,16 @@ impl Resolved {
             Some(Value::Text(text)) => text,
             _ => "",
         }
+    }
+
+    /// The same with another value for an option that the scheme has.
+    #[must_use]
+    pub(super) fn with(&self, name: &str, value: Value) -> Resolved {
+        let mut changed = self.clone();
+        if let Some(old) = changed.values.get_mut(name) {
+            *old = value;
+        }
+        changed
     }
 
     /// All of them.

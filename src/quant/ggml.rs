@@ -167,7 +167,8 @@ fn nibble_of_q6(i: usize) -> BitField {
     bits(0, 8 * (i / 128 * 64 + i % 64) + i % 128 / 64 * 4, 4)
 }
 
-const FORMATS: &[Format] = &[
+/// How each of them is written and read.
+pub(crate) const FORMATS: &[Format] = &[
     Format {
         id: "q8_0",
         weights: 32,

@@ -10,10 +10,14 @@ pub mod binary;
 mod blocks;
 pub mod bnb;
 mod catalogue;
-mod codebook;
+pub mod codebook;
+mod compact;
 mod extents;
 pub mod float;
 pub mod ggml;
+pub mod hqq;
+mod huffman;
+mod prune;
 mod runs;
 mod trace;
 
@@ -31,7 +35,16 @@ use crate::tensor::Shape;
 /// The families' schemes, in the order in which they are best shown.
 const FAMILIES: &[&[Entry]] = if cfg!(feature = "full") { ALL } else { FIRST };
 
-const ALL: &[&[Entry]] = &[affine::ENTRIES, float::ENTRIES, ggml::ENTRIES, ggml::MORE, bnb::ENTRIES, binary::ENTRIES];
+const ALL: &[&[Entry]] = &[
+    affine::ENTRIES,
+    float::ENTRIES,
+    ggml::ENTRIES,
+    ggml::MORE,
+    bnb::ENTRIES,
+    codebook::kmeans::ENTRIES,
+    binary::ENTRIES,
+    hqq::ENTRIES,
+];
 
 /// The families of the module that a page loads first. Nothing refers to the others there, so it does not hold them.
 const FIRST: &[&[Entry]] = &[affine::ENTRIES];
@@ -41,10 +54,15 @@ pub(crate) trait Family {
     /// See [`Scheme::byte_len`].
     fn byte_len(&self, shape: &Shape) -> Result<usize>;
 
+    /// See [`Scheme::is_len_exact`].
+    fn is_len_exact(&self) -> bool {
+        true
+    }
+
     /// See [`Scheme::prepare_knowing`]; `values` are as many as the shape holds.
     fn prepare(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared>;
 
-    /// See [`Scheme::decode`]; `bytes` are as many as [`Family::byte_len`] says.
+    /// See [`Scheme::decode`]; `bytes` are as many as [`Family::byte_len`] says, if that is exact.
     fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>>;
 
     /// Calls `f` with the stretches of the packed bytes that hold codes, in ascending order; all else is side information. `true` if
@@ -53,7 +71,7 @@ pub(crate) trait Family {
     /// # Errors
     /// As [`Family::byte_len`].
     fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
-        f(CodeUnit { start: 0, bits: 8, count: self.byte_len(shape)? });
+        f(CodeUnit { start: 0, bits: 8, count: self.byte_len(shape)?, high_first: false });
         Ok(false)
     }
 }
@@ -67,6 +85,8 @@ pub(crate) struct CodeUnit {
     pub bits: u32,
     /// How many codes.
     pub count: usize,
+    /// Whether the high nibble of each byte comes first.
+    pub high_first: bool,
 }
 
 /// A scheme with every option decided.
@@ -105,7 +125,7 @@ impl Scheme {
     pub fn new(id: &str, options: &Options) -> Result<Scheme> {
         let entry = entry(id)?;
         let options = entry.resolve(options)?;
-        let family = (entry.build)(entry, &options)?;
+        let family = compact::family(entry, &options)?;
         Ok(Scheme { id: entry.id, options, family })
     }
 
@@ -121,12 +141,19 @@ impl Scheme {
         &self.options
     }
 
-    /// Bytes of a packed tensor of this shape, known without its values.
+    /// Bytes of a packed tensor of this shape, known without its values; the most that they can be where [`Scheme::is_len_exact`] is false.
     ///
     /// # Errors
     /// As [`Runs::new`]; `shape_mismatch` where blocks of a fixed size do not divide the rows.
     pub fn byte_len(&self, shape: &Shape) -> Result<usize> {
         self.family.byte_len(shape)
+    }
+
+    /// Whether [`Scheme::byte_len`] is what every tensor takes. With entropy coding, or pruned by a threshold, the weights decide, and
+    /// [`Fitted::encoded_len`] tells.
+    #[must_use]
+    pub fn is_len_exact(&self) -> bool {
+        self.family.is_len_exact()
     }
 
     /// Looks at the weights and fixes what is shared: one scale and zero point per run.
@@ -160,7 +187,7 @@ impl Scheme {
     /// `shape_mismatch` when the bytes are not as many as the shape needs.
     pub fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
         let expected = self.byte_len(shape)?;
-        if bytes.len() != expected {
+        if self.is_len_exact() && bytes.len() != expected {
             return Err(Error::new(
                 Code::ShapeMismatch,
                 format!("these are not the bytes of a tensor of shape {:?} packed as {}", shape.dims(), self.id),
@@ -188,6 +215,14 @@ pub trait Fitted {
     /// # Errors
     /// `out_of_memory`.
     fn encode(&self, values: &[f32]) -> Result<Vec<u8>>;
+
+    /// Bytes that [`Fitted::encode`] will give, where the scheme's [`Scheme::byte_len`] is not exact.
+    ///
+    /// # Errors
+    /// `out_of_memory`.
+    fn encoded_len(&self, _values: &[f32]) -> Result<Option<usize>> {
+        Ok(None)
+    }
 
     /// Integer codes read back from packed bytes, in element order.
     ///

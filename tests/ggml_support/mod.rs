@@ -11,6 +11,12 @@ use crate::goldens;
 /// Weights for each checksum of a large input.
 const CHUNK: usize = 4096;
 
+/// Writes whole blocks.
+pub type Encode = fn(&[f32], &mut [u8]);
+
+/// Reads whole blocks.
+pub type Decode = fn(&[u8], &mut [f32]);
+
 /// Blocks of one format, written and read.
 pub struct Codec {
     pub name: &'static str,
@@ -19,8 +25,8 @@ pub struct Codec {
     /// Bytes of a block.
     pub bytes: usize,
     /// `None` for a format that is only read.
-    pub encode: Option<fn(&[f32], &mut [u8])>,
-    pub decode: fn(&[u8], &mut [f32]),
+    pub encode: Option<Encode>,
+    pub decode: Decode,
 }
 
 impl Codec {

@@ -2,7 +2,7 @@
  * What the worker answers, by type of request. Each takes the request's payload and `{signal, onProgress}`, and returns
  * plain data and typed arrays of its own. It is handed the engine: only worker.js imports that.
  */
-import { Sample } from './worker-sample.js';
+import { Sample, overRows } from './worker-sample.js';
 
 /** @typedef {typeof import('../lib/index.js')} Engine */
 /** @typedef {{signal: AbortSignal, onProgress: (progress: {loaded: number, total?: number}) => void}} Tools */
@@ -25,6 +25,14 @@ export function answersWith(engine) {
   let sample = null;
   /** The last figures of each side: while one side is dragged the other stays. */
   let drawn = new Map();
+  /** The open tensor's name and its ends. */
+  let about = { name: '', min: 0, max: 0 };
+  /** What schemes are compared on, a copy: those that the figures show stay remembered. @type {any} */
+  let portion = null;
+  const forget = () => {
+    portion?.free();
+    portion = null;
+  };
   /** The same of the pictures. */
   let painted = new Map();
 
@@ -53,6 +61,8 @@ export function answersWith(engine) {
       const stats = next.stats({ bins });
       weights?.free();
       weights = next;
+      about = { name, min: stats.min, max: stats.max };
+      forget();
       drawn = new Map();
       painted = new Map();
       return { name, stats, matrix: [...next.matrix], suggestion: suggested(next) };
@@ -75,6 +85,7 @@ export function answersWith(engine) {
 
     /** Another build of the engine has come: what is open goes over to it. */
     move() {
+      forget();
       if (weights !== null) {
         const there = new engine.Weights(weights.values(), weights.shape);
         weights.free();
@@ -86,6 +97,18 @@ export function answersWith(engine) {
     /** The whole file under one scheme: matrices quantized, the rest kept; for the sample also what it still reads right. */
     file({ scheme }) {
       return { ...sizes(engine, model.tensors, scheme), accuracy: sample?.accuracy(scheme) ?? null };
+    },
+
+    /** One scheme on the open tensor, or on a portion of a large one: its bits per weight, and its SQNR from so many weights. */
+    async compare({ name, scheme }) {
+      const { portionOf } = await import('./worker-portion.js');
+      if (weights === null || name !== about.name) {
+        throw Object.assign(new Error('another tensor is open'), { code: 'superseded' });
+      }
+      portion ??= portionOf(engine, weights, about);
+      const { metrics } = portion.evaluate(scheme, { bins: 1, range: [-1, 1], errorBins: 1 });
+      const bits = (engine.packedLength(weights.shape, scheme) * 8) / weights.count;
+      return { bits, sqnrDb: metrics.sqnrDb, from: portion.count };
     },
   };
 }
@@ -266,24 +289,17 @@ function sizes(engine, tensors, scheme) {
   for (const tensor of tensors) {
     before += tensor.byteLength;
     count += tensor.count;
-    after += isQuantized(tensor) ? packedLength(engine, tensor, scheme) : tensor.byteLength;
+    const packed = (/** @type {any} */ s) => engine.packedLength(tensor.shape, s);
+    after += isQuantized(tensor) ? overRows(scheme, packed) : tensor.byteLength;
   }
-  return { before, after, count, bits: count > 0 ? (after * 8) / count : 0, tensors: tensors.length, exact: true };
-}
-
-/**
- * Bytes of a tensor under the scheme; as it is where the scheme's blocks do not divide its rows.
- * @param {Engine} engine
- * @param {any} tensor
- * @param {any} scheme
- */
-function packedLength(engine, tensor, scheme) {
-  try {
-    return engine.packedLength(tensor.shape, scheme);
-  } catch (/** @type {any} */ error) {
-    if (error.code !== 'shape_mismatch') throw error;
-    return tensor.byteLength;
-  }
+  return {
+    before,
+    after,
+    count,
+    bits: count > 0 ? (after * 8) / count : 0,
+    tensors: tensors.length,
+    exact: engine.packedLengthIsExact(scheme),
+  };
 }
 
 /** @param {any} tensor */

@@ -39,9 +39,14 @@ export class Sample {
     return new Sample(engine, network, matrices);
   }
 
-  /** Every matrix under the scheme, but those whose rows its blocks do not divide; the rest float. @param {any} scheme */
+  /** Every matrix under the scheme, the rest float. @param {any} scheme */
   accuracy(scheme) {
-    for (const { name, weights } of this.matrices) this.network.set(name, reconstructed(weights, scheme));
+    for (const { name, weights } of this.matrices) {
+      this.network.set(
+        name,
+        overRows(scheme, (s) => weights.reconstruct(s)),
+      );
+    }
     const { correct, total, accuracy } = this.network.accuracy();
     return { float: this.float, quantized: accuracy, correct, total };
   }
@@ -62,14 +67,17 @@ export class Sample {
 }
 
 /**
- * @param {any} weights
+ * What `f` makes of the scheme; where its blocks do not divide a tensor's rows, of blocks that run over them.
+ * @template T
  * @param {any} scheme
+ * @param {(scheme: any) => T} f
+ * @returns {T}
  */
-function reconstructed(weights, scheme) {
+export function overRows(scheme, f) {
   try {
-    return weights.reconstruct(scheme);
+    return f(scheme);
   } catch (/** @type {any} */ error) {
-    if (error.code !== 'shape_mismatch') throw error;
-    return weights.values();
+    if (error.code !== 'shape_mismatch' || scheme.flatten) throw error;
+    return f({ ...scheme, flatten: true });
   }
 }

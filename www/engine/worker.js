@@ -34,7 +34,8 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     await started;
     const answer = answers[type];
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
-    if (type === 'start' && lacks(payload.wanted)) await useWhole();
+    // At the start for a link, later for a worker that took a dead one's place.
+    if (lacks(payload)) await useWhole();
     const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
     if (type === 'show' && whole === 'no') {
       whole = 'coming';
@@ -54,10 +55,18 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   }
 });
 
-/** Whether the build in use knows some of these schemes not. @param {string[]} [ids] */
-function lacks(ids = []) {
-  const known = new Set(fewerbits.schemes().map(({ id }) => id));
-  return whole !== 'used' && ids.some((id) => !known.has(id));
+/**
+ * Whether a request names schemes or options that need the whole engine.
+ * @param {{wanted?: any[], sides?: {a: any, b: any}, scheme?: any}} payload
+ */
+function lacks({ wanted = [], sides, scheme }) {
+  if (whole === 'used') return false;
+  const named = [...wanted, sides?.a, sides?.b, scheme].filter(Boolean);
+  if (named.length === 0) return false;
+  const known = new Map(fewerbits.schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
+  return !named.every(
+    ({ id, ...options }) => known.has(id) && Object.keys(options).every((o) => known.get(id)?.has(o)),
+  );
 }
 
 /** Loads the whole engine beside the one in use. Without it the page goes on with what it has, and tries again later. */

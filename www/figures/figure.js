@@ -148,9 +148,17 @@ export class Figure extends LitElement {
     super.connectedCallback();
     this.observer = new ResizeObserver(([entry]) => {
       const width = Math.round(entry.contentRect.width);
-      if (width > 0 && width !== this.width) this.width = width;
+      if (width > 0 && width !== this.width) this.resized(width);
     });
     this.observer.observe(this);
+  }
+
+  /**
+   * The box has another width.
+   * @param {number} width
+   */
+  resized(width) {
+    this.width = width;
   }
 
   disconnectedCallback() {

@@ -4,13 +4,15 @@ import { init, schemes } from '../lib/index.js';
 import { firstLanguage, speak, t } from './index.js';
 import enTexts from './en.js';
 import enErrors from './en-errors.js';
+import enSchemes from './en-schemes.js';
 import zhTexts from './zh.js';
 import zhErrors from './zh-errors.js';
+import zhSchemes from './zh-schemes.js';
 
 /** @type {{[key: string]: string}[]} */
 const [en, zh] = [
-  { ...enTexts, ...enErrors },
-  { ...zhTexts, ...zhErrors },
+  { ...enTexts, ...enErrors, ...enSchemes },
+  { ...zhTexts, ...zhErrors, ...zhSchemes },
 ];
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 

@@ -2,8 +2,13 @@
 
 /** @type {{[language: string]: () => Promise<{default: {[key: string]: string}}>}} */
 const LANGUAGES = { en: () => import('./en.js'), zh: () => import('./zh.js') };
-/** The words for errors are many and seldom said. @type {typeof LANGUAGES} */
-const ERRORS = { en: () => import('./en-errors.js'), zh: () => import('./zh-errors.js') };
+/** Words that are fetched only when they are first said. @type {{[subject: string]: typeof LANGUAGES}} */
+const MORE = {
+  errors: { en: () => import('./en-errors.js'), zh: () => import('./zh-errors.js') },
+  schemes: { en: () => import('./en-schemes.js'), zh: () => import('./zh-schemes.js') },
+};
+/** The subjects whose words are there. @type {Set<string>} */
+const subjects = new Set();
 
 let current = 'en';
 /** @type {{[key: string]: string}} */
@@ -15,20 +20,33 @@ let texts = {};
  */
 export async function speak(language) {
   const known = language in LANGUAGES ? language : 'en';
-  const loaded = await LANGUAGES[known]();
+  const more = [...subjects].map((subject) =>
+    MORE[subject][known]().catch(() => {
+      // They are fetched again when they are needed.
+      subjects.delete(subject);
+      return { default: {} };
+    }),
+  );
+  const loaded = await Promise.all([LANGUAGES[known](), ...more]);
   current = known;
-  texts = loaded.default;
+  texts = Object.assign({}, ...loaded.map((module) => module.default));
 }
 
-/** Adds the words for errors in the language that is spoken. */
-export async function speakOfErrors() {
+/**
+ * Adds the words for a subject, in the language that is spoken and in those spoken later.
+ * @param {'errors' | 'schemes'} subject
+ */
+export async function speakOf(subject) {
   const spoken = current;
-  const loaded = await ERRORS[spoken]();
-  if (spoken === current) texts = { ...texts, ...loaded.default };
+  const loaded = await MORE[subject][spoken]();
+  // Another language has come meanwhile.
+  if (spoken !== current) return speakOf(subject);
+  subjects.add(subject);
+  texts = { ...texts, ...loaded.default };
 }
 
-/** Whether they are there. */
-export const speaksOfErrors = () => 'remedy.other' in texts;
+/** Whether they are there. @param {'errors' | 'schemes'} subject */
+export const speaksOf = (subject) => subjects.has(subject);
 
 export const language = () => current;
 

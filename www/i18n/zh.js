@@ -4,14 +4,18 @@ import ggml from './schemes/ggml.zh.js';
 import ggmlMore from './schemes/ggml-more.zh.js';
 import binary from './schemes/binary.zh.js';
 import bnb from './schemes/bnb.zh.js';
+import codebook from './schemes/codebook.zh.js';
 import common from './schemes/common.zh.js';
+import hqq from './schemes/hqq.zh.js';
 import effort from './schemes/effort.zh.js';
 
 export default {
   ...float,
   ...binary,
   ...bnb,
+  ...codebook,
   ...common,
+  ...hqq,
   ...effort,
 
   title: 'Fewerbits · 查看、量化、比较神经网络权重',
@@ -117,6 +121,7 @@ export default {
   'run.tensor': '张量',
   'run.channel': '通道',
   'run.group': '组',
+  'run.block': '块',
   'figure.matrix': '矩阵',
   'figure.matrix.text': '{name} 的图像，{rows} 行 {columns} 列。方向键移动所选权重，+ 和 − 缩放，0 显示全部。',
   'figure.matrix.short': '矩阵图',
@@ -249,6 +254,9 @@ export default {
   'step.nonzero': '移离零点',
   'step.keep': '保留浮点',
   'step.zero': '置零',
+  'step.entry': '取级',
+  'step.block.subtract': '− 最小值',
+  'step.block.offset': '+ 最小值',
   'step.code': '编码',
   'step.multiply': '× 缩放',
   'step.offset': '+ 均值校正',
@@ -265,9 +273,7 @@ export default {
   'family.affine': '仿射（整数）',
   'scheme.affine.summary': '等间距的级：除以缩放因子，取整，保存整数。',
   'family.article': '文章中的三种',
-  'family.ggml': 'ggml 的块格式',
   'scheme.ggml.summary': '若干权重为一块，共用块中的缩放因子。',
-  'scheme.q8_0.summary': '32 个权重共用一个半精度缩放因子；每个权重是 −127 到 127 的整数。',
   'scheme.zero.title': '全零量化',
   'scheme.nonzero.title': '非全零量化',
   'scheme.mixed.title': '混合量化',
@@ -314,8 +320,6 @@ export default {
   'option.correction.help': '给每个通道补回其均值的损失。每个通道多存一个浮点数，且 0 不再精确。',
   'option.correction.none': '无',
   'option.correction.mean': '按通道均值',
-  'option.flatten.title': '跨行连续',
-  'option.flatten.help': '行长不是块长的倍数时，让块跨行连续，最后一块补零。没有推理引擎能载入这样的文件。',
   'option.effort.title': '精细程度',
   'option.effort.help': '与参考实现逐字节相同，或在同样的字节数内搜索更小的误差；同样的引擎都能载入。',
   'option.effort.reference': '与参考实现相同',

@@ -3,9 +3,23 @@
  * @module
  */
 
-import { bytes, floats, text } from './check.js';
+import { bytes, floats, options, text } from './check.js';
 import { wasm } from './engine.js';
 import { FewerbitsError } from './errors.js';
+
+/**
+ * The numbers that the network computes with. The weights are those that were set, in f32; integers are made from them.
+ *
+ * - `float` (the default): f32 throughout.
+ * - `int8`: weights in int8, symmetric, one scale for each output channel; activations in 8 bits, one scale for each layer (zero point 0 of
+ *   0…255, as they are never negative); sums in i32, exact. The scales of conv2's, fc1's and fc2's inputs come from their largest values in
+ *   float over the images set: no labels are used.
+ * - `xnor`: conv2 and fc1 on signs alone, by XNOR and popcount, with XNOR-Net's scales (α for each filter, K for each place); conv1 and fc2
+ *   stay in f32. What goes into and comes out of these layers is normalized channel by channel on the images set. The sample was not trained
+ *   for it and reads fewer digits.
+ *
+ * @typedef {'float' | 'int8' | 'xnor'} Arithmetic
+ */
 
 /**
  * The network for handwritten digits of the shipped `digits.safetensors` (conv1, conv2, fc1, fc2) with its held-out images. Each layer's
@@ -16,6 +30,7 @@ import { FewerbitsError } from './errors.js';
  * for (const { name } of model.tensors) net.set(name, await model.read(name));
  * net.setHeldOut(await heldOut.readBytes('images'), await heldOut.readBytes('labels'));
  * net.accuracy(); // {correct: 358, total: 360, accuracy: 0.994…}
+ * net.accuracy({ arithmetic: 'int8' }); // {correct: 358, …}
  * ```
  */
 export class DigitsNet {
@@ -57,21 +72,24 @@ export class DigitsNet {
   /**
    * Reads the images. One is right when its label's logit is the first of the largest and none of its logits is NaN.
    *
-   * @returns {{correct: number, total: number, accuracy: number}} `accuracy` is correct/total
-   * @throws {FewerbitsError} `invalid_argument` while tensors or images are missing; it names them
+   * @param {{arithmetic?: Arithmetic}} [given]
+   * @returns {{correct: number, total: number, accuracy: number}} `accuracy` is correct/total, 0…1
+   * @throws {FewerbitsError} `invalid_argument` while tensors or images are missing; it names them. `invalid_option` for another
+   *   arithmetic. Other than in float: `non_finite` for a tensor with NaN or infinities, `unsupported` in the small build that a page starts with
    */
-  accuracy() {
-    return this.#held.accuracy();
+  accuracy(given) {
+    return this.#held.accuracy(arithmetic(given));
   }
 
   /**
    * The network's output for each image, before any softmax.
    *
+   * @param {{arithmetic?: Arithmetic}} [given]
    * @returns {Float32Array} `[n, 10]`, a copy
    * @throws {FewerbitsError} as {@link DigitsNet#accuracy}
    */
-  logits() {
-    return this.#held.logits();
+  logits(given) {
+    return this.#held.logits(arithmetic(given));
   }
 
   /** Gives the memory back. Every later use throws `freed`; freeing again does nothing. */
@@ -79,4 +97,9 @@ export class DigitsNet {
     this.#inner?.free();
     this.#inner = null;
   }
+}
+
+/** @param {{arithmetic?: Arithmetic}} [given] */
+function arithmetic(given) {
+  return text(options(given).arithmetic ?? 'float', 'the arithmetic');
 }

@@ -138,7 +138,7 @@ export function suggest(statistics, given) {
 }
 
 /**
- * Bytes that a packed tensor takes, known from its shape alone.
+ * Bytes that a packed tensor takes, known from its shape alone; the most that it can take where {@link packedLengthIsExact} is false.
  *
  * @param {readonly number[]} dims the shape
  * @param {Scheme} scheme
@@ -146,6 +146,17 @@ export function suggest(statistics, given) {
  */
 export function packedLength(dims, scheme) {
   return wasm().packedLength(shape(dims), scheme);
+}
+
+/**
+ * Whether {@link packedLength} is what every tensor takes. With `entropy`, or pruned by a threshold, the weights decide: `evaluate` and
+ * `quantize` tell.
+ *
+ * @param {Scheme} scheme
+ * @returns {boolean}
+ */
+export function packedLengthIsExact(scheme) {
+  return wasm().packedLengthIsExact(scheme);
 }
 
 /**

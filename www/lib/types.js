@@ -4,9 +4,16 @@
  */
 
 /**
+ * Which weights become zero first: a share of the smallest, those below a threshold, or all but the largest N of each M. Stands for the
+ * options `prune: 'ratio', pruneRatio` and so on.
+ *
+ * @typedef {{ratio: number} | {threshold: number} | {nm: [number, number]}} Prune
+ */
+
+/**
  * A scheme and its options; those left out have their defaults.
  *
- * @typedef {{id: string, [option: string]: string | number | boolean | undefined}} Scheme
+ * @typedef {{id: string, [option: string]: string | number | boolean | undefined | Prune}} Scheme
  */
 
 /**
@@ -140,6 +147,17 @@
  * @property {number} bitOffset bit of that byte, 0 for the lowest
  * @property {number} back what is read back
  * @property {number} error `value − back`
+ * @property {Block | null} block what the weight is read from, of schemes with blocks
+ */
+
+/**
+ * @typedef {object} Block a packed block, and what its bytes mean
+ * @property {number} offset its first byte in the packed tensor
+ * @property {number} weights how many it holds
+ * @property {Uint8Array} bytes
+ * @property {{name: string, bytes: number}[]} parts the stretches they form, in order: `scale`, `min`, `scales`, `codes`, `high bits`
+ * @property {{part: number, bit: number, bits: number}[]} fields the bits that the weight is read from, those of its code last; `bit`
+ *   counts from the lowest of the block's first byte
  */
 
 /**

@@ -258,13 +258,13 @@ export class Quantized {
   }
 
   /**
-   * The values that codes stand for, where the scheme has a table of them; none has in this version.
+   * The values that codes stand for, where the scheme makes a table of them (`kmeans`): code `i` is entry `i`. With a table for each
+   * channel or group they follow each other.
    *
    * @returns {Float32Array | undefined}
    */
   get codebook() {
-    void this.#held;
-    return undefined;
+    return this.#copy('codebook', (inner) => inner.codebook());
   }
 
   /** Bytes of the packed tensor. */

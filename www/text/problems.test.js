@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { speak as speakWords, speakOfErrors } from '../i18n/index.js';
+import { speak as speakWords, speakOf } from '../i18n/index.js';
 import { init, openModel } from '../lib/index.js';
 import { explain } from './problems.js';
 
 /** @param {string} language */
 const speak = async (language) => {
   await speakWords(language);
-  await speakOfErrors();
+  await speakOf('errors');
 };
 
 before(() => init());

@@ -1,5 +1,5 @@
 /** Errors in words, with the words and what chooses them fetched when the first error is to be told. */
-import { speakOfErrors, speaksOfErrors, t } from '../i18n/index.js';
+import { speakOf, speaksOf, t } from '../i18n/index.js';
 
 /** @typedef {{what: string, where: string[], remedy: string, detail: string}} Told */
 
@@ -10,7 +10,7 @@ let explain = null;
 let unworded = null;
 
 async function fetchWords() {
-  const [problems] = await Promise.all([import('./problems.js'), speakOfErrors()]);
+  const [problems] = await Promise.all([import('./problems.js'), speakOf('errors')]);
   explain = problems.explain;
 }
 
@@ -20,7 +20,7 @@ async function fetchWords() {
  * @returns {Told | null} null while the words are on their way
  */
 export function tell(problem, again) {
-  if (explain && speaksOfErrors()) return explain(problem);
+  if (explain && speaksOf('errors')) return explain(problem);
   if (unworded === problem) {
     return { what: t(`error.at.${problem.what}`), where: [], remedy: t('remedy.anew'), detail: problem.message };
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { speak as speakWords, speakOfErrors } from '../i18n/index.js';
+import { speak as speakWords, speakOf } from '../i18n/index.js';
 import { describeMetrics, describeStats, unitScale } from './describe.js';
 import { bytes, fixed, number, percent, shapeText, shortCount, tick, withMinus } from './format.js';
 import { explain } from './problems.js';
@@ -9,7 +9,7 @@ import { metricsCsv, metricsJson } from './report.js';
 /** @param {string} language */
 const speak = async (language) => {
   await speakWords(language);
-  await speakOfErrors();
+  await speakOf('errors');
 };
 
 /** With plain spaces. @param {string} text */

@@ -6,8 +6,8 @@ import { indexAt, moveRange, nearest, step, zoomAxis } from '../navigate.js';
 import { t, tn, runTitle, schemeTitle } from '../i18n/index.js';
 import { bytes, count, number, shapeText } from '../text/format.js';
 import { unitScale } from '../text/describe.js';
-import { fileStem, isLong, shown, shownShort } from '../text/names.js';
-import { saving } from './saving.js';
+import { isLong, shown, shownShort } from '../text/names.js';
+import { exportButtons } from './exports.js';
 import { calmed } from '../figures/scale.js';
 import '../figures/back-to-back.js';
 import '../figures/staircase.js';
@@ -412,68 +412,10 @@ export class Explore extends View {
    * @param {string} what
    */
   #exports(tag, what) {
-    return html`<span class="exports">
-      <button
-        class="plain"
-        @pointerenter=${(/** @type {Event} */ e) => this.#prepare(tag, 'svg', e)}
-        @focus=${(/** @type {Event} */ e) => this.#prepare(tag, 'svg', e)}
-        @click=${() => this.#export(tag, what, 'svg')}
-        aria-label=${t('export.svg', { what: t(`figure.${what}.short`) })}
-      >
-        SVG
-      </button>
-      <button
-        class="plain"
-        @pointerenter=${(/** @type {Event} */ e) => this.#prepare(tag, 'png', e)}
-        @focus=${(/** @type {Event} */ e) => this.#prepare(tag, 'png', e)}
-        @click=${() => this.#export(tag, what, 'png')}
-        aria-label=${t('export.png', { what: t(`figure.${what}.short`) })}
-      >
-        PNG
-      </button>
-    </span>`;
+    return exportButtons(this, { tag, what, title: this.#exportTitle });
   }
 
-  /**
-   * @param {string} tag
-   * @param {string} what
-   * @param {'svg' | 'png'} kind
-   */
-  async #export(tag, what, kind) {
-    // No await where all is there: the press of the hand that allows one file is this one.
-    const ready = saving();
-    const tools = ready instanceof Promise ? await ready : ready;
-    const text = this.#svg(tools, tag);
-    const name = `${fileStem(this.state.data?.name)}-${what}.${kind}`;
-    if (kind === 'svg') return tools.save(text, name, 'image/svg+xml');
-    const png = tools.toPng(text);
-    tools.save(png instanceof Blob ? png : await png, name);
-  }
-
-  /** @param {import('./saving.js').Tools} tools @param {string} tag */
-  #svg({ toSvg }, tag) {
-    const figure = /** @type {import('../figures/figure.js').Figure} */ (this.querySelector(tag));
-    const title = `${this.#name} · ${this.#sideTitle('a')} | ${this.#sideTitle('b')}`;
-    return toSvg(figure, { title, description: figure.label });
-  }
-
-  /**
-   * A hand comes near: what it will ask for is made before it presses.
-   * @param {string} tag
-   * @param {'svg' | 'png'} kind
-   * @param {Event} event
-   */
-  async #prepare(tag, kind, event) {
-    const button = /** @type {HTMLElement} */ (event.currentTarget);
-    delete button.dataset.made;
-    try {
-      const tools = await saving();
-      if (kind === 'png') await tools.toPng(this.#svg(tools, tag));
-      button.dataset.made = '';
-    } catch {
-      // Nothing is drawn yet; the press itself will say so.
-    }
-  }
+  #exportTitle = () => `${this.#name} · ${this.#sideTitle('a')} | ${this.#sideTitle('b')}`;
 
   /** @param {number | null} factor */
   #zoomAxis(factor) {

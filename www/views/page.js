@@ -3,9 +3,10 @@ import { View } from './view.js';
 import { store } from '../store.js';
 import { openFiles } from './open-box.js';
 import { detailLine } from './file-strip.js';
-import { t } from '../i18n/index.js';
+import { speakOf, t } from '../i18n/index.js';
 import { tell } from '../text/tell.js';
 import { filesOf } from './drop.js';
+import { whenNear } from './near.js';
 import './top-bar.js';
 import './file-strip.js';
 import './tensor-list.js';
@@ -17,8 +18,14 @@ import './measures.js';
 /** The whole page: its rooms' frame, and files dropped anywhere on it. */
 export class Page extends View {
   /** @param {import('../types.js').State} state */
-  pick({ fatal, dropping }) {
-    return { fatal, dropping };
+  pick({ fatal, dropping, result }) {
+    return { fatal, dropping, begun: result !== null };
+  }
+
+  constructor() {
+    super();
+    /** The comparison's place, whose code is fetched when it comes near. @type {Element | null} */
+    this.watched = null;
   }
 
   connectedCallback() {
@@ -51,6 +58,7 @@ export class Page extends View {
           <fb-explore></fb-explore>
           <fb-weight></fb-weight>
           <fb-words></fb-words>
+          <fb-schemes></fb-schemes>
         </main>
         <aside aria-label=${t('controls')}>
           <fb-controls></fb-controls>
@@ -58,6 +66,14 @@ export class Page extends View {
         </aside>
       </div>
     `;
+  }
+
+  updated() {
+    const schemes = this.querySelector('fb-schemes');
+    // Before the first figures stand everything is near.
+    if (!schemes || schemes === this.watched || !this.state.result) return;
+    this.watched = schemes;
+    whenNear(schemes, () => speakOf('schemes').then(() => import('./schemes.js')));
   }
 
   /** @param {import('../types.js').Problem} problem */

@@ -1,6 +1,6 @@
 /** What saves figures and metrics: fetched when a hand comes near the buttons that need it. */
 
-/** @typedef {typeof import('../figures/export.js') & typeof import('../text/report.js')} Tools */
+/** @typedef {typeof import('./save-figure.js')} Tools */
 
 /** @type {Tools | null} */
 let tools = null;
@@ -10,8 +10,7 @@ export const saving = () => tools ?? fetchTools();
 
 /** @returns {Promise<Tools>} */
 export async function fetchTools() {
-  const [figures, report] = await Promise.all([import('../figures/export.js'), import('../text/report.js')]);
-  return (tools ??= { ...figures, ...report });
+  return (tools ??= await import('./save-figure.js'));
 }
 
 /** Without a network they may not come; the press itself will say so. */

@@ -2,8 +2,9 @@ import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
 import { select } from '../state.js';
-import { t, stepTitle, schemeTitle } from '../i18n/index.js';
+import { t, tOr, stepTitle, schemeTitle } from '../i18n/index.js';
 import { count, number, raised, withMinus } from '../text/format.js';
+import { blockView } from './block-map.js';
 
 /** One weight, all the way: float bits → scale → code → value back. */
 export class OneWeight extends View {
@@ -56,38 +57,39 @@ export class OneWeight extends View {
     const { sides, catalogue } = this.state;
     const info = catalogue.find((s) => s.id === sides[side]?.id);
     return html`<ol
-      class="steps num"
-      data-side=${side}
-      aria-label="${side.toUpperCase()} ${info ? schemeTitle(info) : ''}"
-    >
-      ${sides.a !== null ? html`<li class="which ${side === 'a' ? 'quantized-a' : 'quantized'}"><b>${side.toUpperCase()}</b></li>` : nothing}
-      ${trace.steps.map(
-        (step, i) =>
-          html`<li
-            data-op=${step.op}
-            class=${kindOf(step.op, i, trace.steps.length)}
-            ?data-last=${i === trace.steps.length - 1}
-          >
-            <span class="op"
-              >${stepTitle(step)}${step.operand !== undefined && step.operand !== null ? html` <i>${show(step.operand)}</i>` : nothing}</span
+        class="steps num"
+        data-side=${side}
+        aria-label="${side.toUpperCase()} ${info ? schemeTitle(info) : ''}"
+      >
+        ${sides.a !== null ? html`<li class="which ${side === 'a' ? 'quantized-a' : 'quantized'}"><b>${side.toUpperCase()}</b></li>` : nothing}
+        ${trace.steps.map(
+          (step, i) =>
+            html`<li
+              data-op=${step.op}
+              class=${kindOf(step.op, i, trace.steps.length)}
+              ?data-last=${i === trace.steps.length - 1}
             >
-            <span class="value">${show(step.value)}</span>
-          </li>`,
-      )}
-      ${
-        trace.bits !== undefined
-          ? html`<li class="packed" data-op="bits">
               <span class="op"
-                >${t('weight.packed')}${trace.byteOffset !== undefined ? html` <i>${t('weight.byte', { n: count(trace.byteOffset) })}</i>` : nothing}</span
+                >${trace.block ? tOr(`step.block.${step.op}`, stepTitle(step)) : stepTitle(step)}${step.operand !== undefined && step.operand !== null ? html` <i>${show(step.operand)}</i>` : nothing}</span
               >
-              <span class="value">${trace.bits}</span>
-            </li>`
-          : nothing
-      }
-      <li class="miss" data-op="error">
-        <span class="op">${t('weight.error')}</span><span class="value">${number(trace.error, 3)}</span>
-      </li>
-    </ol>`;
+              <span class="value">${show(step.value)}</span>
+            </li>`,
+        )}
+        ${
+          trace.bits !== undefined
+            ? html`<li class="packed" data-op="bits">
+                <span class="op"
+                  >${t('weight.packed')}${trace.byteOffset !== undefined ? html` <i>${t('weight.byte', { n: count(trace.byteOffset) })}</i>` : nothing}</span
+                >
+                <span class="value">${trace.bits}</span>
+              </li>`
+            : nothing
+        }
+        <li class="miss" data-op="error">
+          <span class="op">${t('weight.error')}</span><span class="value">${number(trace.error, 3)}</span>
+        </li>
+      </ol>
+      ${trace.block ? blockView(() => this.requestUpdate())?.(side, trace.block, this.keeper) : nothing}`;
   }
 }
 

@@ -3,19 +3,47 @@
 use crate::paths::at;
 use crate::process::{command, run};
 use crate::wasm::{self, Simd};
-use crate::{setup, site};
+use crate::{python, setup, site};
 use anyhow::{Result, bail};
 
-/// Measures what `filter` names: the kernels of that name in Node and in Chromium, or with `page` the page; all without one.
+/// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
+/// with `ggml` and perhaps a part of a name ggml's formats; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
-    let page_only = filter == ["page"];
-    if !page_only {
+    let first = filter.first().map(String::as_str);
+    if !matches!(first, Some("page" | "ggml" | "quality")) {
         kernels(filter)?;
     }
-    if page_only || filter.is_empty() {
+    if matches!(first, None | Some("page")) {
         page()?;
     }
+    if matches!(first, None | Some("quality")) {
+        quality()?;
+    }
+    if matches!(first, None | Some("ggml")) {
+        ggml(filter.get(1..).unwrap_or_default())?;
+    }
     Ok(())
+}
+
+/// What every scheme loses at its width.
+fn quality() -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg("benches/quality.mjs"), "the table of qualities")
+}
+
+/// ggml's formats beside llama.cpp's own library, where Python and the library are.
+fn ggml(filter: &[String]) -> Result<()> {
+    setup::all()?;
+    let module = wasm::build_for_bench(Simd::Simd128)?;
+    let python = python::environment()?.map(|python| python.into_os_string()).unwrap_or_else(|why| {
+        println!("Without llama.cpp's times: {why}");
+        "".into()
+    });
+    run(
+        command("node").arg("benches/ggml.mjs").arg(&module).arg(python).args(filter),
+        "the benchmark of ggml's formats",
+    )
 }
 
 /// How the built page follows a dragged control, in Chromium.

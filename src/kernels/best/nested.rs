@@ -160,11 +160,11 @@ fn fit_pair(x: &[f32], weights: &[f32], rule: &Rule, how: &Pairs) -> Fitted {
     best
 }
 
-/// Codes of scale and negated minimum of each sub-block.
-type PairCodes = [(i32, i32); 16];
+/// The block's two half-precision units, and each sub-block's scale and minimum in them.
+type Unitized = ([f16; 2], [(i32, i32); 16]);
 
 /// Half-precision units of scales and minima, and codes of both for each sub-block.
-fn pairs_of(x: &[f32], weights: &[f32], rule: &Rule, how: &Pairs) -> Option<([f16; 2], PairCodes)> {
+fn pairs_of(x: &[f32], weights: &[f32], rule: &Rule, how: &Pairs) -> Option<Unitized> {
     let Pairs { len, most_scale, .. } = *how;
     let mut fitted = [Fitted::default(); 16];
     let count = 256 / len;

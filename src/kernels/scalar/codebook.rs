@@ -8,13 +8,26 @@ pub const FEW: usize = 32;
 
 /// See [`crate::kernels::codebook::encode`].
 pub fn encode(x: &[f32], factor: f32, cuts: &[f32], codes: &mut [i8]) {
+    if cuts.len() > FEW {
+        return search(x, factor, cuts, codes);
+    }
     for (&x, code) in x.iter().zip(codes) {
         let t = x * factor;
-        let below = if cuts.len() > FEW {
-            cuts.partition_point(|&cut| cut < t)
-        } else {
-            cuts.iter().filter(|&&cut| cut < t).count()
-        };
+        *code = cuts.iter().filter(|&&cut| cut < t).count() as i8;
+    }
+}
+
+/// The same by halving the cuts, always eight times and without a branch.
+fn search(x: &[f32], factor: f32, cuts: &[f32], codes: &mut [i8]) {
+    let mut padded = [f32::INFINITY; 256];
+    padded[..cuts.len()].copy_from_slice(cuts);
+    for (&x, code) in x.iter().zip(codes) {
+        let t = x * factor;
+        let mut below = 0_u8;
+        for half in [128, 64, 32, 16, 8, 4, 2, 1] {
+            let middle = padded[usize::from(below | (half - 1))];
+            below |= if middle < t { half } else { 0 };
+        }
         *code = below as i8;
     }
 }

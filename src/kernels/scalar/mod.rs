@@ -8,8 +8,11 @@ pub mod binning;
 pub mod codebook;
 pub mod float;
 pub mod ggml;
+pub mod hqq;
 pub mod nn;
 pub mod sums;
+
+pub use ggml::{iq, mx, ternary};
 
 use super::LANES;
 

@@ -1,5 +1,9 @@
 //! The sample networks' layers, one image after another. Layouts, order and edges: [`crate::kernels::nn`].
 
+mod integer;
+
+pub(in crate::kernels) use integer::{conv_int8, conv_xnor, dense_int8, dense_xnor, requantize};
+
 use crate::kernels::nn::{Activation, LANES, check_conv, check_dense, check_pool};
 
 /// See [`crate::kernels::nn::conv3x3_relu`].

@@ -7,8 +7,13 @@ pub mod best;
 pub mod binning;
 pub mod codebook;
 pub mod ggml;
+pub mod hqq;
+pub mod iq;
+mod levels;
+pub mod mx;
 pub mod nn;
 pub mod sums;
+pub mod ternary;
 
 use core::arch::wasm32::{f64x2_extract_lane, v128, v128_load, v128_store};
 

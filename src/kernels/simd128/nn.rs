@@ -4,6 +4,10 @@
 //! each loaded once for `R` channels. With `R` = 4 that is eight accumulators, two inputs and a weight: they fit in
 //! the sixteen vector registers of x86-64.
 
+mod integer;
+
+pub(in crate::kernels) use integer::{conv_int8, conv_xnor, dense_int8, dense_xnor, requantize};
+
 use core::arch::wasm32::{
     f32x4_add, f32x4_max, f32x4_mul, f32x4_pmax, f32x4_splat, v128, v128_load, v128_load32_splat,
 };

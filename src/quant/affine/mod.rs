@@ -29,6 +29,8 @@ mod prepared;
 mod range;
 mod split;
 
+pub(super) use split::Split;
+
 pub use options::{Affine, ENTRIES, RangeRule, Treatment};
 pub use prepared::Prepared;
 pub use range::{entropy_bins, entropy_share, least_squares_shrink};

@@ -1,5 +1,6 @@
 //! The packed bytes of the affine schemes. The layout stands in the family's documentation.
 
+use super::super::CodeUnit;
 use super::super::runs::Runs;
 use super::options::{Affine, Treatment};
 use super::prepared::{Prepared, corrected, correction_runs, saturate};
@@ -46,6 +47,21 @@ impl Affine {
 
     pub(super) fn packed_len(&self, shape: &Shape) -> Result<usize> {
         Ok(self.parts(&Runs::new(shape, self.granularity)?, shape)?.end)
+    }
+
+    /// See [`super::super::Family::code_units`].
+    pub(super) fn each_code_unit(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<()> {
+        let runs = Runs::new(shape, self.granularity)?;
+        let first = self.parts(&runs, shape)?.codes;
+        let bits = self.bits;
+        if runs.codes_are_dense(bits) {
+            f(CodeUnit { start: first, bits, count: runs.count(), high_first: false });
+        } else {
+            runs.for_each_unit(bits, |start, end, byte, _| {
+                f(CodeUnit { start: first + byte, bits, count: end - start, high_first: false })
+            });
+        }
+        Ok(())
     }
 
     pub(super) fn unpack(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {

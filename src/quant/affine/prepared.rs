@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::extents::Extents;
 use super::super::runs::{Granularity, Runs};
 use super::super::trace::{RunInfo, Step, Trace};
-use super::super::{Family, Fitted};
+use super::super::{CodeUnit, Family, Fitted};
 use super::options::{Affine, Treatment};
 use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
@@ -61,6 +61,11 @@ impl Family for Affine {
 
     fn decode(&self, bytes: &[u8], shape: &Shape) -> Result<Vec<f32>> {
         self.unpack(bytes, shape)
+    }
+
+    fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
+        self.each_code_unit(shape, f)?;
+        Ok(true)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::tensor::try_vec;
 
 /// Thresholds on magnitudes; ties are cut by element index, so each share is met exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Split {
+pub(in super::super) struct Split {
     /// Kept as float: magnitudes above `keep.0`, and those equal to it before index `keep.1`.
     keep: (u32, usize),
     /// Set to zero: magnitudes below `zero.0`, and those equal to it from index `zero.1` on.
@@ -106,7 +106,7 @@ impl Split {
 
 /// Limits on magnitudes that hold wherever ties are cut the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(in super::super) struct Cut {
     zero_below: u32,
     keep_from: u32,
 }

@@ -4,6 +4,8 @@
 //! Packed layout: the family's side information (scales, tables), then the codes as [`Packing`] says; each row or group is padded to a
 //! byte.
 
+pub mod kmeans;
+pub(super) mod sorted;
 pub(super) mod table;
 
 pub(super) use table::Table;
@@ -127,6 +129,11 @@ impl Layout {
         Ok(self)
     }
 
+    /// See [`Runs::for_each_segment`].
+    fn for_each_segment(&self, start: usize, end: usize, f: &mut dyn FnMut(usize, usize, usize)) {
+        self.runs.for_each_segment(start, end, f);
+    }
+
     /// Codes are padded to a byte after so many: a group, or else a row.
     fn unit_len(&self) -> usize {
         match self.runs.granularity() {
@@ -154,7 +161,7 @@ impl Layout {
     }
 
     /// Calls `f(start, end, byte)` for each stretch of codes that is padded to a byte; one for all where nothing is padded.
-    fn for_each_unit(&self, mut f: impl FnMut(usize, usize, usize)) {
+    fn for_each_unit(&self, f: &mut dyn FnMut(usize, usize, usize)) {
         let (count, row) = (self.runs.count(), self.runs.row_len());
         let unit = self.unit_len();
         let whole_bytes = match self.packing {
@@ -245,7 +252,7 @@ impl Weights<'_> {
     }
 
     /// Calls `f` with the finite weights of each run.
-    pub fn each_run(&self, mut f: impl FnMut(&[f32])) {
+    pub fn each_run(&self, f: &mut dyn FnMut(&[f32])) {
         let (mut gathered, mut kept) = (Vec::new(), Vec::new());
         for run in 0..self.layout.runs.len() {
             let x = self.layout.runs.values(run, self.values, &mut gathered);
@@ -293,8 +300,8 @@ impl Family for Coded {
         let mut out = try_vec(0.0_f32, to_usize(shape.count())?)?;
         let (side, packed) = bytes.split_at(layout.side_len);
         let codec = self.book.read(side, &layout)?;
-        for_each_code(packed, &layout, |start, codes| {
-            layout.runs.for_each_segment(start, start + codes.len(), |run, from, to| {
+        for_each_code(packed, &layout, &mut |start, codes| {
+            layout.for_each_segment(start, start + codes.len(), &mut |run, from, to| {
                 codec.decode(run, &codes[from - start..to - start], &mut out[from..to]);
             });
         });
@@ -303,23 +310,26 @@ impl Family for Coded {
 
     fn code_units(&self, shape: &Shape, f: &mut dyn FnMut(CodeUnit)) -> Result<bool> {
         let layout = self.book.layout(shape)?;
-        let Packing::Bits(width) = layout.packing else {
-            // Bytes of several codes are the symbols.
-            let (start, count) = (layout.side_len, layout.codes_len());
-            f(CodeUnit { start, bits: 8, count });
-            return Ok(false);
+        let (bits, high_first) = match layout.packing {
+            Packing::Bits(width) => (width, false),
+            Packing::HighFirst { .. } => (4, true),
+            Packing::Trits => {
+                let (start, count) = (layout.side_len, layout.codes_len());
+                f(CodeUnit { start, bits: 8, count, high_first: false });
+                return Ok(false);
+            }
         };
-        layout.for_each_unit(|start, end, byte| {
-            f(CodeUnit { start: layout.side_len + byte, bits: width, count: end - start });
+        layout.for_each_unit(&mut |start, end, byte| {
+            f(CodeUnit { start: layout.side_len + byte, bits, count: end - start, high_first });
         });
         Ok(true)
     }
 }
 
 /// Calls `f(start, codes)` for unpacked stretches of the codes, in element order.
-fn for_each_code(packed: &[u8], layout: &Layout, mut f: impl FnMut(usize, &[i8])) {
+fn for_each_code(packed: &[u8], layout: &Layout, f: &mut dyn FnMut(usize, &[i8])) {
     let mut codes = Vec::new();
-    layout.for_each_unit(|start, end, byte| {
+    layout.for_each_unit(&mut |start, end, byte| {
         codes.resize(end - start, 0);
         let len = layout.packing.packed_len(end - start);
         layout.packing.unpack(&packed[byte..byte + len], &mut codes);
@@ -350,7 +360,7 @@ fn saturated(x: f32) -> f32 {
 impl Fit {
     /// Codes of elements `start..start + codes.len()`.
     fn codes_of(&self, values: &[f32], start: usize, weights: &mut Vec<f32>, codes: &mut [i8]) {
-        self.layout.runs.for_each_segment(start, start + codes.len(), |run, from, to| {
+        self.layout.for_each_segment(start, start + codes.len(), &mut |run, from, to| {
             let codes = &mut codes[from - start..to - start];
             let x = &values[from..to];
             if self.finite {
@@ -370,7 +380,7 @@ impl Fitted for Fit {
             let start = start + i * CHUNK;
             codes.resize(out.len(), 0);
             self.codes_of(values, start, weights, codes);
-            self.layout.runs.for_each_segment(start, start + out.len(), |run, from, to| {
+            self.layout.for_each_segment(start, start + out.len(), &mut |run, from, to| {
                 self.codec.decode(run, &codes[from - start..to - start], &mut out[from - start..to - start]);
             });
         }
@@ -382,7 +392,7 @@ impl Fitted for Fit {
         let (side, packed) = out.split_at_mut(side_len);
         side.copy_from_slice(&self.codec.side());
         let Scratch { weights, codes } = &mut *self.scratch.borrow_mut();
-        self.layout.for_each_unit(|start, end, byte| {
+        self.layout.for_each_unit(&mut |start, end, byte| {
             codes.resize(end - start, 0);
             self.codes_of(values, start, weights, codes);
             let len = packing.packed_len(end - start);
@@ -393,7 +403,7 @@ impl Fitted for Fit {
 
     fn codes(&self, bytes: &[u8]) -> Result<Vec<i32>> {
         let mut out = try_vec(0_i32, self.layout.runs.count())?;
-        for_each_code(&bytes[self.layout.side_len..], &self.layout, |start, codes| {
+        for_each_code(&bytes[self.layout.side_len..], &self.layout, &mut |start, codes| {
             for (out, &code) in out[start..].iter_mut().zip(codes) {
                 *out = i32::from(code as u8) + self.layout.first;
             }
@@ -434,7 +444,7 @@ impl Fitted for Fit {
             return Vec::new();
         }
         let mut levels = self.codec.levels(self.layout.runs.segment_at(index).0);
-        levels.sort_unstable_by(f32::total_cmp);
+        sorted::sort_few(&mut levels, |a, b| a <= b);
         levels.dedup();
         levels
     }

@@ -45,10 +45,14 @@ pub fn amax(x: &[f32]) -> f32 {
 pub fn exponent_of(amax: f32) -> u8 {
     let bits = amax.to_bits();
     let (exponent, fraction) = (bits >> 23, bits & 0x7F_FFFF);
-    // The logarithm is near this whole number: its own exponent says how coarse an f32 is there.
-    let near = if exponent >= 127 { exponent - 127 } else { 126 - exponent };
-    let rounding_up = near.checked_ilog2().map_or(0, |log| 44 >> (6 - log));
-    (exponent + u32::from(fraction > 0x7F_FFFF - rounding_up)).saturating_sub(2) as u8
+    let mut above = exponent;
+    if fraction > 0x7F_FFFF - 44 {
+        // The logarithm is near this whole number: its own exponent says how coarse an f32 is there.
+        let near = if exponent >= 127 { exponent - 127 } else { 126 - exponent };
+        let rounding_up = near.checked_ilog2().map_or(0, |log| 44 >> (6 - log));
+        above += u32::from(fraction > 0x7F_FFFF - rounding_up);
+    }
+    above.saturating_sub(2) as u8
 }
 
 /// Half of `2^(code − 127)`.

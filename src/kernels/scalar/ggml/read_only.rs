@@ -134,8 +134,8 @@ pub fn q8_k(bytes: &[u8], out: &mut [f32]) {
 pub fn q1_0(bytes: &[u8], out: &mut [f32]) {
     for (block, out) in bytes.as_chunks::<18>().0.iter().zip(out.as_chunks_mut::<128>().0) {
         let scale = half_at(block, 0);
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = if block[2 + i / 8] >> (i % 8) & 1 == 1 { scale } else { -scale };
+        for (byte, out) in block[2..].iter().zip(out.as_chunks_mut::<8>().0) {
+            *out = std::array::from_fn(|i| if byte >> i & 1 == 1 { scale } else { -scale });
         }
     }
 }
@@ -144,8 +144,8 @@ pub fn q1_0(bytes: &[u8], out: &mut [f32]) {
 pub fn q2_0(bytes: &[u8], out: &mut [f32]) {
     for (block, out) in bytes.as_chunks::<18>().0.iter().zip(out.as_chunks_mut::<64>().0) {
         let scale = half_at(block, 0);
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = (f32::from(block[2 + i / 4] >> (i % 4 * 2) & 3) - 1.0) * scale;
+        for (byte, out) in block[2..].iter().zip(out.as_chunks_mut::<4>().0) {
+            *out = std::array::from_fn(|i| (f32::from(byte >> (2 * i) & 3) - 1.0) * scale);
         }
     }
 }

@@ -7,11 +7,15 @@ use super::{half_at, put_half};
 /// Powers of three that bring a digit of a `tq1_0` byte to the top.
 const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
 
-/// The greatest magnitude and its reciprocal.
-fn scale(x: &[f32; 256]) -> (f32, f32) {
-    let d = x.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-    let id = 1.0 / d;
-    (d, if id.is_finite() { id } else { 0.0 })
+/// The greatest magnitude.
+fn amax(x: &[f32; 256]) -> f32 {
+    x.iter().fold(0.0, |m, x| m.max(x.abs()))
+}
+
+/// A scale, and its reciprocal.
+pub fn scale(amax: f32) -> (f32, f32) {
+    let id = 1.0 / amax;
+    (amax, if id.is_finite() { id } else { 0.0 })
 }
 
 /// 0, 1 or 2, half away from zero.
@@ -27,11 +31,19 @@ fn fraction(digits: u8) -> u8 {
 /// First weight, first byte, bytes, digits in a byte: weights lie as far apart as there are bytes.
 pub const STRETCHES: [(usize, usize, usize, usize); 3] = [(0, 0, 32, 5), (160, 32, 16, 5), (240, 48, 4, 4)];
 
+/// The bytes of one stretch.
+fn put((weight, byte, bytes, digits): (usize, usize, usize, usize), x: &[f32], id: f32, out: &mut [u8]) {
+    for m in 0..bytes {
+        let digit = |n: usize| if n < digits { digit(x[weight + m + n * bytes], id) } else { 0 };
+        out[byte + m] = fraction((0..5).fold(0, |q, n| q * 3 + digit(n)));
+    }
+}
+
 /// See [`crate::kernels::ggml_more::tq1_0`].
 pub fn tq1_0(x: &[f32], out: &mut [u8]) {
     for (x, out) in x.as_chunks::<256>().0.iter().zip(out.as_chunks_mut::<54>().0) {
-        let (d, id) = scale(x);
-        put_tq1(&x.map(|x| digit(x, id)), out);
+        let (d, id) = scale(amax(x));
+        STRETCHES.into_iter().for_each(|stretch| put(stretch, x, id, out));
         put_half(d, &mut out[52..]);
     }
 }
@@ -48,25 +60,33 @@ pub fn put_tq1(codes: &[u8; 256], out: &mut [u8]) {
 
 /// Digit `n` of a byte.
 pub fn digit_of(byte: u8, n: usize) -> u8 {
-    (u16::from(byte.wrapping_mul(POWERS[n])) * 3 >> 8) as u8
+    ((u16::from(byte.wrapping_mul(POWERS[n])) * 3) >> 8) as u8
+}
+
+/// Reads one stretch.
+fn read((weight, byte, bytes, digits): (usize, usize, usize, usize), block: &[u8], out: &mut [f32]) {
+    let d = half_at(block, 52);
+    for (i, out) in out[weight..weight + bytes * digits].iter_mut().enumerate() {
+        *out = (f32::from(digit_of(block[byte + i % bytes], i / bytes)) - 1.0) * d;
+    }
+}
+
+/// Reads the last stretch.
+pub fn read_last(block: &[u8], out: &mut [f32]) {
+    read(STRETCHES[2], block, out);
 }
 
 /// See [`crate::kernels::ggml_more::from_tq1_0`].
 pub fn from_tq1_0(bytes: &[u8], out: &mut [f32]) {
     for (block, out) in bytes.as_chunks::<54>().0.iter().zip(out.as_chunks_mut::<256>().0) {
-        let d = half_at(block, 52);
-        for (weight, byte, bytes, digits) in STRETCHES {
-            for (i, out) in out[weight..weight + bytes * digits].iter_mut().enumerate() {
-                *out = (f32::from(digit_of(block[byte + i % bytes], i / bytes)) - 1.0) * d;
-            }
-        }
+        STRETCHES.into_iter().for_each(|stretch| read(stretch, block, out));
     }
 }
 
 /// See [`crate::kernels::ggml_more::tq2_0`].
 pub fn tq2_0(x: &[f32], out: &mut [u8]) {
     for (x, out) in x.as_chunks::<256>().0.iter().zip(out.as_chunks_mut::<66>().0) {
-        let (d, id) = scale(x);
+        let (d, id) = scale(amax(x));
         for (x, out) in x.as_chunks::<128>().0.iter().zip(out[..64].as_chunks_mut::<32>().0) {
             for (m, out) in out.iter_mut().enumerate() {
                 *out = (0..4).rev().fold(0, |q, n| q << 2 | digit(x[m + n * 32], id));

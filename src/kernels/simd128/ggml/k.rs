@@ -79,6 +79,34 @@ fn error<const LEN: usize, const ABSOLUTE: bool>(
     sum
 }
 
+/// Codes of a try and its weighted sums of codes, of their squares and of their products with the weights. `CLAMPED` where a code could
+/// be above `most`.
+#[inline(always)]
+fn pass<const LEN: usize, const CLAMPED: bool>(
+    x: &[Pair; LEN],
+    weights: &[Pair; LEN],
+    codes: &mut [Pair; LEN],
+    min: Pair,
+    inverse: Pair,
+    most: v128,
+) -> [Pair; 3] {
+    let zero = f32x4_splat(0.0);
+    let (mut sum_l, mut sum_l2, mut sum_xl) = ([zero; 2], [zero; 2], [zero; 2]);
+    for i in 0..LEN {
+        for g in 0..2 {
+            let x = x[i][g];
+            let t = f32x4_nearest(f32x4_mul(inverse[g], f32x4_sub(x, min[g])));
+            let l = f32x4_pmax(if CLAMPED { f32x4_pmin(t, most) } else { t }, zero);
+            codes[i][g] = l;
+            let wl = f32x4_mul(weights[i][g], l);
+            sum_l[g] = f32x4_add(sum_l[g], wl);
+            sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(wl, l));
+            sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(wl, x));
+        }
+    }
+    [sum_l, sum_l2, sum_xl]
+}
+
 /// [`Search::fit`] for eight sub-blocks, written to `fits` from `at` on. False where the fast rounding might differ: then nothing that it
 /// wrote counts.
 fn fit<const LEN: usize, const ABSOLUTE: bool>(search: &Search, x: &[f32], fits: &mut Fits, at: usize) -> bool {
@@ -119,7 +147,8 @@ fn fit<const LEN: usize, const ABSOLUTE: bool>(search: &Search, x: &[f32], fits:
         let within = |t: v128| f32x4_le(f32x4_abs(t), limit);
         let [a, b] = both(|g| {
             let high = within(f32x4_mul(inverse[g], f32x4_sub(max[g], min[g])));
-            v128_and(high, within(f32x4_mul(inverse[g], f32x4_sub(least[g], min[g]))))
+            let low = within(f32x4_mul(inverse[g], f32x4_sub(least[g], min[g])));
+            v128_and(f32x4_gt(inverse[g], zero), v128_and(high, low))
         });
         v128_and(a, b)
     };
@@ -142,18 +171,12 @@ fn fit<const LEN: usize, const ABSOLUTE: bool>(search: &Search, x: &[f32], fits:
         let ranges = range(&min);
         let this_inverse = both(|g| f32x4_div(f32x4_splat(search.steps(i)), ranges[g]));
         good = v128_and(good, in_range(&min, &this_inverse));
-        let (mut sum_l, mut sum_l2, mut sum_xl) = ([zero; 2], [zero; 2], [zero; 2]);
-        for i in 0..LEN {
-            for g in 0..2 {
-                let x = x[i][g];
-                let l = code(x, min[g], this_inverse[g]);
-                codes[i][g] = l;
-                let wl = f32x4_mul(weights[i][g], l);
-                sum_l[g] = f32x4_add(sum_l[g], wl);
-                sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(wl, l));
-                sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(wl, x));
-            }
-        }
+        let clamped = search.steps(i) > search.most + 0.45;
+        let [sum_l, sum_l2, sum_xl] = if clamped {
+            pass::<LEN, true>(x, &weights, &mut codes, min, this_inverse, most)
+        } else {
+            pass::<LEN, false>(x, &weights, &mut codes, min, this_inverse, most)
+        };
         let difference = |a, b, c, d| f32x4_sub(f32x4_mul(a, b), f32x4_mul(c, d));
         let determinant = both(|g| difference(sum_w[g], sum_l2[g], sum_l[g], sum_l[g]));
         let mut this_scale = both(|g| f32x4_div(difference(sum_w[g], sum_xl[g], sum_x[g], sum_l[g]), determinant[g]));
@@ -303,6 +326,27 @@ fn extremes(x: &[Pair; 16]) -> (Pair, Pair) {
     (extreme, both(|g| f32x4_lt(amax[g], f32x4_splat(ALL_ZERO))))
 }
 
+/// The sums of a try of [`fit_6`]. With at most 32.4 steps to the extreme no code lies below −32.
+#[inline(always)]
+fn sums_6<const CLAMPED: bool>(
+    x: &[Pair; 16],
+    weights: &[Pair; 16],
+    weighted: &[Pair; 16],
+    inverse: Pair,
+) -> (Pair, Pair) {
+    let (mut sum_xl, mut sum_l2) = ([f32x4_splat(0.0); 2], [f32x4_splat(0.0); 2]);
+    for i in 0..16 {
+        for g in 0..2 {
+            let t = f32x4_nearest(f32x4_mul(inverse[g], x[i][g]));
+            let l = f32x4_pmin(t, f32x4_splat(31.0));
+            let l = if CLAMPED { f32x4_pmax(l, f32x4_splat(-32.0)) } else { l };
+            sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(weighted[i][g], l));
+            sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(f32x4_mul(weights[i][g], l), l));
+        }
+    }
+    (sum_xl, sum_l2)
+}
+
 /// `scalar::fit_6` for eight sub-blocks: the scales, and the reciprocals that their codes come from, 0 for a sub-block of zeros.
 fn fit_6(x: &[f32], scales: &mut [f32], inverses: &mut [f32]) {
     let x = &transpose::<16>(x);
@@ -313,26 +357,18 @@ fn fit_6(x: &[f32], scales: &mut [f32], inverses: &mut [f32]) {
         weights[i] = both(|g| f32x4_mul(x[i][g], x[i][g]));
         weighted[i] = both(|g| f32x4_mul(weights[i][g], x[i][g]));
     }
-    let sums = |inverse: Pair| {
-        let (mut sum_xl, mut sum_l2) = ([zero; 2], [zero; 2]);
-        for i in 0..16 {
-            for g in 0..2 {
-                let t = f32x4_nearest(f32x4_mul(inverse[g], x[i][g]));
-                let l = f32x4_pmax(f32x4_pmin(t, f32x4_splat(31.0)), f32x4_splat(-32.0));
-                sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(weighted[i][g], l));
-                sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(f32x4_mul(weights[i][g], l), l));
-            }
-        }
-        (sum_xl, sum_l2)
-    };
     let mut chosen = both(|g| v128_andnot(f32x4_div(f32x4_splat(-32.0), extreme[g]), is_zero[g]));
-    let (sum_xl, sum_l2) = sums(chosen);
+    let (sum_xl, sum_l2) = sums_6::<false>(x, &weights, &weighted, chosen);
     let mut scale = both(|g| v128_and(f32x4_div(sum_xl[g], sum_l2[g]), f32x4_ne(sum_l2[g], zero)));
     let mut best = both(|g| f32x4_mul(scale[g], sum_xl[g]));
     for i in (-9..=9).filter(|&i| i != 0) {
         let steps = f32x4_splat(-(32.0 + 0.1 * i as f32));
         let inverse = both(|g| v128_andnot(f32x4_div(steps, extreme[g]), is_zero[g]));
-        let (sum_xl, sum_l2) = sums(inverse);
+        let (sum_xl, sum_l2) = if i < 5 {
+            sums_6::<false>(x, &weights, &weighted, inverse)
+        } else {
+            sums_6::<true>(x, &weights, &weighted, inverse)
+        };
         for g in 0..2 {
             let more = f32x4_gt(f32x4_mul(sum_xl[g], sum_xl[g]), f32x4_mul(best[g], sum_l2[g]));
             let better = v128_and(f32x4_gt(sum_l2[g], zero), more);
@@ -415,20 +451,27 @@ fn fit_3(x: &[f32; WEIGHTS], scales: &mut [f32; 16]) {
     for _ in 0..5 {
         let mut changed = NONE;
         for (x, at) in x.iter().zip(&mut at) {
+            let (mut xl, mut l2, mut new, mut moves) = ([NONE; 4], [NONE; 4], [NONE; 4], [NONE; 4]);
             for g in 0..4 {
                 let (x, l) = (x[g], at[g]);
                 let w = f32x4_mul(x, x);
-                let wx = f32x4_mul(w, x);
-                let xl = f32x4_sub(sum_xl[g], f32x4_mul(wx, l));
-                let l2 = f32x4_sub(sum_l2[g], f32x4_mul(f32x4_mul(w, l), l));
-                let new = clamped(f32x4_div(f32x4_mul(x, l2), xl));
-                let new_xl = f32x4_add(xl, f32x4_mul(wx, new));
-                let new_l2 = f32x4_add(l2, f32x4_mul(f32x4_mul(w, new), new));
+                xl[g] = f32x4_sub(sum_xl[g], f32x4_mul(f32x4_mul(w, x), l));
+                l2[g] = f32x4_sub(sum_l2[g], f32x4_mul(f32x4_mul(w, l), l));
+                new[g] = clamped(f32x4_div(f32x4_mul(x, l2[g]), xl[g]));
+                moves[g] = v128_and(f32x4_gt(xl[g], zero), f32x4_ne(new[g], l));
+            }
+            // Mostly every code stays: the next step need not wait for the sums.
+            if !v128_any_true(v128_or(v128_or(moves[0], moves[1]), v128_or(moves[2], moves[3]))) {
+                continue;
+            }
+            for g in 0..4 {
+                let w = f32x4_mul(x[g], x[g]);
+                let new_xl = f32x4_add(xl[g], f32x4_mul(f32x4_mul(w, x[g]), new[g]));
+                let new_l2 = f32x4_add(l2[g], f32x4_mul(f32x4_mul(w, new[g]), new[g]));
                 let ours = f32x4_mul(f32x4_mul(new_xl, new_xl), sum_l2[g]);
                 let theirs = f32x4_mul(f32x4_mul(sum_xl[g], sum_xl[g]), new_l2);
-                let moves = v128_and(f32x4_gt(xl, zero), f32x4_ne(new, l));
-                let moves = v128_and(moves, v128_and(f32x4_gt(new_l2, zero), f32x4_gt(ours, theirs)));
-                at[g] = v128_bitselect(new, l, moves);
+                let moves = v128_and(moves[g], v128_and(f32x4_gt(new_l2, zero), f32x4_gt(ours, theirs)));
+                at[g] = v128_bitselect(new[g], at[g], moves);
                 sum_xl[g] = v128_bitselect(new_xl, sum_xl[g], moves);
                 sum_l2[g] = v128_bitselect(new_l2, sum_l2[g], moves);
                 changed = v128_or(changed, moves);
@@ -510,7 +553,7 @@ pub fn from_q3_k(bytes: &[u8], out: &mut [f32]) {
 #[inline(always)]
 fn nibbles_at(bytes: &[u8], j: usize) -> v128 {
     let v = load_bytes(&bytes[j / 4 * 32 + j % 2 * 16..]);
-    if j / 2 % 2 == 0 { v128_and(v, i8x16_splat(15)) } else { u8x16_shr(v, 4) }
+    if j % 4 < 2 { v128_and(v, i8x16_splat(15)) } else { u8x16_shr(v, 4) }
 }
 
 #[inline(always)]
@@ -540,7 +583,7 @@ pub fn from_q6_k(bytes: &[u8], out: &mut [f32]) {
         let d = half_at(block, 208);
         for (j, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
             let v = load_bytes(&block[j / 8 * 64 + j % 4 * 16..]);
-            let low = if j / 4 % 2 == 0 { v128_and(v, i8x16_splat(15)) } else { u8x16_shr(v, 4) };
+            let low = if j % 8 < 4 { v128_and(v, i8x16_splat(15)) } else { u8x16_shr(v, 4) };
             let codes = v128_or(low, i8x16_shl(pairs_at(&block[128..192], j), 4));
             let scale = d * f32::from(block[192 + j] as i8);
             emit(i8x16_sub(codes, i8x16_splat(32)), f32x4_splat(scale), f32x4_splat(-0.0), out);

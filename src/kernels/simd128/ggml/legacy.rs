@@ -1,11 +1,10 @@
 //! The formats of 32 weights with one scale, four blocks at a time: what is decided once for a block lies in a lane for each.
 
 use core::arch::wasm32::{
-    f32x4_abs, f32x4_add, f32x4_div, f32x4_eq, f32x4_extract_lane, f32x4_gt, f32x4_lt, f32x4_mul, f32x4_neg,
-    f32x4_pmax, f32x4_pmin, f32x4_replace_lane, f32x4_splat, f32x4_sub, f32x4_trunc, i8x16_bitmask, i8x16_shl,
-    i8x16_splat, i8x16_sub, i16x8_narrow_i32x4, i32x4_add, i32x4_bitmask, i32x4_extract_lane, i32x4_shuffle,
-    i32x4_splat, i32x4_sub, u8x16_min, u8x16_narrow_i16x8, u8x16_shr, u32x4_ge, u32x4_lt, u32x4_shr, v128, v128_and,
-    v128_andnot, v128_bitselect, v128_or,
+    f32x4_abs, f32x4_add, f32x4_div, f32x4_eq, f32x4_gt, f32x4_lt, f32x4_mul, f32x4_neg, f32x4_pmax, f32x4_pmin,
+    f32x4_replace_lane, f32x4_splat, f32x4_sub, f32x4_trunc, i8x16_bitmask, i8x16_shl, i8x16_splat, i8x16_sub,
+    i16x8_narrow_i32x4, i32x4_add, i32x4_bitmask, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_min,
+    u8x16_narrow_i16x8, u8x16_shr, u32x4_ge, u32x4_lt, u32x4_shr, v128, v128_and, v128_andnot, v128_bitselect, v128_or,
 };
 
 use super::super::load4;

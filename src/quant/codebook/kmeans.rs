@@ -1,0 +1,233 @@
+//! `kmeans`: levels anywhere, found by Lloyd's iteration (Deep Compression, Han et al. 2016; for known densities Lloyd 1957 and Max 1960).
+//!
+//! In one dimension the weights of a level are neighbours in ascending order. So the weights are sorted once, sums of stretches are at
+//! hand, and an iteration costs a few searches per level, whatever the number of weights. It is exact: each weight counts with its own
+//! value. Levels are kept in f64 and rounded to f32 at the end; codes are then the nearest of the rounded levels, the lower of two.
+//!
+//! Starts: `linear` from the least to the greatest weight, `density` at the quantiles (i + ½)/2^bits, `random` at weights chosen by chance. A level
+//! without weights stays where it is. The iteration ends when no weight changes its level, when no level moves by 10⁻⁷ of the range, or after
+//! [`ITERATIONS`].
+//!
+//! Packed layout: for each run 2^bits levels (`f32`, ascending), then the codes, dense, each row or group padded to a byte.
+
+use std::rc::Rc;
+
+use super::super::Family;
+use super::super::blocks::NON_FINITE;
+use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, When};
+use super::super::runs::Granularity;
+use super::sorted::{Sorted, sort_few};
+use super::table::{from_bytes, next_below, to_bytes};
+use super::{Book, Codec, Layout, Packing, Table, Weights, family};
+use crate::error::Result;
+use crate::kernels::scalar::affine::uniform;
+use crate::tensor::Shape;
+
+/// Iterations at most.
+pub const ITERATIONS: usize = 500;
+
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    Linear,
+    Density,
+    Random(u32),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct KMeans {
+    bits: u32,
+    granularity: Granularity,
+    start: Start,
+}
+
+impl KMeans {
+    fn levels(&self) -> usize {
+        1 << self.bits
+    }
+
+    fn table(&self, entries: Vec<f32>) -> Table {
+        let side = to_bytes(entries.iter().copied());
+        Table { side, entries, len: self.levels(), is_learned: true, ..Table::default() }
+    }
+
+    fn starts(&self, x: &[f32]) -> Vec<f64> {
+        let k = self.levels();
+        let (Some(&lo), Some(&hi)) = (x.first(), x.last()) else { return vec![0.0; k] };
+        let (lo, hi) = (f64::from(lo), f64::from(hi));
+        let at = |share: f64| f64::from(x[((share * x.len() as f64) as usize).min(x.len() - 1)]);
+        let mut starts: Vec<f64> = (0..k)
+            .map(|i| match self.start {
+                Start::Linear => lo + (hi - lo) * (i as f64 / (k - 1) as f64),
+                Start::Density => at((i as f64 + 0.5) / k as f64),
+                Start::Random(seed) => at(f64::from(uniform(seed, i as u32))),
+            })
+            .collect();
+        sort_few(&mut starts, |a, b| a <= b);
+        starts
+    }
+}
+
+/// Lloyd's iteration from these levels, ascending.
+fn lloyd(x: &Sorted, levels: &mut [f64]) {
+    let n = x.values().len();
+    let range = if n == 0 { 0.0 } else { f64::from(x.values()[n - 1]) - f64::from(x.values()[0]) };
+    let mut ends = vec![usize::MAX; levels.len()];
+    for _ in 0..ITERATIONS {
+        let (mut changed, mut moved) = (false, 0.0_f64);
+        let (mut start, mut sum) = (0, 0.0);
+        for i in 0..levels.len() {
+            let end = match levels.get(i + 1) {
+                // Levels after this one have not moved yet.
+                Some(next) => x.count_to(f64::midpoint(levels[i], *next)),
+                None => n,
+            };
+            changed |= end != ends[i];
+            ends[i] = end;
+            let sum_to = x.sum_to(end);
+            if end > start {
+                let mean = (sum_to - sum) / (end - start) as f64;
+                moved = moved.max((mean - levels[i]).abs());
+                levels[i] = mean;
+            }
+            (start, sum) = (end, sum_to);
+        }
+        if !changed || moved <= 1e-7 * range {
+            return;
+        }
+    }
+}
+
+/// The greatest f32 that is nearer to `low` than to `high` or as near: what lies above belongs to `high`.
+fn cut(low: f32, high: f32) -> f32 {
+    let middle = f64::midpoint(f64::from(low), f64::from(high));
+    let rounded = middle as f32;
+    if f64::from(rounded) > middle { next_below(rounded) } else { rounded }
+}
+
+impl Book for KMeans {
+    fn layout(&self, shape: &Shape) -> Result<Layout> {
+        Layout::new(shape, self.granularity, Packing::Bits(self.bits))?.with_side(4 * self.levels())
+    }
+
+    fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>> {
+        let mut entries: Vec<f32> = Vec::new();
+        let mut sorted = Sorted::default();
+        let mut failed = Ok(());
+        weights.each_run(&mut |x| {
+            if failed.is_err() {
+                return;
+            }
+            failed = sorted.fill(x);
+            if failed.is_ok() {
+                let mut levels = self.starts(sorted.values());
+                lloyd(&sorted, &mut levels);
+                entries.extend(levels.iter().map(|&level| level as f32));
+            }
+        });
+        failed?;
+        let tables = entries.chunks(self.levels());
+        let cuts = tables.flat_map(|table| table.windows(2).map(|pair| cut(pair[0], pair[1]))).collect();
+        Ok(Rc::new(Table { cuts, ..self.table(entries) }))
+    }
+
+    fn read(&self, side: &[u8], _layout: &Layout) -> Result<Rc<dyn Codec>> {
+        Ok(Rc::new(self.table(from_bytes(side))))
+    }
+}
+
+const BITS: OptionSpec = OptionSpec {
+    name: "bits",
+    title: "bits",
+    help: "Width of a code; each bit less halves the number of levels.",
+    kind: Kind::Integer { default: 4.0, min: 1.0, max: 8.0, suggestions: &[] },
+    when: None,
+};
+
+const INIT: OptionSpec = OptionSpec {
+    name: "init",
+    title: "start",
+    help: "Where the levels stand first: evenly from the least weight to the greatest, with equally many weights each, or on weights \
+           chosen by chance.",
+    kind: Kind::Choice {
+        default: "linear",
+        values: &[
+            ChoiceValue { value: "linear", title: "linear" },
+            ChoiceValue { value: "density", title: "density" },
+            ChoiceValue { value: "random", title: "random" },
+        ],
+    },
+    when: None,
+};
+
+const SEED: OptionSpec = OptionSpec {
+    name: "seed",
+    title: "seed",
+    help: "Chooses the sequence of chances; the same seed gives the same codes.",
+    kind: Kind::Integer { default: 0.0, min: 0.0, max: u32::MAX as f64, suggestions: &[] },
+    when: Some(When::Is("init", "random")),
+};
+
+const GRANULARITY: OptionSpec = OptionSpec {
+    name: "granularity",
+    title: "grain",
+    help: "What shares one table of levels. A table costs 4 bytes per level.",
+    kind: Kind::Choice {
+        default: "tensor",
+        values: &[
+            ChoiceValue { value: "tensor", title: "tensor" },
+            ChoiceValue { value: "channel", title: "channel" },
+            ChoiceValue { value: "group", title: "group" },
+        ],
+    },
+    when: None,
+};
+
+const AXIS: OptionSpec = OptionSpec {
+    name: "axis",
+    title: "axis",
+    help: "The axis along which each index is a channel, 0 for the outermost.",
+    kind: Kind::Integer { default: 0.0, min: 0.0, max: 7.0, suggestions: &[] },
+    when: Some(When::Is("granularity", "channel")),
+};
+
+const GROUP_SIZE: OptionSpec = OptionSpec {
+    name: "groupSize",
+    title: "group size",
+    help: "Neighbours in a row that share a table; the last group of a row may be short.",
+    kind: Kind::Integer { default: 1024.0, min: 1.0, max: 1_048_576.0, suggestions: &[256.0, 1024.0, 4096.0] },
+    when: Some(When::Is("granularity", "group")),
+};
+
+fn build(_entry: &Entry, options: &Resolved) -> Result<Rc<dyn Family>> {
+    let number = |name| options.number(name).unwrap_or_default();
+    let book = KMeans {
+        bits: number("bits") as u32,
+        granularity: match options.choice("granularity") {
+            "channel" => Granularity::Channel { axis: number("axis") as usize },
+            "group" => Granularity::Group { size: number("groupSize") as usize },
+            _ => Granularity::Tensor,
+        },
+        start: match options.choice("init") {
+            "density" => Start::Density,
+            "random" => Start::Random(number("seed") as u32),
+            _ => Start::Linear,
+        },
+    };
+    Ok(family(book, options))
+}
+
+/// The scheme for the catalogue.
+pub const ENTRIES: &[Entry] = &[Entry {
+    id: "kmeans",
+    title: "k-means codebook",
+    family: "codebook",
+    bits: None,
+    block_size: None,
+    summary: "A table of levels that lie where the weights are, each the mean of the weights nearest to it.",
+    source: Source {
+        title: "Han et al. 2016, Deep Compression; Lloyd 1957 and Max 1960",
+        url: "https://arxiv.org/abs/1510.00149",
+    },
+    options: &[BITS, INIT, SEED, GRANULARITY, AXIS, GROUP_SIZE, NON_FINITE],
+    build,
+}];

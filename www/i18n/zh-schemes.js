@@ -1,0 +1,31 @@
+/** 中文：方案比较与打包的块。 */
+export default {
+  'block.title': '所在的块：{weights} 个权重占 {bytes} 字节，始于打包张量的字节 {at}',
+  'block.bytes': '块中的字节',
+  'block.byte': '打包张量的字节 {n} · 块内第 {i} · {hex} = {bits} · {part}',
+  'block.of': '字节 {from}–{to}',
+  'block.of1': '字节 {from}',
+  'block.reads': '→ {bits}',
+  'block.own': '只属于此权重的位',
+  'block.shared': '与别的权重共用的位',
+  'part.scale': '缩放',
+  'part.min': '最小值',
+  'part.scales': '各组缩放',
+  'part.codes': '编码',
+  'part.high bits': '高位',
+
+  'figure.schemes': '各方案：比特与分贝',
+  'figure.schemes.text': '{n} 个方案作用于 {name}：每权重比特数与信噪比。{sides}',
+  'figure.schemes.short': '方案图',
+  'schemes.x': '比特/权重',
+  'schemes.line': '每比特 6.02 dB',
+  'schemes.list': '各方案；方向键移动，回车选用',
+  'schemes.numbers': '{bits} 比特，{db}',
+  'schemes.exact': '无误差',
+  'schemes.progress': '{n} / {all}',
+  'schemes.sampled': '≈，取自 {all} 个权重中的 {n} 个；A 与 B 按全部权重计算。',
+  'schemes.limit':
+    '虚线：每比特 6.02 dB，仅是独立高斯权重的极限；稀疏或重尾的权重可以在其上方。实心点：没有别的方案能用同样少的比特保留同样多。',
+  'schemes.hint': '点选一个方案，即设为 {side} 侧。',
+  'schemes.failed': '此张量不能采用，故未画出：{names}。',
+};
