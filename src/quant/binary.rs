@@ -15,12 +15,13 @@
 use std::rc::Rc;
 
 use super::Family;
-use super::blocks::NON_FINITE;
+use super::blocks::{EFFORT, NON_FINITE, WEIGHTING, search_of};
 use super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source};
 use super::codebook::table::{from_bytes, next_below, to_bytes};
 use super::codebook::{Book, Codec, Layout, Packing, Table, Weights, family};
 use super::runs::Granularity;
 use crate::error::Result;
+use crate::kernels::best::Weighting;
 use crate::kernels::codebook::magnitudes_above;
 use crate::stats::CHUNK;
 use crate::tensor::Shape;
@@ -36,6 +37,7 @@ enum Kindred {
 struct Few {
     kind: Kindred,
     per_filter: bool,
+    search: Option<Weighting>,
 }
 
 /// Mean of the magnitudes above a cut; 0 where there are none.
@@ -63,6 +65,26 @@ impl Few {
             ..Table::default()
         })
     }
+}
+
+/// The value for codes of ±1 that least squares find, going back and forth between value and codes, from `alpha` on: each step is no worse.
+fn settled(x: &[f32], mut alpha: f32, weighting: Weighting) -> f32 {
+    for _ in 0..40 {
+        let cut = 0.5 * alpha;
+        let next = match weighting {
+            Weighting::None => mean_above(x, cut) as f32,
+            Weighting::Squares => {
+                let beyond = x.iter().map(|x| f64::from(x.abs())).filter(|m| m.is_finite() && *m > f64::from(cut));
+                let (cubes, squares) = beyond.fold((0.0, 0.0), |(c, s), m| (c + m * m * m, s + m * m));
+                if squares > 0.0 { (cubes / squares) as f32 } else { 0.0 }
+            }
+        };
+        if next == alpha || next == 0.0 || !next.is_finite() {
+            break;
+        }
+        alpha = next;
+    }
+    alpha
 }
 
 /// Cuts for magnitudes above `cut`.
@@ -93,12 +115,20 @@ impl Book for Few {
             match self.kind {
                 Kindred::Binary => alphas.push(mean as f32),
                 Kindred::Ternary => {
-                    let delta = (0.7 * mean) as f32;
-                    alphas.push(mean_above(x, delta) as f32);
+                    let mut delta = (0.7 * mean) as f32;
+                    let mut alpha = mean_above(x, delta) as f32;
+                    if let Some(weighting) = self.search {
+                        alpha = settled(x, alpha, weighting);
+                        delta = 0.5 * alpha;
+                    }
+                    alphas.push(alpha);
                     cuts.extend(both_sides(delta));
                 }
                 Kindred::BitNet => {
-                    let inverse = 1.0 / (mean as f32).max(1e-5);
+                    let mut inverse = 1.0 / (mean as f32).max(1e-5);
+                    if let Some(weighting) = self.search {
+                        inverse = 1.0 / settled(x, (mean as f32).max(1e-5), weighting);
+                    }
                     factors.push(inverse);
                     alphas.push((1.0 / inverse).min(f32::MAX));
                 }
@@ -139,7 +169,7 @@ fn build(entry: &Entry, options: &Resolved) -> Result<Rc<dyn Family>> {
         "ternary" => Kindred::Ternary,
         _ => Kindred::BitNet,
     };
-    Ok(family(Few { kind, per_filter: options.choice("per") == "filter" }, options))
+    Ok(family(Few { kind, per_filter: options.choice("per") == "filter", search: search_of(options) }, options))
 }
 
 const fn entry(
@@ -160,14 +190,14 @@ pub const ENTRIES: &[Entry] = &[
         2,
         "−1, 0 or 1 times the mean magnitude of the tensor, whichever is nearest.",
         ("Ma et al. 2024, The Era of 1-bit LLMs (BitNet b1.58)", "https://arxiv.org/abs/2402.17764"),
-        &[NON_FINITE],
+        &[EFFORT, WEIGHTING, NON_FINITE],
     ),
     entry(
         "ternary",
         2,
         "Small weights become 0, the others plus or minus the mean magnitude of those that are left.",
         ("Li et al. 2016, Ternary Weight Networks", "https://arxiv.org/abs/1605.04711"),
-        &[per("tensor"), NON_FINITE],
+        &[per("tensor"), EFFORT, WEIGHTING, NON_FINITE],
     ),
     entry(
         "binary",

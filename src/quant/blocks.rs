@@ -125,9 +125,6 @@ pub(super) fn search_of(options: &Resolved) -> Option<Weighting> {
     }
 }
 
-/// Options of a format with one encoder.
-pub(super) const OPTIONS: &[OptionSpec] = &[FLATTEN, NON_FINITE];
-
 /// Options of a format that can be searched.
 pub(super) const OPTIONS_WITH_EFFORT: &[OptionSpec] = &[EFFORT, WEIGHTING, FLATTEN, NON_FINITE];
 

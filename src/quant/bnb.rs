@@ -13,13 +13,14 @@
 use std::rc::Rc;
 
 use super::Family;
-use super::blocks::NON_FINITE;
+use super::blocks::{EFFORT, NON_FINITE, WEIGHTING, search_of};
 use super::catalogue::{Entry, Kind, OptionSpec, Resolved, Source};
 use super::codebook::sorted::sort_few;
 use super::codebook::table::{from_bytes, next_below, to_bytes};
 use super::codebook::{Book, Codec, Layout, Packing, Table, Weights, family};
 use super::runs::Granularity;
 use crate::error::{Code, Error, Result};
+use crate::kernels::best::{self, Range, Rule, Weighting};
 use crate::kernels::{codebook, extent};
 use crate::tensor::Shape;
 
@@ -114,12 +115,47 @@ struct Bnb {
     fp4: bool,
     block_size: usize,
     double: bool,
+    search: Option<Weighting>,
 }
 
 impl Bnb {
+    /// Entries by code, cuts, and the codes in the order of their values.
+    fn levels(&self) -> ([f32; 16], [f32; 15], &'static [i8]) {
+        if self.fp4 { (FP4, FP4_CUTS, &FP4_ORDER) } else { (NF4, NF4_CUTS, &[]) }
+    }
+
+    /// Scales of less error, one for each block: searched where each is stored as it is; in double quantization, where blocks depend on
+    /// each other, they stay as they are read and codes are found with those.
+    fn search(&self, weights: &Weights<'_>, scales: &mut [f32], weighting: Weighting) {
+        let (entries, cuts, order) = self.levels();
+        let mut levels = entries;
+        sort_few(&mut levels, |a, b| a <= b);
+        let rule = Rule::table(levels);
+        let (mut run, mut counts, mut codes, mut back) = (0, Vec::new(), Vec::new(), Vec::new());
+        weights.each_run(&mut |x| {
+            let reference = scales[run];
+            counts.resize(x.len(), 0.0);
+            best::fill_weights(x, weighting, &mut counts);
+            codes.resize(x.len(), 0);
+            back.resize(x.len(), 0.0);
+            let mut error = |scale: f32| {
+                codebook::encode(x, inverse(scale), &cuts, &mut codes);
+                if !order.is_empty() {
+                    codes.iter_mut().for_each(|code| *code = order[*code as usize]);
+                }
+                codebook::decode(&codes, &entries, scale, &mut back);
+                best::error(x, &counts, &back)
+            };
+            let (found, _) = best::fit(x, &counts, &rule, reference, Range::new(0.65, 1.2, 3));
+            if found > 1e-38 && found.is_finite() && error(found) < error(reference) {
+                scales[run] = found;
+            }
+            run += 1;
+        });
+    }
+
     fn table(&self, scales: Vec<f32>, factors: Vec<f32>, side: Vec<u8>) -> Rc<dyn Codec> {
-        let (entries, cuts, order): (_, _, &'static [i8]) =
-            if self.fp4 { (FP4, FP4_CUTS, &FP4_ORDER) } else { (NF4, NF4_CUTS, &[]) };
+        let (entries, cuts, order) = self.levels();
         Rc::new(Table {
             side,
             factors,
@@ -157,12 +193,20 @@ impl Book for Bnb {
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>> {
         let mut absmax = Vec::with_capacity(weights.layout.runs.len());
         weights.each_run(&mut |x| absmax.push(extent(x).abs_max));
+        if let Some(weighting) = self.search.filter(|_| !self.double) {
+            self.search(weights, &mut absmax, weighting);
+        }
         let factors = absmax.iter().map(|&absmax| inverse(absmax)).collect();
         if !self.double || absmax.is_empty() {
             let side = to_bytes(absmax.iter().copied());
             return Ok(self.table(absmax, factors, side));
         }
         let nested = Nested::of(&absmax);
+        if self.search.is_some() {
+            let read = nested.read();
+            let factors = read.iter().zip(&factors).map(|(&r, &f): (&f32, &f32)| if r > 0.0 { inverse(r) } else { f });
+            return Ok(self.table(read.clone(), factors.collect(), nested.bytes()));
+        }
         Ok(self.table(nested.read(), factors, nested.bytes()))
     }
 
@@ -269,7 +313,12 @@ fn build(entry: &Entry, options: &Resolved) -> Result<Rc<dyn Family>> {
             .with_expected("a power of two from 32 to 4096")
             .with_found(size));
     }
-    let book = Bnb { fp4: entry.id == "bnb_fp4", block_size: size, double: options.flag("doubleQuant") };
+    let book = Bnb {
+        fp4: entry.id == "bnb_fp4",
+        block_size: size,
+        double: options.flag("doubleQuant"),
+        search: search_of(options),
+    };
     Ok(family(book, options))
 }
 
@@ -282,7 +331,7 @@ const fn entry(id: &'static str, summary: &'static str) -> Entry {
         block_size: None,
         summary,
         source: Source { title: "Dettmers et al. 2023, QLoRA; bitsandbytes", url: "https://arxiv.org/abs/2305.14314" },
-        options: &[BLOCK_SIZE, DOUBLE_QUANT, NON_FINITE],
+        options: &[BLOCK_SIZE, DOUBLE_QUANT, EFFORT, WEIGHTING, NON_FINITE],
         build,
     }
 }

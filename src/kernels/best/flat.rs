@@ -316,7 +316,8 @@ fn search_mx(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
 }
 
 /// [`errors_of`] in units of a scale's square.
-fn errors_in(x: &[f32], weights: &[f32], rule: &Rule, scales: &Lanes, unit: f32) -> Lanes {
+#[must_use]
+pub fn errors_in(x: &[f32], weights: &[f32], rule: &Rule, scales: &Lanes, unit: f32) -> Lanes {
     let s = sums(x, weights, &scales.map(|s| 1.0 / s), None, rule);
     std::array::from_fn(|l| {
         let scale = scales[l] / unit;

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::super::Family;
+use super::super::blocks::{EFFORT, WEIGHTING, search_of};
 use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, When};
 use super::super::runs::Granularity;
 use crate::error::{Code, Error, Result};
 use crate::kernels::Rounding;
+use crate::kernels::best::Weighting;
 
 /// Where the ends of the levels come from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,6 +71,8 @@ pub struct Affine {
     pub saturate: bool,
     /// What else happens to weights.
     pub treatment: Treatment,
+    /// Whether scales and zero points are searched, and what counts then.
+    pub search: Option<Weighting>,
 }
 
 impl Affine {
@@ -123,6 +127,7 @@ impl Affine {
             mean_correction: o.choice("correction") == "mean",
             saturate: o.choice("nonFinite") == "saturate",
             treatment,
+            search: search_of(o),
         })
     }
 }
@@ -288,7 +293,7 @@ macro_rules! options {
     };
 }
 
-const INT_OPTIONS: &[OptionSpec] = options!(true);
+const INT_OPTIONS: &[OptionSpec] = options!(true, EFFORT, WEIGHTING);
 
 const fn int(id: &'static str, bits: u32) -> Entry {
     Entry {

@@ -10,6 +10,7 @@ use super::options::{Affine, Treatment};
 use super::range::{ENTROPY_POOLED_BELOW, grid, grid_of_run, pooled_entropy_share};
 use super::split::Split;
 use crate::error::Result;
+use crate::kernels::best::{self, Range, Rule, Weighting};
 use crate::kernels::{self, EvenRuns, Extent, Grid, extent};
 use crate::stats::CHUNK;
 use crate::tensor::{Shape, try_vec};
@@ -89,6 +90,10 @@ impl Affine {
         prepared.spread();
         if self.refit {
             prepared.refit(x);
+            prepared.spread();
+        }
+        if let Some(weighting) = self.search {
+            prepared.search(x, weighting);
             prepared.spread();
         }
         prepared.overflows = (0..prepared.runs.len()).any(|run| overflows(prepared.grid(run)));
@@ -198,6 +203,49 @@ impl Prepared {
             let grid = Grid { scale: fitted, zero_point, q_min, q_max };
             if fitted.is_normal() && !overflows(grid) && change < 0.0 {
                 *scale = fitted;
+            }
+        }
+    }
+
+    /// Scales and zero points of less error: many scales for each of a few zero points around the one there is, in long runs on every n-th
+    /// weight; what is found is taken where the error of the whole run is less. Runs with weights that are not finite stay as they are.
+    fn search(&mut self, x: &[f32], weighting: Weighting) {
+        const RANGES: [Range; 2] = [Range::new(0.8, 1.6, 6), Range::new(1.65, 5.0, 3)];
+        const SAMPLE: usize = 1 << 14;
+        let (q_min, q_max) = self.affine.limits();
+        let (mut gathered, mut sample, mut counts, mut back) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for run in 0..self.runs.len() {
+            let x = self.runs.values(run, x, &mut gathered);
+            if !extent(x).is_finite() {
+                continue;
+            }
+            sample.clear();
+            sample.extend(x.iter().copied().step_by(x.len().div_ceil(SAMPLE).max(1)));
+            counts.resize(sample.len(), 0.0);
+            best::fill_weights(&sample, weighting, &mut counts);
+            let first = self.grid(run);
+            let (mut found, mut least) = (first, f32::INFINITY);
+            let around = if self.affine.symmetric { 0 } else { 2 };
+            for zero_point in first.zero_point.saturating_sub(around)..=first.zero_point.saturating_add(around) {
+                let zero = f32::from(zero_point.clamp(q_min, q_max));
+                let rule = Rule::Even { low: f32::from(q_min) - zero, high: f32::from(q_max) - zero };
+                for range in RANGES {
+                    let (scale, error) = best::fit(&sample, &counts, &rule, first.scale, range);
+                    if error < least && scale.is_normal() {
+                        least = error;
+                        found = Grid { scale, zero_point: zero as i8, ..first };
+                    }
+                }
+            }
+            back.resize(x.len(), 0.0);
+            counts.resize(x.len(), 0.0);
+            best::fill_weights(x, weighting, &mut counts);
+            let mut error = |grid: Grid| {
+                kernels::reconstruct(x, 0, grid, self.affine.rounding, &mut back);
+                best::error(x, &counts, &back)
+            };
+            if !overflows(found) && error(found) < error(first) {
+                (self.scales[run], self.zero_points[run]) = (found.scale, found.zero_point);
             }
         }
     }

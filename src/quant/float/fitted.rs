@@ -8,6 +8,7 @@ use super::super::trace::{BitField, Block, Part, RunInfo, Step, Trace};
 use super::super::{Family, Fitted, Prepared, non_finite};
 use super::fields;
 use crate::error::{Code, Error, Result};
+use crate::kernels::best::{self, Weighting};
 use crate::kernels::float::{self, Narrow};
 use crate::stats::CHUNK;
 use crate::tensor::{Shape, to_usize, try_vec};
@@ -35,6 +36,8 @@ pub(super) struct Float {
     pub saturate_overflow: bool,
     /// What is not finite in the tensor is replaced.
     pub saturate: bool,
+    /// Whether scales of blocks are searched, and what counts then.
+    pub search: Option<Weighting>,
 }
 
 /// Weights of a block.
@@ -133,6 +136,29 @@ impl Float {
     }
 }
 
+impl Float {
+    /// The code of a block's scale with the least error, of sixteen around the reference's.
+    fn best_code(&self, x: &[f32], reference: u8, tensor: f32, weighting: Weighting) -> u8 {
+        let (mut codes, mut weights, mut back) = ([0; BLOCK], [1.0; BLOCK], [0.0; BLOCK]);
+        let (codes, weights, back) = (&mut codes[..x.len()], &mut weights[..x.len()], &mut back[..x.len()]);
+        best::fill_weights(x, weighting, weights);
+        let mut error = |code: u8| {
+            let scale = block_scale(code, tensor);
+            float::codes(self.format, x, scale, true, codes);
+            float::values(self.format, codes, scale, back);
+            best::error(x, weights, back)
+        };
+        let mut found = (reference, error(reference));
+        for code in reference.saturating_sub(7).max(1)..=(reference + 8).min(Narrow::E4M3.largest as u8) {
+            let error = error(code);
+            if error < found.1 {
+                found = (code, error);
+            }
+        }
+        found.0
+    }
+}
+
 fn block_scale(code: u8, tensor: f32) -> f32 {
     Narrow::E4M3.value(u16::from(code)) * tensor
 }
@@ -173,7 +199,14 @@ impl Family for Float {
                     .collect()
             }
         };
-        let (scales, tensor_scale, block_codes) = self.scales(&peaks);
+        let (mut scales, tensor_scale, mut block_codes) = self.scales(&peaks);
+        if let Some(weighting) = self.search.filter(|_| finite) {
+            for (run, code) in block_codes.iter_mut().enumerate() {
+                let x = runs.values(run, values, &mut Vec::new()).to_vec();
+                *code = self.best_code(&x, *code, tensor_scale, weighting);
+                scales[run] = block_scale(*code, tensor_scale);
+            }
+        }
         let peak = peaks.iter().fold(0.0, |m, &peak| f32::max(m, peak));
         Ok(Rc::new(Fit { float: self.clone(), runs, scales, tensor_scale, block_codes, peak, largest }))
     }

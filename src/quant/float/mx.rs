@@ -3,9 +3,10 @@
 //! The scale is `2^(⌊log₂ absmax⌋ − e)`, `e` the exponent of the element's greatest value (8, 15, 2), not below 2^−127; elements are
 //! `x / scale`, rounded to nearest even and saturated. A block of zeros has the least scale.
 
-use super::super::blocks::{Element, Format};
+use super::super::blocks::{Element, Encode, EncodeBest, Format};
 use super::super::trace::{BitField, Part};
 use super::fields;
+use crate::kernels::best::{self, Rule, Weighting};
 use crate::kernels::float::{self, Narrow};
 
 const LEN: usize = 32;
@@ -27,6 +28,34 @@ fn encode(format: Narrow, x: &[f32], out: &mut [u8]) {
         out[0] = (largest >> 23).saturating_sub(top(format)) as u8;
         float::codes(format, x, scale(out[0]), true, &mut codes);
         float::pack(&codes, format.bits(), &mut out[1..]);
+    }
+}
+
+/// Eight exponents around the reference's.
+fn encode_best(format: Narrow, x: &[f32], weighting: Weighting, out: &mut [u8]) {
+    encode(format, x, out);
+    let rule = Rule::Float {
+        fraction: 1.5 * (1_u32 << (23 - format.fraction)) as f32,
+        least: format.value(1 << format.fraction),
+        most: format.max(),
+    };
+    let (mut codes, mut weights, mut back, mut found) = ([0; LEN], [1.0; LEN], [0.0; LEN], [0; 33]);
+    for (x, out) in x.as_chunks::<LEN>().0.iter().zip(out.chunks_exact_mut(1 + LEN * format.bits() as usize / 8)) {
+        best::fill_weights(x, weighting, &mut weights);
+        let first = out[0].saturating_sub(3);
+        let tried: [u8; 8] = std::array::from_fn(|l| first.saturating_add(l as u8).min(254));
+        let (l, _) = best::least_of(&best::errors_in(x, &weights, &rule, &tried.map(scale), scale(out[0])));
+        let found = &mut found[..out.len()];
+        found[0] = tried[l];
+        float::codes(format, x, scale(found[0]), true, &mut codes);
+        float::pack(&codes, format.bits(), &mut found[1..]);
+        let mut error = |bytes: &[u8]| {
+            decode(format, bytes, &mut back);
+            best::error(x, &weights, &back)
+        };
+        if error(found) < error(out) {
+            out.copy_from_slice(found);
+        }
     }
 }
 
@@ -79,12 +108,12 @@ const fn format(
     id: &'static str,
     bytes: usize,
     parts: &'static [Part],
-    encode: fn(&[f32], &mut [u8]),
+    (encode, encode_best): (Encode, EncodeBest),
     decode: fn(&[u8], &mut [f32]),
     element: fn(&[u8], usize) -> Element,
     fields: fn(usize) -> Vec<BitField>,
 ) -> Format {
-    Format { id, weights: LEN, bytes, encode, encode_best: None, decode, parts, element, fields }
+    Format { id, weights: LEN, bytes, encode, encode_best: Some(encode_best), decode, parts, element, fields }
 }
 
 const PARTS_8: &[Part] = &[Part { name: "scale", bytes: 1 }, Part { name: "codes", bytes: 32 }];
@@ -94,7 +123,7 @@ pub(super) static FP8_E4M3: Format = format(
     "ocp_mxfp8",
     33,
     PARTS_8,
-    |x, out| encode(Narrow::E4M3, x, out),
+    (|x, out| encode(Narrow::E4M3, x, out), |x, weighting, out| encode_best(Narrow::E4M3, x, weighting, out)),
     |bytes, out| decode(Narrow::E4M3, bytes, out),
     |block, i| element(&E4M3, block, block[1 + i]),
     |i| with_scale(Narrow::E4M3, i),
@@ -104,7 +133,7 @@ pub(super) static FP8_E5M2: Format = format(
     "ocp_mxfp8",
     33,
     PARTS_8,
-    |x, out| encode(Narrow::E5M2, x, out),
+    (|x, out| encode(Narrow::E5M2, x, out), |x, weighting, out| encode_best(Narrow::E5M2, x, weighting, out)),
     |bytes, out| decode(Narrow::E5M2, bytes, out),
     |block, i| element(&E5M2, block, block[1 + i]),
     |i| with_scale(Narrow::E5M2, i),
@@ -114,7 +143,7 @@ pub(super) static FP4: Format = format(
     "ocp_mxfp4",
     17,
     PARTS_4,
-    |x, out| encode(Narrow::E2M1, x, out),
+    (|x, out| encode(Narrow::E2M1, x, out), |x, weighting, out| encode_best(Narrow::E2M1, x, weighting, out)),
     |bytes, out| decode(Narrow::E2M1, bytes, out),
     |block, i| element(&E2M1, block, block[1 + i / 2] >> (i % 2 * 4) & 15),
     |i| with_scale(Narrow::E2M1, i),

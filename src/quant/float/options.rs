@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::Family;
-use super::super::blocks::{Blocks, FLATTEN, NON_FINITE, OPTIONS};
+use super::super::blocks::{Blocks, EFFORT, FLATTEN, NON_FINITE, OPTIONS_WITH_EFFORT, WEIGHTING, search_of};
 use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, When};
 use super::fitted::{Float, Scaling};
 use super::mx;
@@ -122,16 +122,16 @@ pub const ENTRIES: &[Entry] = &[
         Some(32),
         "32 weights share a power of two; each is an 8-bit float.",
         MX,
-        &[ELEMENT, FLATTEN, NON_FINITE],
+        &[ELEMENT, EFFORT, WEIGHTING, FLATTEN, NON_FINITE],
     ),
-    entry("ocp_mxfp4", 4, Some(32), "32 weights share a power of two; each is a 4-bit float.", MX, OPTIONS),
+    entry("ocp_mxfp4", 4, Some(32), "32 weights share a power of two; each is a 4-bit float.", MX, OPTIONS_WITH_EFFORT),
     entry(
         "nv_nvfp4",
         4,
         Some(16),
         "16 weights share an 8-bit float scale, all blocks a 32-bit one; each weight is a 4-bit float.",
         NVIDIA,
-        OPTIONS,
+        OPTIONS_WITH_EFFORT,
     ),
 ];
 
@@ -158,5 +158,6 @@ fn build(entry: &Entry, o: &Resolved) -> Result<Rc<dyn Family>> {
         scaling,
         saturate_overflow: matches!(o.choice("overflow"), "saturate" | ""),
         saturate: o.choice("nonFinite") == "saturate",
+        search: search_of(o),
     }))
 }
