@@ -20,6 +20,7 @@ fn naive(
 ) -> Vec<i32> {
     let (height, width) = plane.unwrap_or((1, 1));
     let mut out = Vec::new();
+    #[allow(clippy::needless_range_loop, reason = "the index is a channel of several arrays")]
     for o in 0..outputs {
         for at in 0..height * width {
             for image in 0..LANES {
