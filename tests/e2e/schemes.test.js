@@ -212,8 +212,17 @@ forEachBrowser((browser) => {
       );
       await browser.driver.actions().sendKeys(Key.ARROW_RIGHT, Key.ARROW_RIGHT).perform();
       assert.match(await said(), /^byte 6,156 .* 2 of the block .* codes$/);
-      await map(`const box = root.querySelector('.map').getBoundingClientRect(); const cell = root.querySelector('.cursor').getBoundingClientRect();
-        root.querySelector('.map').dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + 30 + 10.5 * cell.width, clientY: box.top + 5 }))`);
+      // A pointer over the place where byte 10 stands.
+      await browser.driver
+        .actions()
+        .sendKeys(Key.HOME, ...Array(10).fill(Key.ARROW_RIGHT))
+        .perform();
+      const [x, y] = await map(`const cell = root.querySelector('.cursor').getBoundingClientRect();
+        return [cell.left + cell.width / 2, cell.top + cell.height / 2]`);
+      await browser.driver.actions().sendKeys(Key.HOME).perform();
+      await map(
+        `root.querySelector('.map').dispatchEvent(new PointerEvent('pointermove', { clientX: ${x}, clientY: ${y} }))`,
+      );
       assert.match(await said(), / 10 of the block /);
       await page.assertQuiet();
     });
