@@ -8,6 +8,9 @@
 //! The loops are plain, and shaped so that LLVM vectorizes the wide types: no branch, no call, fixed-size reads.
 
 use crate::error::{Code, Error, Result};
+use crate::kernels::ggml_more::BlockType;
+#[cfg(feature = "full")]
+use crate::kernels::ggml_more::decode_block_type;
 use crate::tensor::{DType, Shape};
 
 /// Why elements of this type cannot be decoded to `f32`, or `None` when they can.
@@ -15,18 +18,20 @@ use crate::tensor::{DType, Shape};
 pub fn unreadable(dtype: DType) -> Option<&'static str> {
     match dtype {
         DType::C64 => Some("complex numbers have no place on one axis of values"),
+        _ if dtype.is_blocks() && block_type(dtype).is_none() => Some("this build of the engine does not read blocks"),
         _ => None,
     }
 }
 
-/// The least number of elements that ends on a byte: decode in multiples of it.
-#[must_use]
-pub fn whole_elements(dtype: DType) -> u64 {
-    match dtype.bits() {
-        4 => 2,
-        6 => 4,
-        _ => 1,
-    }
+/// ggml's blocks are read by the kernels of the whole engine.
+#[cfg(feature = "full")]
+fn block_type(dtype: DType) -> Option<&'static BlockType> {
+    dtype.is_blocks().then(|| decode_block_type(&dtype.name().to_ascii_lowercase())).flatten()
+}
+
+#[cfg(not(feature = "full"))]
+fn block_type(_: DType) -> Option<&'static BlockType> {
+    None
 }
 
 /// Decodes `bytes` into `out`, element by element in storage order. NaN stays NaN, −0 stays −0.
@@ -45,7 +50,9 @@ pub fn decode(dtype: DType, big_endian: bool, bytes: &[u8], out: &mut [f32]) -> 
             .with_expected(format_args!("{} elements of {} bits", out.len(), dtype.bits()))
             .with_found(format_args!("{} bytes", bytes.len())));
     }
-    if big_endian {
+    if let Some(kind) = block_type(dtype) {
+        (kind.decode)(bytes, out);
+    } else if big_endian {
         wide::<true>(dtype, bytes, out)
     } else {
         wide::<false>(dtype, bytes, out)
@@ -75,7 +82,9 @@ fn narrow(dtype: DType, bytes: &[u8], out: &mut [f32]) {
         DType::Bool => return each::<1, false>(bytes, out, |[b]| f32::from(u8::from(b != 0))),
         DType::U8 => return each::<1, false>(bytes, out, |[b]| f32::from(b)),
         DType::I8 => return each::<1, false>(bytes, out, |b| f32::from(i8::from_le_bytes(b))),
-        DType::F4 => return pairs_of_4_bits(bytes, out),
+        DType::F4 => return pairs_of_4_bits(&E2M1, bytes, out),
+        DType::I4 => return pairs_of_4_bits(&I4, bytes, out),
+        DType::U4 => return pairs_of_4_bits(&U4, bytes, out),
         DType::F6E2M3 => return quads_of_6_bits(&E2M3, bytes, out),
         DType::F6E3M2 => return quads_of_6_bits(&E3M2, bytes, out),
         DType::F8E4M3 => &E4M3,
@@ -114,10 +123,10 @@ fn f16(h: u16) -> f32 {
     f32::from_bits(bits | sign)
 }
 
-fn pairs_of_4_bits(bytes: &[u8], out: &mut [f32]) {
+fn pairs_of_4_bits(table: &[f32; 16], bytes: &[u8], out: &mut [f32]) {
     for (pair, &b) in out.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = E2M1[usize::from(b & 15)];
-        pair[1] = E2M1[usize::from(b >> 4)];
+        pair[0] = table[usize::from(b & 15)];
+        pair[1] = table[usize::from(b >> 4)];
     }
 }
 
@@ -144,6 +153,8 @@ enum Special {
     NegativeZero,
 }
 
+static U4: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+static I4: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, -8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0];
 static E2M1: [f32; 16] = table(2, 1, 1, Special::None);
 static E2M3: [f32; 64] = table(2, 3, 1, Special::None);
 static E3M2: [f32; 64] = table(3, 2, 3, Special::None);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
-use fewerbits::formats::{Listing, TensorInfo};
+use fewerbits::formats::{Layout, Listing, TensorInfo};
 use formats_support::{list, shards};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn describe(file: &[u8], t: &TensorInfo) -> Value {
     let hex = unreadable(t.dtype).is_none().then(|| {
         let mut values = vec![0f32; t.shape.count() as usize];
         decode(t.dtype, t.big_endian, &file[t.bytes.start as usize..t.bytes.end as usize], &mut values).unwrap();
-        if t.fortran_order {
+        if t.layout == Layout::Fortran {
             let stored = values.clone();
             fortran_to_row_major(&stored, &t.shape, &mut values).unwrap();
         }

@@ -1,7 +1,6 @@
 //! Stored elements against numpy and ml_dtypes (`tests/data/decode.py`), every code of every type of up to 16 bits.
 
-use fewerbits::decode::{decode, fortran_to_row_major, unreadable, whole_elements};
-use fewerbits::formats::dtype_named;
+use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
 use fewerbits::{DType, Shape};
 use serde_json::Value;
 
@@ -43,8 +42,8 @@ fn every_code_of_the_small_types_is_what_ml_dtypes_says() {
     let all = golden["codes"].as_object().unwrap();
     assert_eq!(all.len(), 8);
     for (name, want) in all {
-        let dtype = dtype_named(name).unwrap();
-        let got = bits(dtype, false, &pack(0..1 << dtype.bits(), dtype.bits()));
+        let dtype = DType::named(name).unwrap();
+        let got = bits(dtype, false, &pack(0..1 << dtype.bits() as u32, dtype.bits() as u32));
         for (code, (got, want)) in got.iter().zip(words(want)).enumerate() {
             assert_eq!(*got, want, "{name} code {code:#04x}: {} and {}", f32::from_bits(*got), f32::from_bits(want));
         }
@@ -56,7 +55,7 @@ fn every_code_of_f16_and_bf16_is_what_numpy_and_ml_dtypes_say() {
     let golden = golden();
     for (name, big_endian) in [("F16", false), ("F16", true), ("BF16", false), ("BF16", true)] {
         let codes = (0..=u16::MAX).flat_map(|c| if big_endian { c.to_be_bytes() } else { c.to_le_bytes() });
-        let got = bits(dtype_named(name).unwrap(), big_endian, &codes.collect::<Vec<_>>());
+        let got = bits(DType::named(name).unwrap(), big_endian, &codes.collect::<Vec<_>>());
         let hash = got
             .iter()
             .flat_map(|w| w.to_le_bytes())
@@ -76,7 +75,7 @@ fn every_code_of_f16_and_bf16_is_what_numpy_and_ml_dtypes_say() {
 fn wide_numbers_round_as_numpy_rounds_them() {
     let golden = golden();
     for (name, case) in golden["elements"].as_object().unwrap() {
-        let dtype = dtype_named(name).unwrap();
+        let dtype = DType::named(name).unwrap();
         let stored = case["stored"].as_str().unwrap();
         let bytes: Vec<u8> =
             (0..stored.len() / 2).map(|i| u8::from_str_radix(&stored[2 * i..2 * i + 2], 16).unwrap()).collect();
@@ -103,7 +102,7 @@ fn every_length_and_start_decodes_alike() {
     let bytes: Vec<u8> = (0..1024u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     for dtype in [DType::F16, DType::Bf16, DType::F32, DType::F64, DType::F8E4M3, DType::F6E2M3, DType::F4, DType::I64]
     {
-        let step = whole_elements(dtype) as usize;
+        let step = dtype.block().0 as usize;
         let all = bits(dtype, false, &bytes[..dtype.byte_len(96).unwrap() as usize]);
         for start in (0..8).step_by(step) {
             for n in (0..=67).step_by(step) {

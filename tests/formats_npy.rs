@@ -3,7 +3,7 @@
 mod formats_support;
 
 use fewerbits::DType;
-use fewerbits::formats::Format;
+use fewerbits::formats::{Format, Layout};
 use formats_support::{assert_error, list, npy, step_claimed};
 
 fn header(descr: &str, fortran: &str, shape: &str) -> String {
@@ -18,12 +18,13 @@ fn lists_the_array() {
     let t = &listing.tensors[0];
     assert_eq!((t.name.as_str(), t.dtype, t.shape.dims()), ("array", DType::F32, &[2, 3][..]));
     assert_eq!(t.bytes, file.len() as u64 - 24..file.len() as u64);
-    assert_eq!((t.fortran_order, t.big_endian), (false, false));
+    assert_eq!((t.layout == Layout::Fortran, t.big_endian), (false, false));
 }
 
 #[test]
 fn fortran_order_means_something_from_two_axes_on() {
-    let fortran = |shape: &str, n| list(&npy(&header("'|u1'", "True", shape), n)).unwrap().tensors[0].fortran_order;
+    let fortran =
+        |shape: &str, n| list(&npy(&header("'|u1'", "True", shape), n)).unwrap().tensors[0].layout == Layout::Fortran;
     assert!(fortran("(2, 3)", 6));
     assert!(!fortran("(6,)", 6));
     assert!(!fortran("()", 1));

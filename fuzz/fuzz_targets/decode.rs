@@ -2,7 +2,6 @@
 #![no_main]
 
 use fewerbits::decode::{decode, unreadable, whole_elements};
-use fewerbits::formats::dtype_named;
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 22] = [
@@ -32,7 +31,7 @@ const NAMES: [&str; 22] = [
 
 fuzz_target!(|input: &[u8]| {
     let [kind, order, bytes @ ..] = input else { return };
-    let dtype = dtype_named(NAMES[usize::from(*kind) % NAMES.len()]).expect("a known name");
+    let dtype = DType::named(NAMES[usize::from(*kind) % NAMES.len()]).expect("a known name");
     let big_endian = order & 1 == 1;
     let count = bytes.len() * 8 / dtype.bits() as usize;
     let mut all = vec![0.0; count];

@@ -5,9 +5,9 @@ use serde::{Serialize, Serializer};
 use wasm_bindgen::prelude::*;
 
 use super::to_js;
-use crate::decode::{decode, fortran_to_row_major, unreadable, whole_elements};
+use crate::decode::{decode, fortran_to_row_major, unreadable};
 use crate::error::{Code, Error};
-use crate::formats::{Listing, Reader, Step, dtype_named};
+use crate::formats::{Layout, Listing, Reader, Step};
 use crate::tensor::{DType, Shape, to_usize, try_vec};
 
 /// Lists a file without reading it: tells which bytes it needs, and ends with what the file holds.
@@ -61,7 +61,7 @@ pub fn fortran_to_row_major_js(values: &[f32], shape: &[f64]) -> Result<Vec<f32>
 }
 
 fn element_type(name: &str) -> Result<DType, Error> {
-    dtype_named(name).ok_or_else(|| {
+    DType::named(name).ok_or_else(|| {
         Error::new(Code::InvalidArgument, "no element type has this name")
             .with_expected("a safetensors dtype, such as F32")
             .with_found(format_args!("{name:?}"))
@@ -89,17 +89,20 @@ struct ListingJson<'a> {
 struct TensorJson<'a> {
     name: &'a str,
     dtype: &'static str,
-    bits: u32,
-    /// Elements that end on a byte: 1, 2 or 4.
-    whole: u64,
+    /// The least that can be read: so many elements in so many bytes.
+    block: (u64, u64),
     shape: &'a [u64],
     count: u64,
     /// The matrix that blocks and groups see.
     row: (u64, u64),
+    /// The file that holds it, where it is another.
+    beside: Option<&'a str>,
     start: u64,
     end: u64,
     fortran_order: bool,
+    strides: Option<&'a [u64]>,
     big_endian: bool,
+    deflated: Option<u64>,
     unreadable: Option<&'static str>,
 }
 
@@ -108,15 +111,17 @@ impl<'a> ListingJson<'a> {
         let tensors = listing.tensors.iter().map(|t| TensorJson {
             name: &t.name,
             dtype: t.dtype.name(),
-            bits: t.dtype.bits(),
-            whole: whole_elements(t.dtype),
+            block: t.dtype.block(),
             shape: t.shape.dims(),
             count: t.shape.count(),
             row: t.shape.matrix(),
             start: t.bytes.start,
             end: t.bytes.end,
-            fortran_order: t.fortran_order,
+            beside: t.file.as_deref(),
+            fortran_order: t.layout == Layout::Fortran,
+            strides: if let Layout::Strided(strides) = &t.layout { Some(strides) } else { None },
             big_endian: t.big_endian,
+            deflated: t.deflated,
             unreadable: unreadable(t.dtype),
         });
         ListingJson { format: listing.format.as_str(), metadata: &listing.metadata, tensors: tensors.collect() }

@@ -13,11 +13,10 @@ use super::records;
 use crate::decode::decode;
 use crate::error::{Code, Error, Result};
 use crate::evaluate::{EvaluateOptions, Known, bits_per_weight, evaluate_prepared};
-use crate::formats::dtype_named;
 use crate::picture::{Picture, Window, draw};
 use crate::quant::{Extents, Prepared, Scheme};
 use crate::stats::{SummaryOptions, summarize};
-use crate::tensor::{Shape, to_usize, try_vec};
+use crate::tensor::{DType, Shape, to_usize, try_vec};
 
 /// Fitted schemes that are remembered: one for each side of a comparison.
 const REMEMBERED: usize = 2;
@@ -75,10 +74,11 @@ impl Weights {
     /// Decodes the next stored elements: `bytes` of the named type.
     pub fn push(&mut self, dtype: &str, big_endian: bool, bytes: &[u8]) -> std::result::Result<(), JsValue> {
         let mut run = || {
-            let dtype = dtype_named(dtype).ok_or_else(|| {
+            let dtype = DType::named(dtype).ok_or_else(|| {
                 Error::new(Code::InvalidArgument, "there is no such element type").with_found(format!("{dtype:?}"))
             })?;
-            let count = bytes.len() as u64 * 8 / u64::from(dtype.bits());
+            let (elements, size) = dtype.block();
+            let count = bytes.len() as u64 / size * elements;
             let end = self.filled as u64 + count;
             if end > self.values.len() as u64 {
                 return Err(Error::new(Code::ShapeMismatch, "more elements than the shape holds")

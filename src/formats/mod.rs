@@ -82,12 +82,45 @@ pub struct TensorInfo {
     pub dtype: DType,
     /// Dimensions, outermost first.
     pub shape: Shape,
-    /// Absolute byte range in the file. Its length is exactly what `dtype` and `shape` ask for.
+    /// The file beside this one that holds the bytes, where it is another (ONNX's external data). A plain name, as in [`ShardIndex`].
+    pub file: Option<String>,
+    /// Absolute byte range in the file: exactly what `dtype` and `shape` ask for, but of strided and deflated tensors.
     pub bytes: Range<u64>,
-    /// Stored with the first axis fastest instead of the last (npy only).
-    pub fortran_order: bool,
-    /// Elements are stored most significant byte first (npy only).
+    /// In which order the elements lie.
+    pub layout: Layout,
+    /// Elements are stored most significant byte first (npy, npz).
     pub big_endian: bool,
+    /// The bytes are a raw deflate stream (npz); it gives so many bytes to skip, then the elements.
+    pub deflated: Option<u64>,
+}
+
+impl TensorInfo {
+    /// A tensor that lies in the file as most do: row-major, little-endian, plain.
+    #[must_use]
+    pub fn plain(name: String, dtype: DType, shape: Shape, bytes: Range<u64>) -> TensorInfo {
+        TensorInfo {
+            name,
+            dtype,
+            shape,
+            file: None,
+            bytes,
+            layout: Layout::RowMajor,
+            big_endian: false,
+            deflated: None,
+        }
+    }
+}
+
+/// In which order the elements of a tensor lie in its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// The last axis fastest.
+    RowMajor,
+    /// The first axis fastest (npy, npz).
+    Fortran,
+    /// A view (PyTorch): so many elements from one index of an axis to the next, and the bytes are the span from the first element
+    /// to the last.
+    Strided(Vec<u64>),
 }
 
 /// What a file holds.
@@ -118,18 +151,34 @@ pub struct Reader {
     len: u64,
     held: Vec<u8>,
     need: Option<Range<u64>>,
-    header: Option<Header>,
+    kind: Option<Kind>,
 }
 
-/// What the first bytes say: whose header it is and where it ends in the file.
+/// Lists a format whose header is not one stretch at the start of the file.
+trait Parser: std::fmt::Debug {
+    /// Takes bytes of the file that begin at `at`: at first its start, then what was asked for. Says [`Step::Need`] or [`Step::Done`].
+    fn take(&mut self, at: u64, bytes: &[u8]) -> Result<Step>;
+}
+
+/// What the first bytes say.
+#[derive(Debug)]
+enum Kind {
+    /// The header ends there, and is parsed when it is held whole.
+    Prefix(Header),
+    /// The format asks for what it needs.
+    #[allow(dead_code, reason = "the first build of the engine has no such format")]
+    Other(Box<dyn Parser>),
+}
+
+/// A header at the start of the file: whose it is and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
-    kind: Kind,
+    kind: HeaderKind,
     end: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum HeaderKind {
     Safetensors,
     Npy,
     Json,
@@ -139,7 +188,7 @@ impl Reader {
     /// A reader for a file of `len` bytes. Begin with `step(&[])`.
     #[must_use]
     pub fn new(len: u64) -> Self {
-        Reader { len, held: Vec::new(), need: None, header: None }
+        Reader { len, held: Vec::new(), need: None, kind: None }
     }
 
     /// Takes the bytes that the last [`Step::Need`] named (none at first) and says what comes next.
@@ -163,6 +212,10 @@ impl Reader {
                 .with_expected(format_args!("{wanted} bytes"))
                 .with_found(format_args!("{got} bytes")));
         }
+        if let Some(Kind::Other(parser)) = &mut self.kind {
+            let step = parser.take(asked.start, bytes)?;
+            return Ok(self.note(step));
+        }
         self.held.try_reserve(bytes.len()).map_err(|_| {
             Error::new(Code::OutOfMemory, "not enough memory for the header").with_found(format_args!("{got} bytes"))
         })?;
@@ -172,19 +225,36 @@ impl Reader {
 
     fn advance(&mut self) -> Result<Step> {
         let held = self.held.len() as u64;
-        let header = match self.header {
-            Some(header) => header,
-            None if held < self.len.min(PROBE_BYTES) => return Ok(self.ask(self.len.min(PROBE_BYTES))),
-            None => *self.header.insert(sniff::identify(&self.held, self.len)?),
+        if self.kind.is_none() {
+            if held < self.len.min(PROBE_BYTES) {
+                return Ok(self.ask(self.len.min(PROBE_BYTES)));
+            }
+            self.kind = Some(sniff::identify(&self.held, self.len)?);
+        }
+        let header = match &mut self.kind {
+            Some(Kind::Prefix(header)) => *header,
+            Some(Kind::Other(parser)) => {
+                let step = parser.take(0, &std::mem::take(&mut self.held))?;
+                return Ok(self.note(step));
+            }
+            None => unreachable!("identified above"),
         };
         if held < header.end {
             return Ok(self.ask(header.end.min(held + PIECE_BYTES)));
         }
         match header.kind {
-            Kind::Safetensors => safetensors::parse(clip(&self.held, 8, header.end), self.len).map(Step::Done),
-            Kind::Npy => npy::parse(clip(&self.held, 0, header.end), self.len).map(Step::Done),
-            Kind::Json => shards::parse(&self.held).map(Step::Shards),
+            HeaderKind::Safetensors => safetensors::parse(clip(&self.held, 8, header.end), self.len).map(Step::Done),
+            HeaderKind::Npy => npy::parse(clip(&self.held, 0, header.end), self.len).map(Step::Done),
+            HeaderKind::Json => shards::parse(&self.held).map(Step::Shards),
         }
+    }
+
+    /// Remembers what a parser asked for.
+    fn note(&mut self, step: Step) -> Step {
+        if let Step::Need(range) = &step {
+            self.need = Some(range.clone());
+        }
+        step
     }
 
     fn ask(&mut self, end: u64) -> Step {
@@ -197,36 +267,6 @@ impl Reader {
 /// `held[start..end]`, empty where it is not held.
 fn clip(held: &[u8], start: usize, end: u64) -> &[u8] {
     usize::try_from(end).ok().and_then(|end| held.get(start..end)).unwrap_or_default()
-}
-
-/// The element type of this safetensors name.
-#[must_use]
-pub fn dtype_named(name: &str) -> Option<DType> {
-    const ALL: [DType; 22] = [
-        DType::Bool,
-        DType::U8,
-        DType::I8,
-        DType::U16,
-        DType::I16,
-        DType::U32,
-        DType::I32,
-        DType::U64,
-        DType::I64,
-        DType::F16,
-        DType::Bf16,
-        DType::F32,
-        DType::F64,
-        DType::F8E4M3,
-        DType::F8E5M2,
-        DType::F8E4M3Fnuz,
-        DType::F8E5M2Fnuz,
-        DType::F8E8M0,
-        DType::F6E2M3,
-        DType::F6E3M2,
-        DType::F4,
-        DType::C64,
-    ];
-    ALL.into_iter().find(|d| d.name() == name)
 }
 
 /// A stranger's text, short enough for an error message.

@@ -5,7 +5,7 @@
 //! strings without escapes, `True`, `False`, and tuples of integers (with Python 2's `L` suffix).
 //! `ml_dtypes` saves bfloat16 as two opaque bytes (`V2`), and is read as such; its one-byte floats all look alike.
 
-use super::{Format, Header, Kind, Listing, MAX_DIMS, TensorInfo, excerpt};
+use super::{Format, Header, HeaderKind, Layout, Listing, MAX_DIMS, TensorInfo, excerpt};
 use crate::error::{Code, Error, Result};
 use crate::tensor::{DType, Shape};
 
@@ -46,7 +46,7 @@ pub(super) fn header(start: &[u8], file_len: u64) -> Result<Header> {
             .with_found(format_args!("{length} bytes")));
     }
     let end = text_start + length;
-    if end > file_len { Err(short(end)) } else { Ok(Header { kind: Kind::Npy, end }) }
+    if end > file_len { Err(short(end)) } else { Ok(Header { kind: HeaderKind::Npy, end }) }
 }
 
 /// Lists the array of a file of `file_len` bytes that begins with `header` (magic included).
@@ -72,14 +72,12 @@ pub(super) fn parse(header: &[u8], file_len: u64) -> Result<Listing> {
             .with_expected(format_args!("{needed} bytes for {} {:?}", dtype.name(), shape.dims()))
             .with_found(format_args!("{found} bytes")));
     }
+    // One axis has one order.
+    let fortran = dict.fortran_order && shape.dims().len() > 1;
     let tensor = TensorInfo {
-        name: "array".into(),
-        dtype,
-        bytes: start..file_len,
-        // One axis has one order.
-        fortran_order: dict.fortran_order && shape.dims().len() > 1,
-        shape,
+        layout: if fortran { Layout::Fortran } else { Layout::RowMajor },
         big_endian,
+        ..TensorInfo::plain("array".into(), dtype, shape, start..file_len)
     };
     Ok(Listing { format: Format::Npy, metadata: Vec::new(), tensors: vec![tensor] })
 }
@@ -117,8 +115,8 @@ fn element(descr: &str) -> Result<(DType, bool)> {
     };
     match order {
         "<" => Ok((dtype, false)),
-        ">" => Ok((dtype, dtype.bits() > 8)),
-        "|" if dtype.bits() == 8 || dtype == DType::Bf16 => Ok((dtype, false)),
+        ">" => Ok((dtype, dtype.bits() > 8.0)),
+        "|" if dtype.bits() == 8.0 || dtype == DType::Bf16 => Ok((dtype, false)),
         _ => refuse("the npy element type does not say its byte order"),
     }
 }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::json::{Context, Got, Object, StringMap, Want, duplicate};
-use super::{Format, Header, Kind, Listing, MAX_DIMS, MAX_HEADER_BYTES, TensorInfo, dtype_named, excerpt};
+use super::{Format, Header, HeaderKind, Listing, MAX_DIMS, MAX_HEADER_BYTES, TensorInfo, excerpt};
 use crate::error::{Code, Error, Result};
 use crate::tensor::{DType, Shape};
 
@@ -29,7 +29,7 @@ pub(super) fn header(n: u64, file_len: u64) -> Result<Header> {
             .with_expected(format_args!("at least {end} bytes"))
             .with_found(format_args!("{file_len} bytes")));
     }
-    Ok(Header { kind: Kind::Safetensors, end })
+    Ok(Header { kind: HeaderKind::Safetensors, end })
 }
 
 /// Lists the tensors of a file of `file_len` bytes whose JSON header is `header` (without the length before it).
@@ -75,14 +75,7 @@ fn place(entries: BTreeMap<String, Entry>, data_start: u64, file_len: u64) -> Re
                 .with_expected(format_args!("{end} bytes of data"))
                 .with_found(format_args!("{data_len} bytes")));
         }
-        tensors.push(TensorInfo {
-            name,
-            dtype,
-            shape,
-            bytes: data_start + begin..data_start + end,
-            fortran_order: false,
-            big_endian: false,
-        });
+        tensors.push(TensorInfo::plain(name, dtype, shape, data_start + begin..data_start + end));
         at = end;
     }
     if at != data_len {
@@ -211,6 +204,11 @@ impl Object for EntryFields {
         self.checked = Some(check(&dtype, &dims, &offsets)?);
         Ok(())
     }
+}
+
+/// The element type of this name, if it is one of safetensors' own.
+fn dtype_named(name: &str) -> Option<DType> {
+    DType::named(name).filter(|dtype| !dtype.is_blocks() && !matches!(dtype, DType::I4 | DType::U4))
 }
 
 /// Holds the span against what the element type and the shape ask for.

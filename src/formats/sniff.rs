@@ -1,31 +1,33 @@
 //! What a file is, from its first bytes. Formats that cannot be read are named, so that the message helps.
 
-use super::{Header, Kind, MAX_HEADER_BYTES, npy, safetensors};
+use super::{Header, HeaderKind, Kind, MAX_HEADER_BYTES, npy, safetensors};
 use crate::error::{Code, Error, Result};
 
 /// Recognizes the file by `start`, its first bytes (all of them when the file is short), and says where its header
 /// ends.
-pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Header> {
+pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Kind> {
     if start.is_empty() {
         return Err(unknown("the file is empty", start));
     }
     if start.starts_with(npy::MAGIC) {
-        return npy::header(start, file_len);
+        return npy::header(start, file_len).map(Kind::Prefix);
     }
     let length = start.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
     // Before the foreign magics: a length of 35,615 bytes looks like gzip, one of 896 like a pickle.
     if let Some(n) = length.filter(|&n| n <= MAX_HEADER_BYTES && begins_header(&start[8..])) {
-        return safetensors::header(n, file_len);
+        return safetensors::header(n, file_len).map(Kind::Prefix);
     }
     if let Some(foreign) = FOREIGN.iter().find(|foreign| (foreign.is)(start)) {
         return Err(refuse(foreign.code, foreign.message, foreign.name.to_owned()));
     }
     if start.trim_ascii_start().first() == Some(&b'{') {
-        return json(file_len);
+        return json(file_len).map(Kind::Prefix);
     }
     match length {
         None => Err(unknown("the file is too short for any known format", start)),
-        Some(n) if start.get(8) == Some(&b'{') && !is_text(&start[..8]) => safetensors::header(n, file_len),
+        Some(n) if start.get(8) == Some(&b'{') && !is_text(&start[..8]) => {
+            safetensors::header(n, file_len).map(Kind::Prefix)
+        }
         Some(_) => Err(unknown("the file is of no known format", start)),
     }
 }
@@ -43,7 +45,7 @@ fn json(file_len: u64) -> Result<Header> {
             .with_expected(format_args!("at most {MAX_HEADER_BYTES} bytes"))
             .with_found(format_args!("{file_len} bytes")));
     }
-    Ok(Header { kind: Kind::Json, end: file_len })
+    Ok(Header { kind: HeaderKind::Json, end: file_len })
 }
 
 fn unknown(message: &str, start: &[u8]) -> Error {

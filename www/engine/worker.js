@@ -34,8 +34,8 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
     await started;
     const answer = answers[type];
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
-    // At the start for a link, later for a worker that took a dead one's place.
-    if (lacks(payload)) await useWhole();
+    // At the start for a link, later for a worker that took a dead one's place; the first build reads no other format than the sample's.
+    if (lacks(payload) || (type === 'open' && !payload.sample && whole !== 'used')) await useWhole();
     const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
     if (type === 'show' && whole === 'no') {
       whole = 'coming';

@@ -24,8 +24,8 @@ import { openSource } from './folders.js';
  * @property {string} file the file that holds it
  *
  * What the parser says besides.
- * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {bits: number, whole: number, start: number, end: number,
- *   fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
+ * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
+ *   start: number, end: number, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
  * @typedef {{format: 'safetensors' | 'npy', metadata: Record<string, string>, tensors: Info[]}} Listing
  * @typedef {Info & {source: Source}} Placed
  */
@@ -347,9 +347,10 @@ function nameShard(error, shard, index) {
  */
 async function elements(tensor, from, to, signal) {
   throwIfAborted(signal);
-  // Types of less than a byte are read from the byte before to the byte after.
-  const first = Math.floor(from / tensor.whole) * tensor.whole;
-  const out = allocate(Math.ceil(to / tensor.whole) * tensor.whole - first);
+  // Blocks, and types of less than a byte, are read whole.
+  const [whole] = tensor.block;
+  const first = Math.floor(from / whole) * whole;
+  const out = allocate(Math.ceil(to / whole) * whole - first);
   for await (const { at, bytes, count } of pieces(tensor, first, first + out.length, signal)) {
     decode(tensor, bytes, out.subarray(at - first, at - first + count));
   }
@@ -396,18 +397,18 @@ async function* convertedPieces(tensor, signal) {
 }
 
 /**
- * The stored bytes of elements `from … to`, both multiples of `whole`.
+ * The stored bytes of elements `from … to`, both multiples of a block.
  * @param {Placed} tensor
  * @param {number} from
  * @param {number} to
  * @param {AbortSignal} [signal]
  */
-async function* pieces({ source, start, bits, whole }, from, to, signal) {
-  const most = Math.floor((PIECE_BYTES * 8) / bits / whole) * whole;
+async function* pieces({ source, start, block: [elements, size] }, from, to, signal) {
+  const most = Math.floor(PIECE_BYTES / size) * elements;
   for (let at = from; at < to; at += most) {
     const count = Math.min(most, to - at);
-    const begin = start + (at * bits) / 8;
-    const bytes = await source.read(begin, begin + (count * bits) / 8, { signal });
+    const begin = start + (at / elements) * size;
+    const bytes = await source.read(begin, begin + (count / elements) * size, { signal });
     yield { at, bytes, count };
   }
 }
