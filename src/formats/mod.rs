@@ -27,6 +27,7 @@
 //! allocation by a number that the file claims, checked 64-bit arithmetic throughout (a model of 40 GB lists on
 //! wasm32), and errors that name the tensor, the offset, what was expected and what was found.
 
+pub mod gguf;
 mod json;
 mod npy;
 mod safetensors;
@@ -60,6 +61,8 @@ pub enum Format {
     Safetensors,
     /// One numpy array.
     Npy,
+    /// GGUF, as llama.cpp reads it.
+    Gguf,
 }
 
 impl Format {
@@ -69,6 +72,7 @@ impl Format {
         match self {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
+            Format::Gguf => "gguf",
         }
     }
 }
@@ -124,18 +128,28 @@ pub enum Layout {
 }
 
 /// What a file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
     /// The format found.
     pub format: Format,
     /// The author's notes: key and value, ordered by key.
     pub metadata: Vec<(String, String)>,
-    /// The tensors, in the order of their bytes (empty ones of one offset by name).
+    /// The tensors, in the order of their bytes (empty ones of one offset by name, of GGUF as the header has them).
     pub tensors: Vec<TensorInfo>,
+    /// What else the header of a GGUF file says.
+    pub gguf: Option<gguf::Header>,
+}
+
+impl Listing {
+    /// A listing of tensors that are all there is to say.
+    #[must_use]
+    pub fn new(format: Format, metadata: Vec<(String, String)>, tensors: Vec<TensorInfo>) -> Listing {
+        Listing { format, metadata, tensors, gguf: None }
+    }
 }
 
 /// What a [`Reader`] says after each step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Call [`Reader::step`] with exactly these bytes of the file.
     Need(Range<u64>),

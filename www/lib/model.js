@@ -26,7 +26,7 @@ import { openSource } from './folders.js';
  * What the parser says besides.
  * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
  *   start: number, end: number, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
- * @typedef {{format: 'safetensors' | 'npy', metadata: Record<string, string>, tensors: Info[]}} Listing
+ * @typedef {{format: 'safetensors' | 'npy' | 'gguf', metadata: Record<string, string>, tensors: Info[]}} Listing
  * @typedef {Info & {source: Source}} Placed
  */
 
@@ -88,7 +88,7 @@ export class Model {
     this.#sources = sources;
     /** The name of the file or folder. */
     this.name = name;
-    /** @type {'safetensors' | 'npy'} */
+    /** @type {'safetensors' | 'npy' | 'gguf'} */
     this.format = parts[0].listing.format;
     /** The author's notes; of several files the first that has a key gives its value.
      * @type {Record<string, string>} */
