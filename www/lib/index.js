@@ -35,6 +35,9 @@ export { FewerbitsError } from './errors.js';
 export { DigitsNet } from './digits.js';
 export { openModel } from './model.js';
 export { filesFromDataTransfer, filesFromList } from './folders.js';
+export { plan } from './shrink/plan.js';
+export { shrink } from './shrink/job.js';
+export { blobSink } from './shrink/sinks.js';
 export { requests } from './sources.js';
 export { Quantized, Weights } from './weights.js';
 
