@@ -13,7 +13,7 @@
 //!
 //! The shapes of `pack-quantized` fit several numbers of bits, so one `weight_shape` is read for each kind of shape that occurs.
 
-use crate::tensor::{DType, Shape};
+use crate::tensor::Shape;
 
 /// A tensor that is stored in several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,9 +82,10 @@ mod find {
     use std::collections::{BTreeMap, HashMap};
     use std::mem::take;
 
-    use super::{DType, Derived, Method, Shape};
+    use super::{Derived, Method, Shape};
     use crate::error::Result;
     use crate::formats::{Listing, Parser, Step, TensorInfo};
+    use crate::tensor::DType;
 
     /// Kinds of shapes of `pack-quantized` weights that are looked into. A model has about six.
     const MOST_PROBES: usize = 64;
