@@ -52,9 +52,9 @@ pub enum Method {
         ordered: bool,
     },
     /// compressed-tensors `pack-quantized`: `[weight_packed, weight_scale, weight_shape]`, then `weight_zero_point` where
-    /// `zero_points`, then `weight_g_idx` where `ordered`. Codes are offset by half their range; a word holds whole codes only.
+    /// `zero_points`, then `weight_g_idx` where `ordered`. Codes are offset by half their range.
     Packed {
-        /// Of a code: 2 to 8.
+        /// Of a code: 2, 4 or 8 (others are packed in one way by old releases and in another by new ones).
         bits: u32,
         /// Inputs that share a scale, but where `ordered`.
         group: u64,
@@ -241,7 +241,7 @@ mod find {
             let inputs = code_bits / u64::from(bits);
             let order = self.part(&format!("{base}g_idx"), &[DType::I32]);
             let ordered = order.is_some_and(|i| self.tensors[i].shape.dims() == [inputs]);
-            let group = group_size(inputs, groups).filter(|_| ordered || inputs % groups == 0)?;
+            let group = if ordered { uneven(inputs, groups)? } else { even(inputs, groups)? };
             let label = format!("INT{bits} GPTQ {}", share(group, groups));
             let parts = [qweight, scales, qzeros].into_iter().chain(order.filter(|_| ordered)).collect();
             self.named(format!("{base}weight"), [outputs, inputs], label, parts, Method::Gptq { bits, group, ordered })
@@ -260,8 +260,9 @@ mod find {
         fn pack_quantized(&self, base: &str, packed: usize, inputs: &BTreeMap<Kind, u64>) -> Option<Derived> {
             let (kind @ (rows, words, groups), shape) = self.packed(base, packed)?;
             let inputs = *inputs.get(&kind)?;
-            let bits = (2..=8).find(|&bits| inputs.div_ceil(u64::from(32 / bits)) == words && inputs > 0)?;
-            let group = group_size(inputs, groups)?;
+            let bits =
+                [2, 4, 8].into_iter().find(|&bits| inputs > 0 && inputs.div_ceil(u64::from(32 / bits)) == words)?;
+            let group = even(inputs, groups)?;
             let scale = self.part(&format!("{base}weight_scale"), &FLOATS)?;
             let zero = self.part(&format!("{base}weight_zero_point"), &[DType::I32]);
             let zero = zero.filter(|&i| self.tensors[i].shape.dims() == [rows.div_ceil(u64::from(32 / bits)), groups]);
@@ -288,7 +289,11 @@ mod find {
                 [down, across] if down > 0 && across > 0 => (down, across),
                 _ => return None,
             };
-            let (block_rows, block_columns) = (group_size(rows, down)?, group_size(columns, across)?);
+            let is_row = down == rows || (down, across) == (1, 1);
+            let (block_rows, block_columns) = match is_row {
+                true => (even(rows, down)?, even(columns, across)?),
+                false => (uneven(rows, down)?, uneven(columns, across)?),
+            };
             let zero = self.part(&format!("{name}_zero_point"), &[DType::I8]);
             let zero = zero.filter(|&i| self.tensors[i].shape == self.tensors[scale].shape);
             let how = match (down, across) {
@@ -306,15 +311,18 @@ mod find {
     /// What scales are stored in.
     const FLOATS: [DType; 3] = [DType::F16, DType::Bf16, DType::F32];
 
-    /// How many of `count` share one of `groups`: an even share, or the power of two that leaves the last group short.
-    fn group_size(count: u64, groups: u64) -> Option<u64> {
-        if groups == 0 || groups > count {
-            return None;
+    /// How many of `count` share one of `groups`, where all groups are alike.
+    fn even(count: u64, groups: u64) -> Option<u64> {
+        (groups > 0 && count % groups == 0).then(|| count / groups).filter(|&group| group > 0)
+    }
+
+    /// The same where the last may be short: then it is a power of two.
+    fn uneven(count: u64, groups: u64) -> Option<u64> {
+        if groups < 2 {
+            return even(count, groups);
         }
-        if count % groups == 0 {
-            return Some(count / groups);
-        }
-        count.div_ceil(groups).checked_next_power_of_two().filter(|&group| count.div_ceil(group) == groups)
+        let power = count.div_ceil(groups).checked_next_power_of_two();
+        power.filter(|&group| count.div_ceil(group) == groups).or_else(|| even(count, groups))
     }
 
     fn share(group: u64, groups: u64) -> String {

@@ -41,7 +41,7 @@ pub(super) fn fits(of: &Derivation) -> Option<()> {
             usize::from(ordered)
         }
         Method::Packed { bits, group, zero_points, ordered } => {
-            (2..=8).contains(&bits).then_some(())?;
+            matches!(bits, 2 | 4 | 8).then_some(())?;
             let (in_word, groups) = (u64::from(32 / bits), groups(group)?);
             of.is(0, DType::I32, &[rows, columns.div_ceil(in_word)])?;
             of.is_float(1)?;
