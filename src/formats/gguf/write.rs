@@ -1,15 +1,17 @@
 //! The header of a new file: from keys and a list of tensors to its literal bytes and the place of every tensor, before any of them
-//! exists. Version 3, little-endian. The data itself is written by whoever has it, each tensor padded with zeros to the next one's place.
+//! exists. Version 3, little-endian. Keys of another file are not even read: the header says which of that file's bytes stand where.
+//! The data itself is written by whoever has it, each tensor padded with zeros to the next one's place.
 //!
 //! ```
-//! use fewerbits::formats::gguf::write::{NewValue, Pair, Tensor, header};
+//! use fewerbits::formats::gguf::write::{NewValue, Pair, Piece, Tensor, header};
 //! use fewerbits::DType;
 //! # fn main() -> fewerbits::Result<()> {
 //! let pairs = [Pair::New("general.architecture", NewValue::Text("llama".into()))];
 //! let tensors = [Tensor { name: "output.weight", dtype: DType::Q8_0, dims: &[2, 32] }];
 //! let written = header(&pairs, &tensors)?;
-//! assert_eq!(written.tensors[0], written.bytes.len() as u64..written.bytes.len() as u64 + 68);
-//! assert_eq!(written.file_len, written.bytes.len() as u64 + 96);
+//! let [Piece::Bytes(head)] = written.head.as_slice() else { panic!("nothing is copied") };
+//! assert_eq!(written.tensors[0], head.len() as u64..head.len() as u64 + 68);
+//! assert_eq!(written.file_len, head.len() as u64 + 96);
 //! # Ok(())
 //! # }
 //! ```
@@ -17,7 +19,9 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, Header, MAGIC, MAX_DIMS, MAX_KEY_BYTES, MAX_NAME_BYTES, ValueType};
+use super::{
+    ALIGNMENT_KEY, DEFAULT_ALIGNMENT, Header, Key, MAGIC, MAX_DIMS, MAX_KEY_BYTES, MAX_NAME_BYTES, Value, ValueType,
+};
 use crate::error::{Code, Error, Result};
 use crate::tensor::{DType, Shape, to_usize};
 
@@ -39,8 +43,8 @@ const SPLIT_KEYS: [&str; 3] = ["split.no", "split.count", "split.tensors.count"]
 /// One key of the new file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pair<'a> {
-    /// A key of another file of version 2 or 3, as its [`Key::bytes`](super::Key::bytes) are.
-    Copied(&'a str, &'a [u8]),
+    /// A key of another file of version 2 or 3, as its bytes are there.
+    Copied(&'a Key),
     /// A key made here.
     New(&'a str, NewValue),
 }
@@ -70,11 +74,20 @@ pub struct Tensor<'a> {
     pub dims: &'a [u64],
 }
 
+/// A stretch of the new file's header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The bytes of this range of the file that keys are copied from.
+    Source(Range<u64>),
+}
+
 /// The header of a new file, and where everything goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// The start of the file, up to the data of the first tensor.
-    pub bytes: Vec<u8>,
+    pub head: Vec<Piece>,
     /// The bytes of each tensor in the file, in order. From one's end to the next one's start there are zeros.
     pub tensors: Vec<Range<u64>>,
     /// The whole file, with the zeros after the last tensor.
@@ -82,27 +95,14 @@ pub struct Written {
 }
 
 /// The keys of `header` as a quantized copy has them: every one as it is, without those of a split model, `general.file_type` and
-/// `general.quantization_version` set anew. `raw` holds the file's bytes from the first key on (`header.keys[0].bytes.start`).
-///
-/// # Errors
-/// `invalid_argument` when `raw` ends before the keys do.
-pub fn copied<'a>(header: &'a Header, raw: &'a [u8], file_type: u32) -> Result<Vec<Pair<'a>>> {
-    let base = header.keys.first().map_or(0, |key| key.bytes.start);
-    let mut pairs = Vec::with_capacity(header.keys.len() + 2);
-    for key in header.keys.iter().filter(|key| !SPLIT_KEYS.contains(&key.name.as_str())) {
-        let bytes = key.bytes.start.checked_sub(base).zip(key.bytes.end.checked_sub(base));
-        let bytes = bytes.and_then(|(start, end)| raw.get(to_usize(start).ok()?..to_usize(end).ok()?));
-        let bytes = bytes.ok_or_else(|| {
-            Error::new(Code::InvalidArgument, "the bytes of the keys are not all there")
-                .with_offset(key.bytes.start)
-                .with_expected(format_args!("{} bytes", key.bytes.end - base))
-                .with_found(format_args!("{} bytes", raw.len()))
-        })?;
-        pairs.push(Pair::Copied(&key.name, bytes));
-    }
+/// `general.quantization_version` set anew.
+#[must_use]
+pub fn copied(header: &Header, file_type: u32) -> Vec<Pair<'_>> {
+    let kept = header.keys.iter().filter(|key| !SPLIT_KEYS.contains(&key.name.as_str()));
+    let mut pairs: Vec<_> = kept.map(Pair::Copied).collect();
     pairs.push(Pair::New(QUANTIZATION_VERSION_KEY, NewValue::U32(QUANTIZATION_VERSION)));
     pairs.push(Pair::New(FILE_TYPE_KEY, NewValue::U32(file_type)));
-    Ok(pairs)
+    pairs
 }
 
 /// The header of a file with these keys and tensors. Of two pairs with one name the later counts, in the place of the earlier.
@@ -120,34 +120,71 @@ pub fn header(pairs: &[Pair<'_>], tensors: &[Tensor<'_>]) -> Result<Written> {
     }
     let (offsets, data_len) = lay_out(tensors, alignment)?;
 
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend(3u32.to_le_bytes());
-    bytes.extend((tensors.len() as u64).to_le_bytes());
-    bytes.extend((pairs.len() as u64).to_le_bytes());
+    let mut head = Head { pieces: Vec::new(), bytes: MAGIC.to_vec(), len: 0 };
+    head.bytes.extend(3u32.to_le_bytes());
+    head.bytes.extend((tensors.len() as u64).to_le_bytes());
+    head.bytes.extend((pairs.len() as u64).to_le_bytes());
     for pair in pairs {
         match pair {
-            Pair::Copied(_, pair) => bytes.extend_from_slice(pair),
+            Pair::Copied(key) => head.copy(&key.bytes),
             Pair::New(name, value) => {
-                text(&mut bytes, name);
-                value.put(&mut bytes);
+                text(&mut head.bytes, name);
+                value.put(&mut head.bytes);
             }
         }
     }
     for (tensor, offset) in tensors.iter().zip(&offsets) {
-        text(&mut bytes, tensor.name);
-        bytes.extend((tensor.dims.len() as u32).to_le_bytes());
+        text(&mut head.bytes, tensor.name);
+        head.bytes.extend((tensor.dims.len() as u32).to_le_bytes());
         for dim in tensor.dims.iter().rev() {
-            bytes.extend(dim.to_le_bytes());
+            head.bytes.extend(dim.to_le_bytes());
         }
-        bytes.extend(tensor.dtype.ggml().expect("checked when laid out").to_le_bytes());
-        bytes.extend(offset.start.to_le_bytes());
+        head.bytes.extend(tensor.dtype.ggml().expect("checked when laid out").to_le_bytes());
+        head.bytes.extend(offset.start.to_le_bytes());
     }
-    bytes.resize(bytes.len().next_multiple_of(to_usize(alignment)?), 0);
-    let start = bytes.len() as u64;
     let too_large = || Error::new(Code::Unsupported, "the file is larger than 64 bits can count");
+    let (head, start) = head.finish(alignment).ok_or_else(too_large)?;
     let file_len = start.checked_add(data_len).ok_or_else(too_large)?;
     let tensors = offsets.into_iter().map(|offset| start + offset.start..start + offset.end).collect();
-    Ok(Written { bytes, tensors, file_len })
+    Ok(Written { head, tensors, file_len })
+}
+
+/// The header as it grows.
+struct Head {
+    pieces: Vec<Piece>,
+    /// What comes after the pieces.
+    bytes: Vec<u8>,
+    /// Bytes of all pieces.
+    len: u64,
+}
+
+impl Head {
+    /// Ends the bytes as a piece.
+    fn cut(&mut self) {
+        if !self.bytes.is_empty() {
+            self.len += self.bytes.len() as u64;
+            self.pieces.push(Piece::Bytes(std::mem::take(&mut self.bytes)));
+        }
+    }
+
+    /// Neighbours of the source are one piece.
+    fn copy(&mut self, range: &Range<u64>) {
+        self.cut();
+        self.len = self.len.saturating_add(range.end - range.start);
+        match self.pieces.last_mut() {
+            Some(Piece::Source(last)) if last.end == range.start => last.end = range.end,
+            _ => self.pieces.push(Piece::Source(range.clone())),
+        }
+    }
+
+    /// The pieces and their bytes, padded.
+    fn finish(mut self, alignment: u64) -> Option<(Vec<Piece>, u64)> {
+        let len = self.len.checked_add(self.bytes.len() as u64)?;
+        let end = len.checked_next_multiple_of(alignment)?;
+        self.bytes.resize(self.bytes.len() + to_usize(end - len).ok()?, 0);
+        self.cut();
+        Some((self.pieces, end))
+    }
 }
 
 /// Every name once: the later pair in the place of the earlier.
@@ -176,9 +213,8 @@ fn alignment(pairs: &[&Pair<'_>]) -> Result<u32> {
     let value = match pairs.iter().find(|pair| pair.name() == ALIGNMENT_KEY) {
         None => Some(DEFAULT_ALIGNMENT),
         Some(Pair::New(_, NewValue::U32(value))) => Some(*value),
-        Some(Pair::New(..)) => None,
-        // A u32 stands at the end of its pair.
-        Some(Pair::Copied(_, bytes)) => bytes.last_chunk().map(|value| u32::from_le_bytes(*value)),
+        Some(Pair::Copied(Key { value: Value::Unsigned(ValueType::U32, value), .. })) => u32::try_from(*value).ok(),
+        Some(_) => None,
     };
     value.filter(|value| value.is_power_of_two()).ok_or_else(|| {
         Error::new(Code::InvalidArgument, "the alignment cannot be written")
@@ -238,7 +274,8 @@ impl<'a> Pair<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         match self {
-            Pair::Copied(name, _) | Pair::New(name, _) => name,
+            Pair::Copied(key) => &key.name,
+            Pair::New(name, _) => name,
         }
     }
 }
