@@ -2,6 +2,7 @@
 //! No bytes are read or written here, and no thread is known: whoever runs the job reads source ranges, has rows packed
 //! ([`crate::pack`]) and writes at the places given, in any order. Everything's size is known before the first byte.
 
+mod gguf;
 mod safetensors;
 
 use std::ops::Range;
@@ -34,6 +35,7 @@ pub struct Job {
 pub fn job(model: &Model, plan: &Plan) -> Result<Job> {
     match plan.to {
         Target::Safetensors => safetensors::job(model, plan),
+        Target::Gguf => gguf::job(model, plan),
         other => {
             Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
         }
