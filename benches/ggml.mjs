@@ -15,7 +15,7 @@ import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { ROOT, find, launch, serve } from '../tests/e2e/harness/index.js';
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 const SAMPLE = 1 << 16;
 const WEIGHTS = 1 << 24;
 const GIGABYTES = (WEIGHTS * 4) / 1e9;
