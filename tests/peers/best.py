@@ -1,6 +1,6 @@
 """llama.cpp reads what `effort: 'best'` writes as we do, and computes with it what it should.
 
-Each type's bytes come from tests/peers/best.mjs. They are decoded by llama.cpp's own library, which must give our values bit for bit. Then
+Each type's bytes come from tests/peers/best.js. They are decoded by llama.cpp's own library, which must give our values bit for bit. Then
 each is multiplied with activations by the dot product that inference uses, in every build of the library that this processor
 runs; the sum must be that of the decoded values. The search's q8_0 uses the code -128, which the reference's never does, and some of these
 products change signs of bytes, where -128 has no negative: it is safe as long as llama.cpp quantizes activations itself, to
@@ -107,7 +107,7 @@ def main():
         return 0
     types = llamacpp.types()
     by_number = {kind.number: kind for kind in [*types.values(), Q8_1]}
-    run = subprocess.run(["node", "tests/peers/best.mjs"], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run(["node", "tests/peers/best.js"], cwd=ROOT, capture_output=True, text=True, check=True)
     rng = np.random.default_rng(1)
     variants = builds()
     passed = failed = lowest = 0
