@@ -4,15 +4,14 @@ use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::convert::{metrics, object};
+use super::convert::object;
 use super::formats::FormatReader;
 use super::to_js;
-use crate::decode::decode;
 use crate::error::{Code, Error, Result};
-use crate::pack::{Packing, pack_and_verify};
+use crate::pack::{Packed, Packing, Stored, pack_and_verify};
 use crate::pipeline::{Content, Job, job};
 use crate::plan::{Model, Plan, Request, plan};
-use crate::tensor::{DType, Shape, to_usize, try_vec};
+use crate::tensor::{DType, Shape};
 
 /// A model that is planned and laid out. Its files are added in order, then `plan` is called, as often as wanted.
 #[wasm_bindgen]
@@ -68,7 +67,8 @@ impl Planner {
 
 /// Packs rows as one of a job's tasks says, reads them back and compares.
 ///
-/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix. The answer is `{parts: Uint8Array[], metrics, energy}`.
+/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with. The answer is
+/// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights.
 #[wasm_bindgen(js_name = packRows)]
 pub fn pack_rows(
     packing: &str,
@@ -76,6 +76,7 @@ pub fn pack_rows(
     big_endian: bool,
     bytes: &[u8],
     dims: &[f64],
+    first: f64,
 ) -> std::result::Result<JsValue, JsValue> {
     let run = || -> Result<JsValue> {
         let packing: Packing = parse(packing, "the packing")?;
@@ -84,16 +85,16 @@ pub fn pack_rows(
         })?;
         let dims: Vec<u64> = dims.iter().map(|&d| d as u64).collect();
         let shape = Shape::new(&dims)?;
-        if dtype.byte_len(shape.count()) != Some(bytes.len() as u64) {
-            return Err(Error::new(Code::ShapeMismatch, "the bytes are not the rows' elements")
-                .with_expected(format!("{} elements of {}", shape.count(), dtype.name()))
-                .with_found(format!("{} bytes", bytes.len())));
-        }
-        let mut values = try_vec(0.0, to_usize(shape.count())?)?;
-        decode(dtype, big_endian, bytes, &mut values)?;
-        let packed = pack_and_verify(&*packing.packer()?, &values, &shape)?;
-        let parts: Array = packed.parts.iter().map(|part| Uint8Array::from(part.as_slice())).collect();
-        Ok(object([("parts", parts.into()), ("metrics", metrics(&packed.metrics)), ("energy", packed.energy.into())]))
+        let stored = Stored { dtype, big_endian, bytes, first: first as u64 };
+        let Packed { parts, fidelity } = pack_and_verify(&*packing.packer()?, stored, &shape)?;
+        let parts: Array = parts.iter().map(|part| Uint8Array::from(part.as_slice())).collect();
+        Ok(object([
+            ("parts", parts.into()),
+            ("count", (shape.count() as f64).into()),
+            ("energy", fidelity.energy.into()),
+            ("error2", fidelity.error2.into()),
+            ("maxAbs", fidelity.max.into()),
+        ]))
     };
     run().map_err(to_js)
 }

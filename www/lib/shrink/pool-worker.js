@@ -10,12 +10,12 @@ const started = init();
 started.catch(() => {});
 
 /** @param {MessageEvent} event */
-async function answer({ data: { id, packing, dtype, bigEndian, bytes, dims } }) {
+async function answer({ data: { id, packing, dtype, bigEndian, bytes, dims, first } }) {
   try {
     await started;
-    const { parts, metrics, energy } = wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims));
-    const buffers = parts.map((/** @type {Uint8Array} */ part) => part.buffer);
-    port.postMessage({ id, parts, metrics, energy, memory: memoryBytes() }, buffers);
+    const packed = wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first);
+    const buffers = packed.parts.map((/** @type {Uint8Array} */ part) => part.buffer);
+    port.postMessage({ id, ...packed, memory: memoryBytes() }, buffers);
   } catch (error) {
     const e = /** @type {any} */ (error);
     // A trap leaves the memory in no known state: this worker is done for.

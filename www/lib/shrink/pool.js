@@ -12,11 +12,14 @@ import { builtin, isNode } from '../node.js';
  * @property {boolean} bigEndian
  * @property {Uint8Array<ArrayBuffer>} bytes stored elements; the buffer is handed over
  * @property {number[]} dims
+ * @property {number} first which element of the tensor the first one is
  *
  * @typedef {object} Packed
  * @property {Uint8Array<ArrayBuffer>[]} parts
- * @property {import('../types.js').Metrics} metrics
- * @property {number} energy
+ * @property {number} count of weights
+ * @property {number} energy the sum of their squares
+ * @property {number} error2 the sum of the errors' squares
+ * @property {number} maxAbs the greatest error
  *
  * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
  * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
@@ -24,12 +27,15 @@ import { builtin, isNode } from '../node.js';
  * @typedef {{rows: Rows, resolve: (packed: Packed) => void, reject: (error: Error) => void}} Job
  */
 
+/** Where Node finds the worker. A name of its own, so that a bundler does not deliver the script as it is, beside the worker it builds. */
+const SCRIPT = './pool-worker.js';
+
 /** Starts a worker. @type {Spawner} */
 export const platform = {
   on(message, died) {
     if (isNode) {
       const { Worker: NodeThread } = builtin('worker_threads');
-      const thread = new NodeThread(new URL('./pool-worker.js', import.meta.url));
+      const thread = new NodeThread(new URL(SCRIPT, import.meta.url));
       thread.on('message', message);
       thread.on('error', (/** @type {Error} */ error) => died(error.message));
       thread.on('exit', (/** @type {number} */ code) => died(`it ended with code ${code}`));
