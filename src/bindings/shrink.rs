@@ -68,7 +68,8 @@ impl Planner {
 /// Packs rows as one of a job's tasks says, reads them back and compares.
 ///
 /// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with. The answer is
-/// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights.
+/// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights. The parts lie in `room` where they fit, which
+/// may be the memory that `bytes` came in: fresh memory costs as much as packing does.
 #[wasm_bindgen(js_name = packRows)]
 pub fn pack_rows(
     packing: &str,
@@ -77,6 +78,7 @@ pub fn pack_rows(
     bytes: &[u8],
     dims: &[f64],
     first: f64,
+    room: &Uint8Array,
 ) -> std::result::Result<JsValue, JsValue> {
     let run = || -> Result<JsValue> {
         let packing: Packing = parse(packing, "the packing")?;
@@ -87,7 +89,7 @@ pub fn pack_rows(
         let shape = Shape::new(&dims)?;
         let stored = Stored { dtype, big_endian, bytes, first: first as u64 };
         let Packed { parts, fidelity } = pack_and_verify(&*packing.packer()?, stored, &shape)?;
-        let parts: Array = parts.iter().map(|part| Uint8Array::from(part.as_slice())).collect();
+        let parts = into_room(&parts, room);
         Ok(object([
             ("parts", parts.into()),
             ("count", (shape.count() as f64).into()),
@@ -97,6 +99,25 @@ pub fn pack_rows(
         ]))
     };
     run().map_err(to_js)
+}
+
+/// Copies of parts, one after the other in `room` or each in memory of its own.
+fn into_room(parts: &[Vec<u8>], room: &Uint8Array) -> Array {
+    let total: usize = parts.iter().map(Vec::len).sum();
+    let fits = total <= room.length() as usize;
+    let mut at = 0;
+    let copy = |part: &Vec<u8>| {
+        if !fits {
+            return Uint8Array::from(part.as_slice());
+        }
+        // Both ends lie within the room, whose length is 32 bits.
+        let end = at + part.len();
+        let view = room.subarray(at as u32, end as u32);
+        view.copy_from(part);
+        at = end;
+        view
+    };
+    parts.iter().map(copy).collect()
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T> {

@@ -7,10 +7,11 @@ use crate::{python, setup, site};
 use anyhow::{Result, bail};
 
 /// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
-/// with `ggml` and perhaps a part of a name ggml's formats, with `nn` the sample network's layers; all without one.
+/// with `ggml` and perhaps a part of a name ggml's formats, with `shrink` whole jobs on a file, with `nn` the sample network's layers; all
+/// without one.
 pub fn all(filter: &[String]) -> Result<()> {
     let first = filter.first().map(String::as_str);
-    if !matches!(first, Some("page" | "ggml" | "quality")) {
+    if !matches!(first, Some("page" | "ggml" | "quality" | "shrink")) {
         kernels(filter)?;
     }
     if matches!(first, None | Some("page")) {
@@ -22,7 +23,17 @@ pub fn all(filter: &[String]) -> Result<()> {
     if matches!(first, None | Some("ggml")) {
         ggml(filter.get(1..).unwrap_or_default())?;
     }
+    if matches!(first, None | Some("shrink")) {
+        shrink(filter.get(1..).unwrap_or_default())?;
+    }
     Ok(())
+}
+
+/// Whole jobs in Node, from a file to a file.
+fn shrink(filter: &[String]) -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg("benches/shrink.mjs").args(filter), "the benchmark of whole jobs")
 }
 
 /// What every scheme loses at its width.

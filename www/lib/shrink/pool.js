@@ -15,7 +15,7 @@ import { builtin, isNode } from '../node.js';
  * @property {number} first which element of the tensor the first one is
  *
  * @typedef {object} Packed
- * @property {Uint8Array<ArrayBuffer>[]} parts
+ * @property {Uint8Array<ArrayBuffer>[]} parts in the buffer that was handed over, where they fit in it
  * @property {number} count of weights
  * @property {number} energy the sum of their squares
  * @property {number} error2 the sum of the errors' squares
@@ -27,15 +27,13 @@ import { builtin, isNode } from '../node.js';
  * @typedef {{rows: Rows, resolve: (packed: Packed) => void, reject: (error: Error) => void}} Job
  */
 
-/** Where Node finds the worker. A name of its own, so that a bundler does not deliver the script as it is, beside the worker it builds. */
-const SCRIPT = './pool-worker.js';
-
 /** Starts a worker. @type {Spawner} */
 export const platform = {
   on(message, died) {
     if (isNode) {
       const { Worker: NodeThread } = builtin('worker_threads');
-      const thread = new NodeThread(new URL(SCRIPT, import.meta.url));
+      // Said in another way than below, so that a bundler does not deliver this script as it is, beside the worker that it builds of it.
+      const thread = new NodeThread(new URL(import.meta.url.replace(/[^/]*$/, 'pool-worker.js')));
       thread.on('message', message);
       thread.on('error', (/** @type {Error} */ error) => died(error.message));
       thread.on('exit', (/** @type {number} */ code) => died(`it ended with code ${code}`));
