@@ -27,13 +27,15 @@ import { builtin, isNode } from '../node.js';
  * @typedef {{rows: Rows, resolve: (packed: Packed) => void, reject: (error: Error) => void}} Job
  */
 
+/** Where Node finds the worker, said so that a bundler does not take it for a file to be copied. */
+const NODE_THREAD = import.meta.url.replace(/[^/]*$/, 'pool-worker.js');
+
 /** Starts a worker. @type {Spawner} */
 export const platform = {
   on(message, died) {
     if (isNode) {
       const { Worker: NodeThread } = builtin('worker_threads');
-      // Said in another way than below, so that a bundler does not deliver this script as it is, beside the worker that it builds of it.
-      const thread = new NodeThread(new URL(import.meta.url.replace(/[^/]*$/, 'pool-worker.js')));
+      const thread = new NodeThread(new URL(NODE_THREAD));
       thread.on('message', message);
       thread.on('error', (/** @type {Error} */ error) => died(error.message));
       thread.on('exit', (/** @type {number} */ code) => died(`it ended with code ${code}`));
