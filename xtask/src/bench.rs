@@ -8,10 +8,11 @@ use anyhow::{Result, bail};
 use std::ffi::OsString;
 
 /// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
-/// with `ggml` and perhaps a part of a name ggml's formats, with `effort` what the search for less error gains and costs, with `nn` the sample network's layers; all without one.
+/// with `ggml` and perhaps a part of a name ggml's formats, with `effort` what the search for less error gains and costs, with `shrink` whole
+/// jobs on a file, with `nn` the sample network's layers; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
     let first = filter.first().map(String::as_str);
-    if !matches!(first, Some("page" | "ggml" | "quality" | "effort")) {
+    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink")) {
         kernels(filter)?;
     }
     if matches!(first, None | Some("page")) {
@@ -26,7 +27,17 @@ pub fn all(filter: &[String]) -> Result<()> {
     if matches!(first, None | Some("effort")) {
         effort()?;
     }
+    if matches!(first, None | Some("shrink")) {
+        shrink(filter.get(1..).unwrap_or_default())?;
+    }
     Ok(())
+}
+
+/// Whole jobs in Node, from a file to a file.
+fn shrink(filter: &[String]) -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg("benches/shrink.mjs").args(filter), "the benchmark of whole jobs")
 }
 
 /// What every scheme loses at its width.
