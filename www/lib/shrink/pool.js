@@ -2,6 +2,7 @@
  * Workers that pack rows, each with an engine of its own. A worker that dies fails what it had in hand, and another takes its place.
  */
 /* global Worker */
+import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { builtin, isNode } from '../node.js';
 
@@ -24,12 +25,15 @@ import { builtin, isNode } from '../node.js';
  * @typedef {{rows: Rows, resolve: (packed: Packed) => void, reject: (error: Error) => void}} Job
  */
 
+/** Where Node finds the worker, said so that a bundler does not take it for a file to be copied. */
+const NODE_THREAD = import.meta.url.replace(/[^/]*$/, 'pool-worker.js');
+
 /** Starts a worker. @type {Spawner} */
 export const platform = {
   on(message, died) {
     if (isNode) {
       const { Worker: NodeThread } = builtin('worker_threads');
-      const thread = new NodeThread(new URL('./pool-worker.js', import.meta.url));
+      const thread = new NodeThread(new URL(NODE_THREAD));
       thread.on('message', message);
       thread.on('error', (/** @type {Error} */ error) => died(error.message));
       thread.on('exit', (/** @type {number} */ code) => died(`it ended with code ${code}`));
@@ -54,7 +58,7 @@ export class Pool {
   #closed = false;
 
   /**
-   * @param {number} count
+   * @param {number} count 0: this thread packs by itself, where workers cannot be had
    * @param {Spawner} [spawner]
    */
   constructor(count, spawner = platform) {
@@ -66,6 +70,7 @@ export class Pool {
 
   /** Bytes of WebAssembly memory that the workers hold, as they last said. */
   get memory() {
+    if (this.count === 0) return memoryBytes();
     return this.#workers.reduce((sum, worker) => sum + worker.memory, 0);
   }
 
@@ -77,6 +82,7 @@ export class Pool {
   pack(rows) {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new FewerbitsError('freed', 'the pool has been closed'));
+      if (this.count === 0) return resolve(packHere(rows));
       this.#waiting.push({ rows, resolve, reject });
       this.#next();
     });
@@ -133,4 +139,12 @@ export class Pool {
     this.#workers.push(worker);
     return worker;
   }
+}
+
+/**
+ * @param {Rows} rows
+ * @returns {Packed}
+ */
+function packHere({ packing, dtype, bigEndian, bytes, dims }) {
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims));
 }
