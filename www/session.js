@@ -123,9 +123,9 @@ export class Session {
     this.loading?.abort();
   }
 
-  /** Long work on a setting: the worker is ended and the last setting that worked comes back. */
+  /** Long work on a setting: the worker is ended and the last setting that worked comes back. A job of the Shrink room is not ended with it. */
   cancelComputing() {
-    this.client.stop();
+    if (this.store.state.shrink?.job?.state !== 'running') this.client.stop();
     this.asked.file = '';
     this.shown = {};
     this.store.update((s) => ({ ...s, computing: null, sides: s.result?.sides ?? s.sides }));

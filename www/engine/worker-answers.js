@@ -12,9 +12,10 @@ const SAMPLE = 16384;
 
 /**
  * @param {Engine} engine
+ * @param {(model: any) => any} release closes a model that is no longer shown
  * @returns {{[type: string]: (payload?: any, tools?: any) => any}}
  */
-export function answersWith(engine) {
+export function answersWith(engine, release = (model) => model.close?.()) {
   /** @type {any} the open file */
   let model = null;
   /** @type {any} the open tensor, in wasm memory */
@@ -48,7 +49,7 @@ export function answersWith(engine) {
         await next.close?.();
         throw error;
       }
-      await model?.close?.();
+      if (model) await release(model);
       sample?.free();
       model = next;
       sample = network;
@@ -82,6 +83,9 @@ export function answersWith(engine) {
       const { values, sampled } = await sampleOf(engine, model, tensor, isRemote, signal);
       return { counts: engine.stats(values, { bins }).histogram?.counts ?? new Float64Array(bins), sampled };
     },
+
+    /** What is open. Not for the page: a model cannot be sent. */
+    held: () => ({ model, isRemote }),
 
     /** Another build of the engine has come: what is open goes over to it. */
     move() {
