@@ -28,11 +28,19 @@
 //! wasm32), and errors that name the tensor, the offset, what was expected and what was found.
 
 pub mod derived;
+#[cfg(feature = "full")]
+pub mod inflate;
 mod json;
 mod npy;
+#[cfg(feature = "full")]
+mod npz;
 mod safetensors;
 mod shards;
 mod sniff;
+#[cfg(feature = "full")]
+mod torch;
+#[cfg(feature = "full")]
+mod zip;
 
 use std::ops::Range;
 
@@ -62,6 +70,10 @@ pub enum Format {
     Safetensors,
     /// One numpy array.
     Npy,
+    /// numpy arrays in a zip archive.
+    Npz,
+    /// A PyTorch checkpoint of the zip kind.
+    Torch,
 }
 
 impl Format {
@@ -71,6 +83,8 @@ impl Format {
         match self {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
+            Format::Npz => "npz",
+            Format::Torch => "torch",
         }
     }
 }

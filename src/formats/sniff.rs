@@ -17,6 +17,10 @@ pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Kind> {
     if let Some(n) = length.filter(|&n| n <= MAX_HEADER_BYTES && begins_header(&start[8..])) {
         return safetensors::header(n, file_len).map(Kind::Prefix);
     }
+    #[cfg(feature = "full")]
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+        return Ok(Kind::Other(Box::new(super::zip::Zip::new(file_len))));
+    }
     if let Some(foreign) = FOREIGN.iter().find(|foreign| (foreign.is)(start)) {
         return Err(refuse(foreign.code, foreign.message, foreign.name.to_owned()));
     }
