@@ -125,7 +125,7 @@ mod find {
             }
             let derived = Names::of(&self.listing.tensors).derive(&self.inputs);
             let Listing { format, metadata, tensors, .. } = &mut self.listing;
-            Step::Done(Listing { format: *format, metadata: take(metadata), tensors: take(tensors), derived })
+            Step::Done(Listing { derived, ..Listing::new(*format, take(metadata), take(tensors)) })
         }
     }
 
@@ -313,7 +313,7 @@ mod find {
 
     /// How many of `count` share one of `groups`, where all groups are alike.
     fn even(count: u64, groups: u64) -> Option<u64> {
-        (groups > 0 && count % groups == 0).then(|| count / groups).filter(|&group| group > 0)
+        (groups > 0 && count.is_multiple_of(groups)).then(|| count / groups).filter(|&group| group > 0)
     }
 
     /// The same where the last may be short: then it is a power of two.

@@ -36,7 +36,7 @@ impl Npz {
         let mut metadata: Vec<_> = skipped.collect();
         metadata.sort();
         let tensors = std::mem::take(&mut self.tensors);
-        Ok(Step::Done(Listing { format: Format::Npz, metadata, tensors, derived: Vec::new() }))
+        Ok(Step::Done(Listing::new(Format::Npz, metadata, tensors)))
     }
 }
 

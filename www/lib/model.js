@@ -30,7 +30,7 @@ import { openSource } from './folders.js';
  * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
  *   start: number, end: number, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
  * @typedef {{name: string, shape: number[], count: number, row: [number, number], label: string, parts: number[], method: object}} DerivedInfo
- * @typedef {{format: 'safetensors' | 'npy' | 'npz' | 'torch', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
+ * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'npz' | 'torch', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
  * @typedef {{method: object, parts: Placed[]}} DerivedFrom
  * @typedef {Info & {source: Source, derived?: DerivedFrom}} Placed
  */
@@ -76,6 +76,12 @@ export async function openModel(from, options = {}) {
   }
 }
 
+/**
+ * What a model keeps to itself, for planning and shrinking: its files, and where its tensors lie.
+ * @type {WeakMap<Model, {sources: Source[], tensors: Placed[]}>}
+ */
+export const inside = new WeakMap();
+
 /** A model whose header has been read. Made by {@link openModel}. */
 export class Model {
   /** @type {Map<string, Placed>} */
@@ -103,6 +109,11 @@ export class Model {
     /** In the order of their bytes, file after file.
      * @type {readonly Tensor[]} */
     this.tensors = parts.flatMap(({ source, listing }) => this.#place(source, listing));
+    // Those that are stored, file after file, then those that are stored in several.
+    const all = parts.flatMap(({ listing: { tensors, derived = [] } }) => [tensors, derived]);
+    const inOrder = [...all.filter((_, i) => i % 2 === 0), ...all.filter((_, i) => i % 2 === 1)].flat();
+    const tensors = inOrder.map(({ name }) => /** @type {Placed} */ (this.#tensors.get(name)));
+    inside.set(this, { sources: parts.map(({ source }) => source), tensors });
   }
 
   /**

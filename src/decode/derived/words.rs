@@ -37,7 +37,7 @@ pub(super) fn fits(of: &Derivation) -> Option<()> {
             of.is_float(1)?;
             of.is(1, of.parts[1].dtype, &[groups, rows])?;
             of.is(2, DType::I32, &[groups, words(rows)?])?;
-            ordered.then(|| of.is(3, DType::I32, &[columns])).unwrap_or(Some(()))?;
+            if ordered { of.is(3, DType::I32, &[columns]) } else { Some(()) }?;
             usize::from(ordered)
         }
         Method::Packed { bits, group, zero_points, ordered } => {
@@ -47,9 +47,9 @@ pub(super) fn fits(of: &Derivation) -> Option<()> {
             of.is_float(1)?;
             of.is(1, of.parts[1].dtype, &[rows, groups])?;
             of.is(2, DType::I64, &[2]).or_else(|| of.is(2, DType::I32, &[2]))?;
-            zero_points.then(|| of.is(3, DType::I32, &[rows.div_ceil(in_word), groups])).unwrap_or(Some(()))?;
+            if zero_points { of.is(3, DType::I32, &[rows.div_ceil(in_word), groups]) } else { Some(()) }?;
             let order = 3 + usize::from(zero_points);
-            ordered.then(|| of.is(order, DType::I32, &[columns])).unwrap_or(Some(()))?;
+            if ordered { of.is(order, DType::I32, &[columns]) } else { Some(()) }?;
             usize::from(zero_points) + usize::from(ordered)
         }
         other @ Method::Scaled { .. } => unreachable!("{other:?} is not packed"),

@@ -193,7 +193,7 @@ impl Torch {
             metadata.push(("not executed".into(), names.join(", ")));
         }
         metadata.sort();
-        Ok(Listing { format: Format::Torch, metadata, tensors: infos, derived: Vec::new() })
+        Ok(Listing::new(Format::Torch, metadata, infos))
     }
 
     /// Where a tensor lies in the file.
