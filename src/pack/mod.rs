@@ -147,11 +147,8 @@ pub fn pack_and_verify(packer: &dyn Packer, stored: Stored<'_>, shape: &Shape) -
             .with_found(format!("{} bytes", bytes.len())));
     }
     let pieces = Pieces::of(packer, dtype, shape);
-    let mut parts = packer
-        .parts(shape)?
-        .into_iter()
-        .map(|part| with_room(part.byte_len))
-        .collect::<Result<Vec<_>>>()?;
+    let mut parts =
+        packer.parts(shape)?.into_iter().map(|part| with_room(part.byte_len)).collect::<Result<Vec<_>>>()?;
     let mut values = try_vec(0.0, to_usize(pieces.largest)?)?;
     let mut fidelity = Fidelity::default();
     let (mut from, mut rest) = (0, bytes);
