@@ -19,11 +19,13 @@ pub mod hqq;
 mod huffman;
 mod prune;
 mod runs;
+mod tally;
 mod trace;
 
 pub use catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Options, Resolved, Source, Value, When, catalogue, entry};
 pub use extents::Extents;
 pub use runs::{Granularity, Runs};
+pub use tally::Tally;
 pub use trace::{BitField, Block, Part, RunInfo, Step, Trace};
 
 use std::fmt;
@@ -209,6 +211,15 @@ pub trait Fitted {
     /// # Panics
     /// If the stretch does not lie in `values`.
     fn reconstruct(&self, values: &[f32], start: usize, out: &mut [f32]);
+
+    /// The same, which also counts what is read back where that is faster with the codes at hand; `false` where it did not.
+    ///
+    /// # Panics
+    /// As [`Fitted::reconstruct`].
+    fn reconstruct_counted(&self, values: &[f32], start: usize, out: &mut [f32], _tally: &mut Tally) -> bool {
+        self.reconstruct(values, start, out);
+        false
+    }
 
     /// The packed bytes.
     ///
