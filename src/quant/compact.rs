@@ -195,6 +195,10 @@ impl Family for Compact {
         !self.entropy && !matches!(self.prune, Some(Prune::Threshold(_)))
     }
 
+    fn cost(&self) -> f64 {
+        self.inner.cost() + 10.0
+    }
+
     fn prepare(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
         let (mut pruned, mut inner) = (None, None);
         if let Some(prune) = self.prune {

@@ -61,6 +61,11 @@ pub(crate) trait Family {
         true
     }
 
+    /// See [`Scheme::cost`].
+    fn cost(&self) -> f64 {
+        5.0
+    }
+
     /// See [`Scheme::prepare_knowing`]; `values` are as many as the shape holds.
     fn prepare(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared>;
 
@@ -156,6 +161,14 @@ impl Scheme {
     #[must_use]
     pub fn is_len_exact(&self) -> bool {
         self.family.is_len_exact()
+    }
+
+    /// Nanoseconds that one weight takes to be evaluated, to within a factor of a few: enough to tell what follows a hand at once on a large
+    /// tensor from what takes seconds.
+    #[must_use]
+    pub fn cost(&self) -> f64 {
+        let searches = self.options.choice("effort") == "best";
+        self.family.cost() + if searches { 100.0 } else { 0.0 }
     }
 
     /// Looks at the weights and fixes what is shared: one scale and zero point per run.

@@ -201,6 +201,11 @@ pub(super) trait Book: fmt::Debug {
     /// How a tensor is cut and packed.
     fn layout(&self, shape: &Shape) -> Result<Layout>;
 
+    /// See [`super::Scheme::cost`].
+    fn cost(&self) -> f64 {
+        10.0
+    }
+
     /// Finds the levels. What is not finite is left out.
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>>;
 
@@ -284,6 +289,10 @@ impl Family for Coded {
     fn byte_len(&self, shape: &Shape) -> Result<usize> {
         let layout = self.book.layout(shape)?;
         layout.side_len.checked_add(layout.codes_len()).ok_or_else(too_long)
+    }
+
+    fn cost(&self) -> f64 {
+        self.book.cost()
     }
 
     fn prepare(&self, values: &[f32], shape: &Shape, _known: &Extents) -> Result<Prepared> {
