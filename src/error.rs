@@ -35,6 +35,8 @@ pub enum Code {
     UnknownTensor,
     /// Memory for the result could not be had.
     OutOfMemory,
+    /// What was written does not read back as it should.
+    VerificationFailed,
 }
 
 impl Code {
@@ -55,6 +57,7 @@ impl Code {
             Code::Unsupported => "unsupported",
             Code::UnknownTensor => "unknown_tensor",
             Code::OutOfMemory => "out_of_memory",
+            Code::VerificationFailed => "verification_failed",
         }
     }
 }

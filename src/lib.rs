@@ -8,6 +8,8 @@
 //! | [`stats`] | summaries, quantiles, histograms, error metrics |
 //! | [`quant`] | the schemes: weights to packed bytes and back |
 //! | [`evaluate`], [`picture`] | what a scheme does to a tensor, in numbers and as an image, without storing the result |
+//! | `pack` | how a file that is written stores one tensor |
+//! | `pipeline` | a job as files, what goes where in them, and the tasks that make it |
 //! | [`plan`] | which tensor gets which scheme, and why |
 //! | [`nn`] | the sample network, run with any weights |
 //! | `bindings` | the face for JavaScript, on wasm32 only |
@@ -20,7 +22,11 @@ pub mod evaluate;
 pub mod formats;
 pub mod kernels;
 pub mod nn;
+#[cfg(feature = "full")]
+pub mod pack;
 pub mod picture;
+#[cfg(feature = "full")]
+pub mod pipeline;
 pub mod plan;
 pub mod quant;
 pub mod stats;

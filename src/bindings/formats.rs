@@ -12,7 +12,19 @@ use crate::tensor::{DType, Shape, to_usize, try_vec};
 
 /// Lists a file without reading it: tells which bytes it needs, and ends with what the file holds.
 #[wasm_bindgen]
-pub struct FormatReader(Reader);
+pub struct FormatReader {
+    reader: Reader,
+    #[cfg(feature = "full")]
+    listing: Option<Listing>,
+}
+
+#[cfg(feature = "full")]
+impl FormatReader {
+    /// What the file holds, once it is known.
+    pub(super) fn listing(&self) -> Option<&Listing> {
+        self.listing.as_ref()
+    }
+}
 
 #[wasm_bindgen]
 impl FormatReader {
@@ -20,15 +32,26 @@ impl FormatReader {
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new(#[wasm_bindgen(js_name = byteLength)] byte_length: f64) -> FormatReader {
-        FormatReader(Reader::new(byte_length as u64))
+        FormatReader {
+            reader: Reader::new(byte_length as u64),
+            #[cfg(feature = "full")]
+            listing: None,
+        }
     }
 
     /// Takes the bytes asked for (none at first). The answer is JSON, because `JSON.parse` makes ten thousand
     /// objects faster than ten thousand crossings: `{need: [start, end]}`, `{listing}` or `{weightMap}`.
     pub fn step(&mut self, bytes: &[u8]) -> Result<String, JsValue> {
-        let answer = match self.0.step(bytes).map_err(to_js)? {
+        let answer = match self.reader.step(bytes).map_err(to_js)? {
             Step::Need(range) => serde_json::to_string(&Answer::Need(range.start, range.end)),
-            Step::Done(listing) => serde_json::to_string(&Answer::Listing(ListingJson::new(&listing))),
+            Step::Done(listing) => {
+                let answer = serde_json::to_string(&Answer::Listing(ListingJson::new(&listing)));
+                #[cfg(feature = "full")]
+                {
+                    self.listing = Some(listing);
+                }
+                answer
+            }
             Step::Shards(index) => serde_json::to_string(&Answer::WeightMap(&index.weight_map)),
         };
         answer.map_err(|e| to_js(Error::new(Code::OutOfMemory, e.to_string())))

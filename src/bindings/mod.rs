@@ -8,6 +8,8 @@ mod convert;
 mod formats;
 mod nn;
 mod records;
+#[cfg(feature = "full")]
+mod shrink;
 mod weights;
 
 pub use calls::{compare, dequantize, packed_length, schemes, stats};

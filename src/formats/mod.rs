@@ -30,6 +30,8 @@
 mod json;
 mod npy;
 mod safetensors;
+#[cfg(feature = "full")]
+pub mod safetensors_write;
 mod shards;
 mod sniff;
 

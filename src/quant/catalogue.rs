@@ -188,6 +188,12 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// The value of an option, if the scheme has it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
     /// A flag; `false` for a name that the scheme does not have.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {

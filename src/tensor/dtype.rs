@@ -195,7 +195,7 @@ impl DType {
     #[must_use]
     pub fn byte_len(self, count: u64) -> Option<u64> {
         let (elements, bytes) = self.block();
-        if count % elements != 0 {
+        if !count.is_multiple_of(elements) {
             None
         } else {
             (count / elements).checked_mul(bytes).filter(|n| n.checked_mul(8).is_some())

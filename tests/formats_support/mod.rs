@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
-use fewerbits::formats::{Layout, Listing, Reader, ShardIndex, Step};
+use fewerbits::formats::{Listing, Reader, ShardIndex, Step};
 use fewerbits::{Error, Result};
 
 /// Runs the reader over `start`, the first bytes of a file that claims to be `len` bytes long.

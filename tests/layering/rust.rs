@@ -15,10 +15,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nn", &["quant", "kernels"]),
     ("evaluate", &["quant", "stats", "kernels"]),
     ("picture", &["quant"]),
-    ("picture", &["quant"]),
-    ("plan", &["formats", "quant", "stats"]),
-    ("pipeline", &["plan", "formats", "quant", "stats", "evaluate", "decode"]),
-    ("bindings", &["kernels", "stats", "quant", "formats", "decode", "nn", "evaluate", "picture", "plan", "pipeline"]),
+    ("pack", &["quant", "stats", "decode", "kernels"]),
+    ("plan", &["formats", "quant", "stats", "pack"]),
+    ("pipeline", &["plan", "pack", "formats", "quant", "stats", "evaluate", "decode"]),
+    (
+        "bindings",
+        &["kernels", "stats", "quant", "formats", "decode", "nn", "evaluate", "picture", "pack", "plan", "pipeline"],
+    ),
 ];
 
 /// Everyone may use these.

@@ -1,0 +1,178 @@
+//! A job as data: the files that are written, what stands where in them, and for each tensor that is packed the rows it can be packed by.
+//! No bytes are read or written here, and no thread is known: whoever runs the job reads source ranges, has rows packed
+//! ([`crate::pack`]) and writes at the places given, in any order. Everything's size is known before the first byte.
+
+mod safetensors;
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use crate::error::{Code, Error, Result};
+use crate::pack::{Packer, Packing, Part};
+use crate::plan::{Model, Plan, Target};
+use crate::tensor::Shape;
+
+/// Weights packed at once, at most, where rows can be packed apart: 8 MB as f32.
+pub const CHUNK_WEIGHTS: u64 = 2 << 20;
+
+/// What is to be done.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// The files written.
+    pub files: Vec<File>,
+    /// The tensors packed; each part lies in a segment of a file.
+    pub tasks: Vec<Task>,
+}
+
+/// The job that makes a planned model.
+///
+/// # Errors
+/// `shape_mismatch` for a tensor that cannot be packed as planned; `invalid_argument`, `unsupported` for what the format cannot hold.
+pub fn job(model: &Model, plan: &Plan) -> Result<Job> {
+    match plan.to {
+        Target::Safetensors => safetensors::job(model, plan),
+        other => {
+            Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
+        }
+    }
+}
+
+/// A file that is written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct File {
+    /// Its name; empty for the one that bears the name of the whole.
+    pub name: String,
+    /// Its bytes.
+    pub byte_len: u64,
+    /// What is written without being packed, in ascending order of place.
+    pub segments: Vec<Segment>,
+}
+
+/// A stretch of a file that is no packed tensor.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Segment {
+    /// Where it begins.
+    pub at: u64,
+    /// What stands there.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+/// What a segment holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Content {
+    /// These bytes.
+    #[serde(serialize_with = "as_len")]
+    Bytes(Vec<u8>),
+    /// Bytes of a source file: of the model's part of this number.
+    #[serde(rename_all = "camelCase")]
+    Copy {
+        /// Which file of the model.
+        part: usize,
+        /// Its bytes.
+        range: Range<u64>,
+    },
+    /// The stored bytes of a tensor of the model.
+    #[serde(rename_all = "camelCase")]
+    Stored {
+        /// Which tensor.
+        tensor: usize,
+        /// How many bytes.
+        byte_len: u64,
+    },
+}
+
+fn as_len<S: serde::Serializer>(bytes: &[u8], s: S) -> std::result::Result<S::Ok, S::Error> {
+    s.serialize_u64(bytes.len() as u64)
+}
+
+impl Content {
+    /// How many bytes.
+    #[must_use]
+    pub fn byte_len(&self) -> u64 {
+        match self {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Copy { range, .. } => range.end - range.start,
+            Content::Stored { byte_len, .. } => *byte_len,
+        }
+    }
+}
+
+/// A tensor that is packed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// Which tensor of the model.
+    pub tensor: usize,
+    /// How.
+    pub packing: Packing,
+    /// The matrix that the packing sees: rows of so many weights. A convolution's filters are kept as they are in `dims`.
+    pub dims: Vec<u64>,
+    /// Rows that are packed at once; all of them where they cannot be packed apart.
+    pub rows_at_once: u64,
+    /// Where its parts go.
+    pub parts: Vec<Placed>,
+}
+
+/// Where a part lies.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placed {
+    /// Which file.
+    pub file: usize,
+    /// Where it begins.
+    pub at: u64,
+    /// Its bytes.
+    pub byte_len: u64,
+    /// The bytes of each row; of a part that is given whole, all.
+    pub row_bytes: Option<u64>,
+}
+
+impl Task {
+    /// A tensor packed so, its parts not placed yet; `dims` is what the packing sees.
+    ///
+    /// # Errors
+    /// As [`Packing::packer`] and [`Packer::parts`].
+    pub fn new(tensor: usize, packing: &Packing, dims: &[u64]) -> Result<(Task, Vec<Part>)> {
+        let shape = Shape::new(dims)?;
+        let packer: Rc<dyn Packer> = packing.packer()?;
+        let parts = packer.parts(&shape)?;
+        let (rows, columns) = shape.matrix();
+        let rows_at_once = match packer.apart(&shape) {
+            None | Some(0) => rows,
+            Some(step) => (CHUNK_WEIGHTS / columns.max(1) / step * step).clamp(step, rows.max(step)).min(rows.max(1)),
+        };
+        let task = Task {
+            tensor,
+            packing: packing.clone(),
+            dims: dims.to_vec(),
+            rows_at_once: rows_at_once.max(1),
+            parts: vec![],
+        };
+        Ok((task, parts))
+    }
+
+    /// Says where the parts go, in their order.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a part whose rows do not take equal shares of it.
+    pub fn place(&mut self, parts: &[Part], places: &[(usize, u64)]) -> Result<()> {
+        let rows = Shape::new(&self.dims)?.matrix().0;
+        for (part, &(file, at)) in parts.iter().zip(places) {
+            let row_bytes = part.by_rows.then(|| part.byte_len / rows.max(1));
+            if row_bytes.is_some_and(|bytes| bytes * rows != part.byte_len) && rows > self.rows_at_once {
+                return Err(Error::new(Code::InvalidArgument, "rows that are packed apart do not take equal shares")
+                    .with_expected(format!("a multiple of {rows} bytes"))
+                    .with_found(part.byte_len));
+            }
+            self.parts.push(Placed { file, at, byte_len: part.byte_len, row_bytes });
+        }
+        Ok(())
+    }
+}

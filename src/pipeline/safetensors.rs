@@ -1,0 +1,63 @@
+//! The job of a safetensors file: the header, then every tensor in the order of the plan.
+
+use super::{Content, File, Job, Segment, Task};
+use crate::error::Result;
+use crate::formats::safetensors_write::{Written, header};
+use crate::pack::{Packing, Part};
+use crate::plan::{Model, Plan};
+
+pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
+    let sources: Vec<_> = model.tensors().map(|(_, tensor)| tensor).collect();
+    let mut tasks = Vec::with_capacity(plan.choices.len());
+    let mut names: Vec<(String, Part)> = Vec::with_capacity(plan.choices.len());
+    for choice in &plan.choices {
+        let tensor = sources[choice.tensor];
+        if choice.packing == Packing::Copy {
+            let byte_len = tensor.bytes.end - tensor.bytes.start;
+            let dims = tensor.shape.dims().to_vec();
+            names.push((choice.name.clone(), Part { name: "", dtype: tensor.dtype, dims, byte_len, by_rows: true }));
+            tasks.push((None, 1));
+            continue;
+        }
+        let (task, parts) =
+            Task::new(choice.tensor, &choice.packing, &choice.dims).map_err(|e| e.with_tensor(&choice.name))?;
+        tasks.push((Some((task, parts.clone())), parts.len()));
+        names.extend(parts.into_iter().map(|part| (format!("{}{}", choice.name, suffix(part.name)), part)));
+    }
+    let written: Vec<Written<'_>> = names
+        .iter()
+        .map(|(name, part)| Written { name, dtype: part.dtype, dims: &part.dims, byte_len: part.byte_len })
+        .collect();
+    let metadata = model.parts.first().map(|part| part.metadata.clone()).unwrap_or_default();
+    let head = header(&written, &metadata)?;
+    let mut at = head.len() as u64;
+    let mut segments = vec![Segment { at: 0, content: Content::Bytes(head) }];
+    let mut done = Vec::new();
+    let mut parts_left = names.iter().map(|(_, part)| part.byte_len);
+    for ((task, n), choice) in tasks.into_iter().zip(&plan.choices) {
+        let places: Vec<(usize, u64)> = parts_left
+            .by_ref()
+            .take(n)
+            .map(|byte_len| {
+                at += byte_len;
+                (0, at - byte_len)
+            })
+            .collect();
+        match task {
+            Some((mut task, parts)) => {
+                task.place(&parts, &places)?;
+                done.push(task);
+            }
+            None => {
+                let byte_len = at - places[0].1;
+                segments
+                    .push(Segment { at: places[0].1, content: Content::Stored { tensor: choice.tensor, byte_len } });
+            }
+        }
+    }
+    Ok(Job { files: vec![File { name: String::new(), byte_len: at, segments }], tasks: done })
+}
+
+fn suffix(part: &str) -> String {
+    if part.is_empty() { String::new() } else { format!("_{part}") }
+}

@@ -1,0 +1,176 @@
+//! What is asked of a plan, and what a plan is: for every tensor of a model how it will be stored, or why it is left alone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::safetensors;
+use crate::error::{Code, Error, Result};
+use crate::formats::{Format, Listing, TensorInfo};
+use crate::pack::Packing;
+use crate::quant::{Options, Scheme};
+
+/// A model as its files list it; its tensors are counted through all files.
+#[derive(Debug, Default, Clone)]
+pub struct Model {
+    /// Its files.
+    pub parts: Vec<Listing>,
+}
+
+impl Model {
+    /// The tensors, each with the number of its file.
+    pub fn tensors(&self) -> impl Iterator<Item = (usize, &TensorInfo)> {
+        self.parts.iter().enumerate().flat_map(|(part, listing)| listing.tensors.iter().map(move |t| (part, t)))
+    }
+
+    /// The format of its files.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        self.parts.first().map(|listing| listing.format)
+    }
+}
+
+/// The format that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub enum Target {
+    Safetensors,
+    Gguf,
+    Onnx,
+    Npz,
+}
+
+/// What shall become of a model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The format that is written.
+    pub to: Target,
+    /// A named set of rules of the target, such as `Q4_K_M`.
+    #[serde(default)]
+    pub preset: Option<String>,
+    /// One scheme for every tensor that is quantized at all.
+    #[serde(default)]
+    pub scheme: Option<SchemeChoice>,
+    /// Which of the target's ways to store quantized tensors, where it has several.
+    #[serde(default)]
+    pub layout: Option<String>,
+    /// What single tensors shall become, by name; stronger than the rest.
+    #[serde(default)]
+    pub tensors: BTreeMap<String, Wish>,
+}
+
+/// A scheme by name with options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SchemeChoice {
+    /// Its name.
+    pub id: String,
+    /// Its options.
+    #[serde(flatten)]
+    pub options: Options,
+}
+
+impl SchemeChoice {
+    /// Refuses names and options that there are not.
+    ///
+    /// # Errors
+    /// `unknown_scheme`, `unknown_option`, `invalid_option`.
+    pub fn check(&self) -> Result<Scheme> {
+        Scheme::new(&self.id, &self.options)
+    }
+}
+
+/// What a single tensor shall become.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Wish {
+    /// `"keep"`: it stays as it is.
+    Word(String),
+    /// It is quantized so.
+    Scheme(SchemeChoice),
+}
+
+/// A sentence, and the code by which a page says it in another language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Stable.
+    pub code: &'static str,
+    /// In English.
+    pub text: String,
+}
+
+impl Note {
+    /// A note.
+    #[must_use]
+    pub fn new(code: &'static str, text: impl Into<String>) -> Note {
+        Note { code, text: text.into() }
+    }
+}
+
+/// How one tensor will be stored.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Choice {
+    /// Which tensor of the model.
+    pub tensor: usize,
+    /// Its name in the file that is written.
+    pub name: String,
+    /// How it is stored.
+    pub packing: Packing,
+    /// The type that people see: of the target's own naming, such as `Q4_K` or `F16`.
+    pub dtype: String,
+    /// What the packing sees: rows of so many weights.
+    pub dims: Vec<u64>,
+    /// The type that was asked for, where the tensor's shape did not allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
+    /// Why it is not quantized, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Note>,
+}
+
+/// How all tensors of a model will be stored.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// The format that is written.
+    pub to: Target,
+    /// Tensor by tensor, in the order in which they are written.
+    pub choices: Vec<Choice>,
+    /// What is to be said of the whole.
+    pub notes: Vec<Note>,
+}
+
+/// Plans.
+///
+/// # Errors
+/// `invalid_argument` for a request that the model or the target cannot meet; `unknown_tensor` for a wish about a tensor that the model
+/// does not have; `unknown_scheme`, `unknown_option`, `invalid_option`.
+pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
+    for (name, wish) in &request.tensors {
+        if !model.tensors().any(|(_, t)| t.name == *name) {
+            return Err(Error::new(Code::UnknownTensor, "the recipe names a tensor that the model does not have")
+                .with_tensor(name)
+                .with_found(format!("{} other tensors", model.tensors().count())));
+        }
+        match wish {
+            Wish::Scheme(scheme) => drop(scheme.check().map_err(|e| e.with_tensor(name))?),
+            Wish::Word(word) if word == "keep" => {}
+            Wish::Word(word) => {
+                return Err(Error::new(Code::InvalidArgument, "a tensor cannot become this")
+                    .with_tensor(name)
+                    .with_expected("\"keep\" or a scheme {id, …}")
+                    .with_found(format!("{word:?}")));
+            }
+        }
+    }
+    if let Some(scheme) = &request.scheme {
+        scheme.check()?;
+    }
+    match request.to {
+        Target::Safetensors => safetensors::plan(model, request),
+        other => {
+            Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
+        }
+    }
+}
