@@ -29,6 +29,8 @@
 
 mod json;
 mod npy;
+#[cfg(feature = "full")]
+pub mod onnx;
 mod safetensors;
 #[cfg(feature = "full")]
 pub mod safetensors_write;
@@ -62,6 +64,8 @@ pub enum Format {
     Safetensors,
     /// One numpy array.
     Npy,
+    /// An ONNX model.
+    Onnx,
 }
 
 impl Format {
@@ -71,6 +75,7 @@ impl Format {
         match self {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
+            Format::Onnx => "onnx",
         }
     }
 }
@@ -86,8 +91,11 @@ pub struct TensorInfo {
     pub shape: Shape,
     /// The file beside this one that holds the bytes, where it is another (ONNX's external data). A plain name, as in [`ShardIndex`].
     pub file: Option<String>,
-    /// Absolute byte range in the file: exactly what `dtype` and `shape` ask for, but of strided and deflated tensors.
+    /// Absolute byte range in the file: exactly what `dtype` and `shape` ask for, but of strided and deflated tensors. 4-bit integers of
+    /// ONNX may leave half of the last byte unused.
     pub bytes: Range<u64>,
+    /// The bytes themselves, where the file has them in another form (ONNX's numbers of varying length); `bytes` then says how many.
+    pub inline: Option<Vec<u8>>,
     /// In which order the elements lie.
     pub layout: Layout,
     /// Elements are stored most significant byte first (npy, npz).
@@ -106,6 +114,7 @@ impl TensorInfo {
             shape,
             file: None,
             bytes,
+            inline: None,
             layout: Layout::RowMajor,
             big_endian: false,
             deflated: None,
@@ -134,6 +143,23 @@ pub struct Listing {
     pub metadata: Vec<(String, String)>,
     /// The tensors, in the order of their bytes (empty ones of one offset by name).
     pub tensors: Vec<TensorInfo>,
+    /// The structure of an ONNX model, from which another is written.
+    #[cfg(feature = "full")]
+    pub onnx: Option<std::sync::Arc<onnx::Model>>,
+}
+
+impl Listing {
+    /// A listing of tensors that are all there is to say.
+    #[must_use]
+    pub fn new(format: Format, metadata: Vec<(String, String)>, tensors: Vec<TensorInfo>) -> Listing {
+        Listing {
+            format,
+            metadata,
+            tensors,
+            #[cfg(feature = "full")]
+            onnx: None,
+        }
+    }
 }
 
 /// What a [`Reader`] says after each step.

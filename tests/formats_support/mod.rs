@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
-use fewerbits::formats::{Listing, Reader, ShardIndex, Step};
+use fewerbits::formats::{Listing, Reader, ShardIndex, Step, TensorInfo};
 use fewerbits::{Error, Result};
 
 /// Runs the reader over `start`, the first bytes of a file that claims to be `len` bytes long.
@@ -91,6 +91,9 @@ impl Random {
 /// What must hold for every listing, whoever wrote the file: tensors lie in the file one after the other, and each has
 /// exactly the bytes that its type and shape ask for.
 pub fn check_listing(listing: &Listing, file_len: u64) {
+    if listing.onnx.is_some() {
+        return check_onnx(listing, file_len);
+    }
     let mut at = listing.tensors.first().map_or(file_len, |t| t.bytes.start);
     for t in &listing.tensors {
         assert_eq!(t.bytes.start, at, "{t:?}");
@@ -106,12 +109,46 @@ pub fn check_listing(listing: &Listing, file_len: u64) {
     assert_eq!(names.len(), listing.tensors.len(), "names are unique");
 }
 
+/// Tensors of ONNX lie where they like: in the file, beside it, or in the listing itself. Each has the bytes that it asks for, where
+/// half a byte may be left over.
+fn check_onnx(listing: &Listing, file_len: u64) {
+    for t in &listing.tensors {
+        assert_eq!(t.dtype.padded_len(t.shape.count()), t.bytes.end.checked_sub(t.bytes.start), "{t:?}");
+        match (&t.file, &t.inline) {
+            (None, None) => assert!(t.bytes.end <= file_len, "{t:?}"),
+            (None, Some(inline)) => assert_eq!(t.bytes, 0..inline.len() as u64),
+            (Some(file), inline) => assert!(inline.is_none() && !file.contains(['/', '\\']) && !file.contains("..")),
+        }
+    }
+    let mut names: Vec<_> = listing.tensors.iter().map(|t| &t.name).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), listing.tensors.len(), "names are unique");
+}
+
+/// The stored bytes of a tensor that is not beside the file, and its elements as numbers.
+pub fn onnx_values(file: &[u8], t: &TensorInfo) -> Vec<f32> {
+    let here = || file[t.bytes.start as usize..t.bytes.end as usize].to_vec();
+    let bytes = t.inline.clone().unwrap_or_else(here);
+    let (elements, size) = t.dtype.block();
+    let mut values = vec![0.0; bytes.len() / size as usize * elements as usize];
+    decode(t.dtype, t.big_endian, &bytes, &mut values).expect("a listed tensor decodes");
+    values.truncate(t.shape.count() as usize);
+    values
+}
+
 /// Lists a file that may be anything, checks what comes out, and decodes what can be decoded.
 pub fn exercise(file: &[u8]) -> Option<Listing> {
     match step_claimed(file, file.len() as u64) {
         Ok(Step::Done(listing)) => {
             check_listing(&listing, file.len() as u64);
             for t in listing.tensors.iter().filter(|t| unreadable(t.dtype).is_none()) {
+                if listing.onnx.is_some() {
+                    if t.file.is_none() {
+                        onnx_values(file, t);
+                    }
+                    continue;
+                }
                 let mut values = vec![0.0; t.shape.count() as usize];
                 decode(t.dtype, t.big_endian, &file[t.bytes.start as usize..t.bytes.end as usize], &mut values)
                     .expect("a listed tensor decodes");

@@ -9,7 +9,7 @@ use super::wire::{Field, Held, Value};
 use crate::error::{Code, Error, Result};
 
 /// A model's structure. Ranges are of the file, so that what is not understood can be copied.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// The version of the file format: from 4 on initializers need not be inputs, from 10 on there are 4-bit integers.
     pub ir_version: u64,
@@ -35,7 +35,7 @@ pub struct Opset {
 }
 
 /// A graph.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Graph {
     /// Its field in what holds it, tag and length included.
     pub whole: Range<u64>,
@@ -61,7 +61,7 @@ pub struct Named {
 }
 
 /// An operation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// Its field in the graph, tag and length included.
     pub whole: Range<u64>,
@@ -112,7 +112,7 @@ impl Node {
 }
 
 /// An attribute of a node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// Its name.
     pub name: String,
@@ -121,7 +121,7 @@ pub struct Attribute {
 }
 
 /// What an attribute holds, as far as it matters here.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttributeValue {
     /// One whole number.
     Int(i64),
@@ -269,7 +269,8 @@ impl Node {
 
 impl Attribute {
     fn read(held: &Held, field: &Field) -> Result<Attribute> {
-        let (mut name, mut ints, mut graphs, mut value) = (String::new(), Vec::new(), Vec::new(), AttributeValue::Other);
+        let (mut name, mut ints, mut graphs, mut value) =
+            (String::new(), Vec::new(), Vec::new(), AttributeValue::Other);
         for field in held.fields(field.bytes("an attribute")?) {
             let field = field?;
             match field.number {
@@ -300,9 +301,11 @@ pub(super) fn text(held: &Held, field: &Field, what: &str) -> Result<String> {
             .with_expected(expected)
             .with_found(found)
     };
-    let bytes = held.get(&range).ok_or_else(|| refuse("at most 65536 bytes", format!("{} bytes", range.end - range.start)))?;
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| refuse("UTF-8", format!("byte 0x{:02x} after {} bytes", bytes[e.valid_up_to()], e.valid_up_to())))?;
+    let bytes =
+        held.get(&range).ok_or_else(|| refuse("at most 65536 bytes", format!("{} bytes", range.end - range.start)))?;
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        refuse("UTF-8", format!("byte 0x{:02x} after {} bytes", bytes[e.valid_up_to()], e.valid_up_to()))
+    })?;
     Ok(text.to_owned())
 }
 

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use super::wire::{Field, Held, MAX_HEADER, Value, field};
 use crate::error::{Code, Error, Result};
-use crate::formats::MAX_HEADER_BYTES;
 
 /// Bytes asked for at once after a jump.
 const PIECE: u64 = 64 << 10;
@@ -15,6 +14,12 @@ const MAX_PIECE: u64 = 1 << 20;
 
 /// Messages within messages: what protocol buffers themselves allow.
 const MAX_DEPTH: usize = 100;
+
+/// The most that is kept: what a model has besides its weights. Those of language models have a few MB.
+const MAX_KEPT: u64 = 64 << 20;
+
+/// Graphs, nodes, attributes and tensors; each costs more memory than the file gives it bytes.
+const MAX_MESSAGES: u64 = 1 << 20;
 
 /// Payloads up to here are kept, larger ones are skipped.
 const SMALL_PAYLOAD: u64 = 64;
@@ -73,12 +78,21 @@ pub(super) struct Scan {
     /// A value being kept: up to here.
     keep_until: u64,
     held: Held,
+    messages: u64,
     piece: u64,
+}
+
+fn too_large(at: u64, expected: String) -> Error {
+    Error::new(Code::Unsupported, "the model's graph is too large")
+        .with_offset(at)
+        .with_expected(expected)
+        .with_found("more")
 }
 
 impl Scan {
     pub(super) fn new(len: u64) -> Scan {
-        Scan { len, at: 0, stack: vec![(Message::Model, len)], keep_until: 0, held: Held::default(), piece: PIECE }
+        let stack = vec![(Message::Model, len)];
+        Scan { len, at: 0, stack, keep_until: 0, held: Held::default(), messages: 0, piece: PIECE }
     }
 
     /// Takes bytes that begin at `start`: the file's first, then those asked for.
@@ -123,6 +137,13 @@ impl Scan {
                     .with_expected(format_args!("at most {MAX_DEPTH} levels"))
                     .with_found("more"));
             }
+            self.messages += 1;
+            if self.messages > MAX_MESSAGES {
+                return Err(too_large(
+                    field.whole.start,
+                    format!("at most {MAX_MESSAGES} nodes, attributes and tensors"),
+                ));
+            }
             self.stack.push((child, body.end));
         } else if body.end - body.start <= message.kept(field.number) {
             self.keep_until = body.end;
@@ -135,18 +156,16 @@ impl Scan {
     fn keep(&mut self, bytes: &[u8]) -> Result<()> {
         self.held.push(self.at, bytes)?;
         self.at += bytes.len() as u64;
-        if self.held.total() > MAX_HEADER_BYTES {
-            return Err(Error::new(Code::Unsupported, "the model's graph is too large")
-                .with_offset(self.at)
-                .with_expected(format_args!("at most {MAX_HEADER_BYTES} bytes besides its weights"))
-                .with_found("more"));
+        if self.held.total() > MAX_KEPT {
+            return Err(too_large(self.at, format!("at most {MAX_KEPT} bytes besides its weights")));
         }
         Ok(())
     }
 
     /// Asks for more, which follows `stop`, the end of what was given, or lies further on.
     fn ask(&mut self, stop: u64) -> Walk {
-        self.piece = if self.at + MAX_HEADER >= stop && self.at <= stop { (2 * self.piece).min(MAX_PIECE) } else { PIECE };
+        self.piece =
+            if self.at + MAX_HEADER >= stop && self.at <= stop { (2 * self.piece).min(MAX_PIECE) } else { PIECE };
         Walk::Need(self.at..self.len.min(self.at.saturating_add(self.piece)))
     }
 }

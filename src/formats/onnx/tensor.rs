@@ -11,7 +11,7 @@ use crate::formats::{MAX_DIMS, excerpt};
 use crate::tensor::{DType, Shape};
 
 /// A tensor of a model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tensor {
     /// Its field, tag and length included.
     pub whole: Range<u64>,
@@ -117,7 +117,7 @@ pub(super) fn read(held: &Held, field: &Field) -> Result<Tensor> {
         parts.take(held, &field).map_err(|e| name(e, &parts.name))?;
     }
     let tensor = parts.name.clone();
-    parts.finish(held, field.whole.clone(), at).map_err(|e| name(e, &tensor))
+    parts.finish(field.whole.clone(), at).map_err(|e| name(e, &tensor))
 }
 
 fn name(e: Error, tensor: &str) -> Error {
@@ -175,7 +175,9 @@ impl Parts {
         // Packed floats lie there as they are in memory; the rest is decoded.
         let packed = match (&field.value, field.number) {
             (Value::Bytes(range), 4 | 10) if !again => Some(range.clone()),
-            (Value::Bytes(_), 4 | 10) => return Err(unsupported("packed floats in several pieces cannot be read", field)),
+            (Value::Bytes(_), 4 | 10) => {
+                return Err(unsupported("packed floats in several pieces cannot be read", field));
+            }
             (Value::Fixed32(n), 4) => {
                 numbers.push(u64::from(*n));
                 None
@@ -197,10 +199,9 @@ impl Parts {
         Ok(())
     }
 
-    fn finish(self, held: &Held, whole: Range<u64>, at: u64) -> Result<Tensor> {
-        let shape = Shape::new(&self.dims).map_err(|e| {
-            e.with_code(Code::Malformed).with_offset(at).with_expected("fewer elements")
-        })?;
+    fn finish(self, whole: Range<u64>, at: u64) -> Result<Tensor> {
+        let shape = Shape::new(&self.dims)
+            .map_err(|e| e.with_code(Code::Malformed).with_offset(at).with_expected("fewer elements"))?;
         let Some(dtype) = dtype(self.data_type) else {
             if !NOT_LISTED.contains(&self.data_type) {
                 return Err(Error::new(Code::Unsupported, "the element type is not known")
@@ -216,12 +217,12 @@ impl Parts {
                 .with_expected("fewer elements")
                 .with_found(format_args!("{:?}", shape.dims()))
         })?;
-        let data = self.place(held, dtype, &shape, needed, at)?;
+        let data = self.place(dtype, &shape, needed, at)?;
         Ok(Tensor { whole, name: self.name, data_type: self.data_type, shape, data })
     }
 
     /// Finds the data and holds it against what the type and the shape ask for.
-    fn place(&self, _held: &Held, dtype: DType, shape: &Shape, needed: u64, at: u64) -> Result<Data> {
+    fn place(&self, dtype: DType, shape: &Shape, needed: u64, at: u64) -> Result<Data> {
         let places = [self.raw.is_some(), self.typed.is_some(), self.is_external];
         if places.iter().filter(|&&there| there).count() > 1 {
             return Err(Error::new(Code::Malformed, "the tensor has its data in two places")
