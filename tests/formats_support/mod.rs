@@ -60,14 +60,12 @@ pub type Facts<'a> = (&'a str, Option<&'a str>, Option<u64>, &'a str, &'a str);
 #[track_caller]
 pub fn assert_error(got: Result<impl std::fmt::Debug>, want: Facts<'_>) {
     let e: Error = got.expect_err("this file must be refused");
-    let got = (
-        e.code.as_str(),
-        e.tensor.as_deref(),
-        e.offset,
-        e.expected.as_deref().unwrap_or(""),
-        e.found.as_deref().unwrap_or(""),
-    );
-    assert_eq!(got, want, "\n{e}");
+    assert_eq!(facts_of(&e), want, "\n{e}");
+}
+
+pub fn facts_of(e: &Error) -> Facts<'_> {
+    let [expected, found] = [&e.expected, &e.found].map(|fact| fact.as_deref().unwrap_or(""));
+    (e.code.as_str(), e.tensor.as_deref(), e.offset, expected, found)
 }
 
 /// A seeded generator for tests (splitmix64).

@@ -3,12 +3,14 @@
 //!
 //! `scan` walks the file and jumps over the weights; `model` reads the structure from what was kept; here it becomes a listing.
 //! Listed are the initializers of all graphs, and tensors of `Constant` nodes that have two dimensions or more (the others are shapes
-//! and factors). Texts and other types without numbers are left out. `write` makes another model of the structure.
+//! and factors). Texts and other types without numbers are left out. [`write`] makes another model of the structure.
 
+mod encode;
 mod model;
 mod scan;
 mod tensor;
 mod wire;
+pub mod write;
 
 use std::collections::HashSet;
 use std::sync::Arc;

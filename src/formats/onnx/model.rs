@@ -77,6 +77,8 @@ pub struct Node {
     pub outputs: Vec<String>,
     /// Its attributes.
     pub attributes: Vec<Attribute>,
+    /// Its fields but for inputs, operator, domain and attributes, with what is not understood.
+    pub rest: Vec<Range<u64>>,
 }
 
 impl Node {
@@ -250,9 +252,13 @@ impl Node {
             inputs: Vec::new(),
             outputs: Vec::new(),
             attributes: Vec::new(),
+            rest: Vec::new(),
         };
         for field in held.fields(field.bytes("a node")?) {
             let field = field?;
+            if !matches!(field.number, 1 | 4 | 5 | 7) {
+                tensor::extend(&mut node.rest, &field.whole);
+            }
             match field.number {
                 1 => node.inputs.push(text(held, &field, "an input's name")?),
                 2 => node.outputs.push(text(held, &field, "an output's name")?),

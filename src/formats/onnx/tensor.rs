@@ -23,6 +23,8 @@ pub struct Tensor {
     pub shape: Shape,
     /// Its elements.
     pub data: Data,
+    /// Its fields but for those of its data, with what is not understood.
+    pub rest: Vec<Range<u64>>,
 }
 
 /// Where the elements of a tensor are.
@@ -93,6 +95,17 @@ pub fn number_of(dtype: DType) -> Option<u64> {
     TYPES.iter().position(|&t| t == Some(dtype)).map(|i| i as u64)
 }
 
+/// The fields of a tensor's data: typed, raw, and in another file.
+const DATA_FIELDS: [u32; 10] = [3, 4, 5, 6, 7, 9, 10, 11, 13, 14];
+
+/// Adds a range to others, to the last of them where it follows it.
+pub(super) fn extend(ranges: &mut Vec<Range<u64>>, next: &Range<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == next.start => last.end = next.end,
+        _ => ranges.push(next.clone()),
+    }
+}
+
 /// Everything that a tensor's fields say, before it is held together.
 #[derive(Default)]
 struct Parts {
@@ -105,6 +118,7 @@ struct Parts {
     numbers: Vec<u64>,
     external: Option<Vec<(String, String)>>,
     is_external: bool,
+    rest: Vec<Range<u64>>,
 }
 
 /// Reads a tensor.
@@ -114,6 +128,9 @@ pub(super) fn read(held: &Held, field: &Field) -> Result<Tensor> {
     let mut parts = Parts::default();
     for field in held.fields(body) {
         let field = field?;
+        if !DATA_FIELDS.contains(&field.number) {
+            extend(&mut parts.rest, &field.whole);
+        }
         parts.take(held, &field).map_err(|e| name(e, &parts.name))?;
     }
     let tensor = parts.name.clone();
@@ -209,7 +226,8 @@ impl Parts {
                     .with_expected("data_type 1 to 26")
                     .with_found(self.data_type));
             }
-            return Ok(Tensor { whole, name: self.name, data_type: self.data_type, shape, data: Data::None });
+            let Parts { name, data_type, rest, .. } = self;
+            return Ok(Tensor { whole, name, data_type, shape, data: Data::None, rest });
         };
         let needed = dtype.padded_len(shape.count()).ok_or_else(|| {
             Error::new(Code::Malformed, "the tensor holds more bits than 64 bits can count")
@@ -218,7 +236,8 @@ impl Parts {
                 .with_found(format_args!("{:?}", shape.dims()))
         })?;
         let data = self.place(dtype, &shape, needed, at)?;
-        Ok(Tensor { whole, name: self.name, data_type: self.data_type, shape, data })
+        let Parts { name, data_type, rest, .. } = self;
+        Ok(Tensor { whole, name, data_type, shape, data, rest })
     }
 
     /// Finds the data and holds it against what the type and the shape ask for.
