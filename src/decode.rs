@@ -7,7 +7,7 @@
 //!
 //! The loops are plain, and shaped so that LLVM vectorizes the wide types: no branch, no call, fixed-size reads.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 use crate::kernels::ggml_more::BlockType;
 #[cfg(feature = "full")]
 use crate::kernels::ggml_more::decode_block_type;
@@ -47,7 +47,7 @@ pub fn decode(dtype: DType, big_endian: bool, bytes: &[u8], out: &mut [f32]) -> 
     let needed = dtype.byte_len(out.len() as u64);
     if needed != Some(bytes.len() as u64) {
         return Err(Error::new(Code::ShapeMismatch, "the bytes are not the elements asked for")
-            .with_expected(format_args!("{} elements of {} bits", out.len(), dtype.bits()))
+            .with_expected(format_args!("{} elements of {} bits", out.len(), Number(dtype.bits())))
             .with_found(format_args!("{} bytes", bytes.len())));
     }
     if let Some(kind) = block_type(dtype) {

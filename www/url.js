@@ -102,7 +102,7 @@ export function fromHash(state, hash) {
     },
     selected: weight && weight[0] >= 0 ? Math.floor(weight[0]) : null,
     hover: null,
-    offered: from && /^https?:\/\//.test(from) && from !== state.model?.url ? from : state.offered,
+    offered: from && /^(https?:\/\/|hf:)/.test(from) && from !== state.model?.url ? from : state.offered,
     continuous: false,
   };
 }

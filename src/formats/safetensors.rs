@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::json::{Context, Got, Object, StringMap, Want, duplicate};
 use super::{Format, Header, HeaderKind, Listing, MAX_DIMS, MAX_HEADER_BYTES, TensorInfo, excerpt};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Number, Result};
 use crate::tensor::{DType, Shape};
 
 const METADATA: &str = "__metadata__";
@@ -233,7 +233,7 @@ fn check(dtype: &str, dims: &[u64], offsets: &[u64]) -> Result<Entry> {
     let needed = dtype.byte_len(shape.count()).ok_or_else(|| {
         malformed("the tensor does not take a whole number of bytes that 64 bits can count")
             .with_expected("a multiple of 8 bits, less than 2^64")
-            .with_found(format_args!("{} elements of {} bits", shape.count(), dtype.bits()))
+            .with_found(format_args!("{} elements of {} bits", shape.count(), Number(dtype.bits())))
     })?;
     if span != needed {
         return Err(malformed("data_offsets span another size than the shape asks for")

@@ -20,7 +20,7 @@ export default {
   'open.file': 'Choose a file',
   'open.folder': 'Choose a folder',
   'open.sample': 'The sample network',
-  'open.url': 'Or give an address',
+  'open.url': 'Or give an address, or the name of a Hugging Face model',
   'open.go': 'Open',
   'open.url.help':
     'Your browser fetches it from there, in pieces where the server allows that. The server must permit other pages to read it (CORS).',

@@ -4,6 +4,7 @@
  * | code | what happened |
  * |---|---|
  * | `aborted` | the caller's signal said so |
+ * | `exists` | what would be written is there already |
  * | `freed` | something was used after `free()` or `close()` |
  * | `invalid_argument` | a call was given something outside its documented domain |
  * | `invalid_option` | the scheme's option does not take that value |
@@ -22,6 +23,9 @@
  * | `unknown_scheme` | no scheme has this id |
  * | `unknown_tensor` | there is no tensor of this name |
  * | `unreadable` | a file or folder is missing, changed or forbidden |
+ * | `unwritable` | a file cannot be written: forbidden, or no room |
+ * | `verification_failed` | what was packed does not read back as it should |
+ * | `worker_died` | a worker of the engine died, out of memory perhaps |
  * | `unsupported` | the file is known and well formed and cannot be read: GGUF, a PyTorch checkpoint, complex numbers, … |
  *
  * @typedef {object} Facts

@@ -4,6 +4,7 @@
  */
 import { FewerbitsError, throwIfAborted } from './errors.js';
 import { record, wrong } from './check.js';
+import { hubPlace, openHub } from './hub.js';
 import { isNode } from './node.js';
 import { blobSource, bytesSource, isFileUrl, nodeModules, pathSource, urlSource } from './sources.js';
 
@@ -36,6 +37,8 @@ const MAX_FILES = 10_000;
 export async function openSource(from, options = {}) {
   throwIfAborted(options.signal);
   if (typeof from === 'string' || from instanceof URL) {
+    const place = hubPlace(from, options.hub);
+    if (place) return openHub(place, options);
     if (isFileUrl(from) || (isNode && isPath(from))) return openPath(from, options);
     return urlSource(from, options);
   }

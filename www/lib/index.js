@@ -39,6 +39,36 @@ export { requests } from './sources.js';
 export { Quantized, Weights } from './weights.js';
 
 /**
+ * What a model will become, before anything is written: for every tensor its scheme and its bytes, what is left alone and why. Only headers are
+ * read.
+ *
+ * @param {import('./model.js').Model} model
+ * @param {import('./shrink/plan.js').PlanOptions} [options]
+ * @returns {Promise<import('./shrink/plan.js').Plan>}
+ * @throws {import('./errors.js').FewerbitsError} `invalid_argument`, `unsupported`, `unknown_tensor`, `unknown_scheme`, `unknown_option`,
+ *   `invalid_option`
+ */
+export async function plan(model, options) {
+  const planning = await import('./shrink/plan.js');
+  return planning.plan(model, options);
+}
+
+/**
+ * Writes a model as planned: rows are read, packed by workers, read back and compared, and written in their places. Memory is bounded by what
+ * is under way, whatever the model's size.
+ *
+ * @param {import('./shrink/plan.js').Plan} planned
+ * @param {import('./shrink/sinks.js').SinkSource} sink a path (Node), a file or folder handle, a WritableStream, or `{open(name, size)}`
+ * @param {import('./shrink/job.js').ShrinkOptions} [options] `signal`, `onProgress`, `workers`, `overwrite`, `onFailure`
+ * @returns {Promise<import('./shrink/job.js').Report>} every tensor: before, after, scheme, SQNR
+ * @throws {import('./errors.js').FewerbitsError} with the tensor and file concerned; nothing half-written stays
+ */
+export async function shrink(planned, sink, options) {
+  const job = await import('./shrink/job.js');
+  return job.shrink(planned, sink, options);
+}
+
+/**
  * Every scheme: what it is called, where its definition comes from, and what can be chosen.
  *
  * @returns {SchemeEntry[]} in the order in which they are best shown

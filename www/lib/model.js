@@ -71,6 +71,12 @@ export async function openModel(from, options = {}) {
   }
 }
 
+/**
+ * What a model keeps to itself, for planning and shrinking: its files, and where its tensors lie.
+ * @type {WeakMap<Model, {sources: Source[], tensors: Placed[]}>}
+ */
+export const inside = new WeakMap();
+
 /** A model whose header has been read. Made by {@link openModel}. */
 export class Model {
   /** @type {Map<string, Placed>} */
@@ -105,6 +111,7 @@ export class Model {
         return { name: tensor, dtype, shape, count, byteLength: end - start, row, readable, file: source.name };
       }),
     );
+    inside.set(this, { sources: parts.map(({ source }) => source), tensors: [...this.#tensors.values()] });
   }
 
   /**

@@ -19,6 +19,7 @@ import { builtin, isNode } from './node.js';
  * @typedef {object} OpenOptions
  * @property {AbortSignal} [signal]
  * @property {(progress: {loaded: number, total?: number}) => void} [onProgress] bytes of a full download
+ * @property {string} [hub] the hub that `hf:` names, such as a mirror; https://huggingface.co by default
  *
  * @typedef {object} Request
  * @property {string} url

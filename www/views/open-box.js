@@ -30,9 +30,10 @@ export class OpenBox extends View {
           <input
             id="open-url"
             name="url"
-            type="url"
+            type="text"
+            inputmode="url"
             required
-            placeholder="https://…/model.safetensors"
+            placeholder="https://…/model.safetensors, owner/model"
             autocomplete="off"
             spellcheck="false"
           />
@@ -77,10 +78,17 @@ export class OpenBox extends View {
   /** @param {SubmitEvent} event */
   #address = (event) => {
     event.preventDefault();
-    const url = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('url') ?? '').trim();
+    const text = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('url') ?? '').trim();
+    const url = addressOf(text);
     this.dialog.close();
     actions.session?.open(url, { name: nameOf(url), url });
   };
+}
+
+/** An owner and a name with nothing else is a model of the hub; what has no scheme is meant to have one. @param {string} text */
+export function addressOf(text) {
+  if (/^[\w-][\w.-]*\/[\w-][\w.-]*(@[\w.-]+)?$/.test(text)) return `hf:${text}`;
+  return /^[a-z][a-z\d+.-]*:/i.test(text) ? text : `https://${text}`;
 }
 
 /** @param {File[]} files */

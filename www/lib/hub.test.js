@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { hubPlace } from './hub.js';
+import { init, openModel } from './index.js';
+
+const sample = await readFile(new URL('../public/models/digits.safetensors', import.meta.url));
+/** @param {Buffer} file */
+function names(file) {
+  const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString());
+  return Object.keys(header).filter((name) => name !== '__metadata__');
+}
+
+const index = {
+  weight_map: Object.fromEntries(names(sample).map((name) => [name, 'model-00001-of-00001.safetensors'])),
+};
+
+/** @type {Record<string, Buffer>} */
+const files = {
+  '/me/whole/resolve/main/model.safetensors': sample,
+  '/me/whole/resolve/v2/sub/other.safetensors': sample,
+  '/me/shards/resolve/main/model.safetensors.index.json': Buffer.from(JSON.stringify(index)),
+  '/me/shards/resolve/main/model-00001-of-00001.safetensors': sample,
+};
+
+const asked = /** @type {string[]} */ ([]);
+const server = createServer((request, response) => {
+  const path = String(request.url);
+  asked.push(path);
+  // As the hub does: files lie elsewhere, and the answer says where.
+  const file = files[path.replace(/^\/cdn/, '')];
+  if (!file) return response.writeHead(404).end();
+  if (!path.startsWith('/cdn')) return response.writeHead(302, { location: `/cdn${path}` }).end();
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+  if (!range) return response.writeHead(200, { 'content-length': file.length }).end(file);
+  const [start, end] = [Number(range[1]), Math.min(Number(range[2]) + 1, file.length)];
+  response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/${file.length}` });
+  response.end(file.subarray(start, end));
+});
+let hub = '';
+
+before(async () => {
+  await init();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  hub = `http://127.0.0.1:${/** @type {any} */ (server.address()).port}`;
+});
+after(() => server.close());
+
+test('names and pages of the hub lead to the files', () => {
+  const base = 'https://huggingface.co/me/some.model-1/resolve';
+  const cases = {
+    'hf:me/some.model-1': [`${base}/main/`, null],
+    'hf://me/some.model-1': [`${base}/main/`, null],
+    'hf:me/some.model-1@v2': [`${base}/v2/`, null],
+    'hf:me/some.model-1/onnx/model.onnx': [`${base}/main/`, 'onnx/model.onnx'],
+    'hf:me/some.model-1@v2/unet': [`${base}/v2/unet/`, null],
+    'https://huggingface.co/me/some.model-1': [`${base}/main/`, null],
+    'https://huggingface.co/me/some.model-1/tree/main': [`${base}/main/`, null],
+    'https://huggingface.co/me/some.model-1/tree/main/onnx': [`${base}/main/onnx/`, null],
+    'https://huggingface.co/me/some.model-1/blob/v2/a/model.gguf': [`${base}/v2/`, 'a/model.gguf'],
+  };
+  for (const [address, [folder, file]] of Object.entries(cases)) {
+    const place = hubPlace(address);
+    assert.deepEqual([place?.folder, place?.file], [folder, file], address);
+  }
+});
+
+test('other addresses are left as they are', () => {
+  for (const address of [
+    'https://huggingface.co/me/model/resolve/main/model.safetensors',
+    'https://example.org/me/model',
+    'models/digits.safetensors',
+    '/me/model',
+    'hf:me',
+    'hf:../model',
+  ]) {
+    assert.equal(hubPlace(address), null, address);
+  }
+});
+
+test('a model of the hub is opened by its name, whole or in shards', async () => {
+  for (const address of ['hf:me/whole', 'hf:me/shards', 'hf:me/whole@v2/sub/other.safetensors', `${hub}/me/whole`]) {
+    const model = await openModel(address, { hub });
+    assert.deepEqual(model.tensors.map(({ name }) => name).sort(), names(sample).sort(), address);
+    assert.equal((await model.read('conv1.weight')).length, 288);
+    await model.close();
+  }
+});
+
+test('what the hub does not have is an error that says what would be opened', async () => {
+  asked.length = 0;
+  await assert.rejects(openModel('hf:me/nothing', { hub }), (/** @type {any} */ error) => {
+    assert.equal(error.code, 'missing_file');
+    assert.match(error.message, /me\/nothing.*model\.safetensors/);
+    return true;
+  });
+  assert.ok(asked.length >= 5);
+  await assert.rejects(openModel('hf:me/whole/none.safetensors', { hub }), { code: 'network' });
+});

@@ -1,0 +1,139 @@
+/**
+ * Workers that pack rows, each with an engine of its own. A worker that dies fails what it had in hand, and another takes its place.
+ */
+/* global Worker */
+import { FewerbitsError } from '../errors.js';
+import { builtin, isNode } from '../node.js';
+
+/**
+ * @typedef {object} Rows what a worker is handed
+ * @property {string} packing as JSON
+ * @property {string} dtype
+ * @property {boolean} bigEndian
+ * @property {Uint8Array<ArrayBuffer>} bytes stored elements; the buffer is handed over
+ * @property {number[]} dims
+ *
+ * @typedef {object} Packed
+ * @property {Uint8Array<ArrayBuffer>[]} parts
+ * @property {import('../types.js').Metrics} metrics
+ * @property {number} energy
+ *
+ * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
+ * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
+ * @typedef {{thread: Thread, job: Job | null, memory: number}} Worker
+ * @typedef {{rows: Rows, resolve: (packed: Packed) => void, reject: (error: Error) => void}} Job
+ */
+
+/** Where Node finds the worker, said so that a bundler does not take it for a file to be copied. */
+const NODE_THREAD = import.meta.url.replace(/[^/]*$/, 'pool-worker.js');
+
+/** Starts a worker. @type {Spawner} */
+export const platform = {
+  on(message, died) {
+    if (isNode) {
+      const { Worker: NodeThread } = builtin('worker_threads');
+      const thread = new NodeThread(new URL(NODE_THREAD));
+      thread.on('message', message);
+      thread.on('error', (/** @type {Error} */ error) => died(error.message));
+      thread.on('exit', (/** @type {number} */ code) => died(`it ended with code ${code}`));
+      return { post: (data, transfer) => thread.postMessage(data, transfer), end: () => void thread.terminate() };
+    }
+    const worker = new Worker(new URL('./pool-worker.js', import.meta.url), { type: 'module' });
+    worker.onmessage = ({ data }) => message(data);
+    worker.onmessageerror = () => died('a message could not be read');
+    worker.onerror = (event) => {
+      event.preventDefault?.();
+      died(event.message || 'it stopped');
+    };
+    return { post: (data, transfer) => worker.postMessage(data, transfer), end: () => worker.terminate() };
+  },
+};
+
+export class Pool {
+  /** @type {Worker[]} */
+  #workers = [];
+  /** @type {Job[]} */
+  #waiting = [];
+  #closed = false;
+
+  /**
+   * @param {number} count
+   * @param {Spawner} [spawner]
+   */
+  constructor(count, spawner = platform) {
+    this.spawner = spawner;
+    this.count = count;
+    /** Workers that died. */
+    this.deaths = 0;
+  }
+
+  /** Bytes of WebAssembly memory that the workers hold, as they last said. */
+  get memory() {
+    return this.#workers.reduce((sum, worker) => sum + worker.memory, 0);
+  }
+
+  /**
+   * @param {Rows} rows
+   * @returns {Promise<Packed>}
+   * @throws {FewerbitsError} as `packRows`; `worker_died` when the worker did
+   */
+  pack(rows) {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new FewerbitsError('freed', 'the pool has been closed'));
+      this.#waiting.push({ rows, resolve, reject });
+      this.#next();
+    });
+  }
+
+  /** Ends all workers; what they had in hand rejects. */
+  close() {
+    this.#closed = true;
+    const ended = new FewerbitsError('aborted', 'the operation was aborted');
+    for (const { thread, job } of this.#workers.splice(0)) {
+      thread.end();
+      job?.reject(ended);
+    }
+    for (const job of this.#waiting.splice(0)) job.reject(ended);
+  }
+
+  #next() {
+    if (this.#waiting.length === 0) return;
+    let worker = this.#workers.find(({ job }) => job === null);
+    if (!worker && this.#workers.length < this.count) worker = this.#spawn();
+    if (!worker) return;
+    worker.job = /** @type {Job} */ (this.#waiting.shift());
+    const { bytes } = worker.job.rows;
+    worker.thread.post({ id: 0, ...worker.job.rows }, [bytes.buffer]);
+  }
+
+  #spawn() {
+    /** @type {Worker} */
+    const worker = { job: null, memory: 0, thread: /** @type {any} */ (null) };
+    const died = (/** @type {string} */ why) => {
+      const at = this.#workers.indexOf(worker);
+      if (at < 0) return;
+      this.#workers.splice(at, 1);
+      this.deaths++;
+      worker.thread.end();
+      worker.job?.reject(new FewerbitsError('worker_died', 'a worker of the engine died', { found: why }));
+      this.#next();
+    };
+    const message = (/** @type {any} */ data) => {
+      if (data.died) return died(data.died);
+      const { job } = worker;
+      worker.job = null;
+      worker.memory = data.memory ?? worker.memory;
+      this.#next();
+      if (data.error) {
+        const { message: text, ...facts } = data.error;
+        const error = new FewerbitsError(facts.code, '');
+        job?.reject(Object.assign(error, facts, { message: text }));
+      } else {
+        job?.resolve(data);
+      }
+    };
+    worker.thread = this.spawner.on(message, died);
+    this.#workers.push(worker);
+    return worker;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Recipes: what every tensor of a model shall become, as JSON that can be read, changed and used on another machine.
+ */
+import { record, text, wrong } from '../check.js';
+import { FewerbitsError } from '../errors.js';
+
+/**
+ * @typedef {import('../types.js').Scheme} Scheme
+ *
+ * @typedef {object} Recipe
+ * @property {1} [version]
+ * @property {'gguf' | 'onnx' | 'safetensors' | 'npz'} [to]
+ * @property {string} [preset]
+ * @property {Scheme} [scheme] for all tensors that nothing else is said of
+ * @property {string} [layout]
+ * @property {Record<string, Scheme | 'keep'>} [tensors] by name
+ * @property {Rule[]} [rules]
+ *
+ * @typedef {object} Rule
+ * @property {string} match the tensor's name; `*` stands for any run of characters, `?` for one
+ * @property {Scheme} [scheme] what it becomes
+ * @property {boolean} [keep] it stays as it is
+ */
+
+/**
+ * What single tensors shall become: the recipe's rules first, then its tensors, then the rules given.
+ * @param {readonly {name: string}[]} tensors
+ * @param {Recipe} recipe
+ * @param {Rule[]} rules
+ * @returns {Record<string, Scheme | 'keep'>}
+ */
+export function wishesOf(tensors, recipe, rules) {
+  if (recipe.version !== undefined && recipe.version !== 1) {
+    const facts = { expected: 'version 1', found: String(recipe.version) };
+    throw new FewerbitsError('unsupported', 'the recipe was made by a later version', facts);
+  }
+  /** @type {Record<string, Scheme | 'keep'>} */
+  const wishes = Object.create(null);
+  const apply = (/** @type {Rule[]} */ list) => {
+    if (!Array.isArray(list)) throw wrong('the rules', 'an array of {match, scheme} or {match, keep: true}', list);
+    for (const rule of list) {
+      const { match, scheme, keep } = record(rule, 'a rule', '{match, scheme} or {match, keep: true}');
+      const pattern = glob(text(match, "a rule's match"));
+      if (!scheme && !keep) throw wrong('a rule', '{match, scheme} or {match, keep: true}', rule);
+      for (const { name } of tensors)
+        if (pattern.test(name)) wishes[name] = keep ? 'keep' : /** @type {Scheme} */ (scheme);
+    }
+  };
+  apply(recipe.rules ?? []);
+  const names = new Set(tensors.map(({ name }) => name));
+  for (const [name, wish] of Object.entries(record(recipe.tensors ?? {}, "the recipe's tensors"))) {
+    // A recipe for a whole model serves each of its shards.
+    if (names.has(name)) wishes[name] = wish;
+  }
+  apply(rules);
+  return wishes;
+}
+
+/** @param {string} pattern */
+function glob(pattern) {
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/\?/g, '.');
+  return new RegExp(`^${escaped}$`, 'su');
+}
