@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::safetensors;
+use super::{onnx, safetensors};
 use crate::error::{Code, Error, Result};
 use crate::formats::{Format, Listing, TensorInfo};
 use crate::pack::Packing;
@@ -169,6 +169,7 @@ pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
     }
     match request.to {
         Target::Safetensors => safetensors::plan(model, request),
+        Target::Onnx => onnx::plan(model, request),
         other => {
             Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
         }
