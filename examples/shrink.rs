@@ -83,7 +83,9 @@ impl Source<'_> {
                     Content::Copy { range, .. } => {
                         put(index, segment.at, &self.file[range.start as usize..range.end as usize]);
                     }
-                    Content::Stored { tensor, .. } => put(index, segment.at, &self.stored(&self.listing.tensors[*tensor])),
+                    Content::Stored { tensor, .. } => {
+                        put(index, segment.at, &self.stored(&self.listing.tensors[*tensor]))
+                    }
                 }
             }
         }

@@ -5,8 +5,9 @@ mod formats_support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fewerbits::decode::derived::{Derivation, Part};
 use fewerbits::decode::unreadable;
-use fewerbits::formats::{Listing, Reader, Step, TensorInfo};
+use fewerbits::formats::{Derived, Listing, Reader, Step, TensorInfo};
 use formats_support::{Facts, facts_of, list, onnx_values, step_claimed};
 use serde_json::{Value, json};
 
@@ -71,6 +72,79 @@ fn every_onnx_model_of_the_corpus_holds_what_its_writer_says() {
         }
         assert_eq!(got.len(), want["tensors"].as_object().unwrap().len(), "{name}");
     }
+}
+
+/// The values of a derived tensor, some rows at a time.
+fn derived_values(file: &[u8], listing: &Listing, derived: &Derived, at_once: u64) -> Vec<f32> {
+    let part = |&i: &usize| Part { dtype: listing.tensors[i].dtype, shape: listing.tensors[i].shape.clone() };
+    let parts = derived.parts.iter().map(part).collect();
+    let derivation = Derivation::new(derived.method, &derived.shape, parts).unwrap();
+    let (rows, columns) = derived.shape.matrix();
+    let mut all = Vec::new();
+    for first in (0..rows).step_by(at_once as usize) {
+        let rows = first..rows.min(first + at_once);
+        let needs = derivation.needs(rows.clone());
+        let bytes: Vec<&[u8]> = needs
+            .iter()
+            .zip(&derived.parts)
+            .map(|(need, &i)| {
+                let t = &listing.tensors[i];
+                let stored = t.inline.as_deref().unwrap_or(&file[t.bytes.start as usize..t.bytes.end as usize]);
+                &stored[need.start as usize..need.end as usize]
+            })
+            .collect();
+        let mut out = vec![0.0; ((rows.end - rows.start) * columns) as usize];
+        derivation.decode(rows, &bytes, &mut out).unwrap();
+        all.extend(out);
+    }
+    all
+}
+
+#[test]
+fn quantized_onnx_weights_are_listed_as_onnx_runtime_computes_them() {
+    let expected = expected();
+    let mut labels = Vec::new();
+    for name in ["qdq.onnx", "contrib.onnx"] {
+        let file = read(name);
+        let listing = list(&file).unwrap();
+        let want = expected[name]["derived"].as_object().unwrap();
+        assert_eq!(listing.derived.len(), want.len(), "{name}");
+        for derived in &listing.derived {
+            let want = &want[&derived.name];
+            assert_eq!(json!(derived.shape.dims()), want["shape"], "{}", derived.name);
+            for at_once in [1, 2, 3, 1000] {
+                let got = derived_values(&file, &listing, derived, at_once);
+                let want = want["f32"].as_str().unwrap().as_bytes().chunks(8);
+                let want = want.map(|hex| u32::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap());
+                // A product with 0 has the sign that the sum around it gives it: 0 and −0 are one here.
+                let bits = |v: f32| (v + 0.0).to_bits();
+                let want: Vec<u32> = want.map(|b| bits(f32::from_bits(b))).collect();
+                let got: Vec<u32> = got.into_iter().map(bits).collect();
+                assert_eq!(got, want, "{name}: {} by {at_once}", derived.name);
+            }
+            labels.push(derived.label.clone());
+        }
+    }
+    labels.sort();
+    labels.dedup();
+    assert_eq!(
+        labels,
+        [
+            "INT4 GatherBlockQuantized ×16",
+            "INT4 MatMulNBits ×16",
+            "INT4 MatMulNBits ×32",
+            "INT4 QDQ per channel",
+            "INT4 QDQ ×16",
+            "INT4 QDQ ×32",
+            "INT8 GatherBlockQuantized ×16",
+            "INT8 MatMulNBits ×16",
+            "INT8 QDQ per channel",
+            "INT8 QDQ per tensor",
+            "UINT4 GatherBlockQuantized ×16",
+            "UINT4 QDQ ×16",
+            "UINT8 QDQ per tensor",
+        ]
+    );
 }
 
 #[test]

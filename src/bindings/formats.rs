@@ -5,8 +5,12 @@ use serde::{Serialize, Serializer};
 use wasm_bindgen::prelude::*;
 
 use super::to_js;
+#[cfg(feature = "full")]
+use crate::decode::derived;
 use crate::decode::{decode, fortran_to_row_major, unreadable};
 use crate::error::{Code, Error};
+#[cfg(feature = "full")]
+use crate::formats::derived::Method;
 use crate::formats::{Layout, Listing, Reader, Step};
 use crate::tensor::{DType, Shape, to_usize, try_vec};
 
@@ -91,6 +95,69 @@ fn element_type(name: &str) -> Result<DType, Error> {
     })
 }
 
+/// The numbers of a weight that is stored in several tensors.
+#[cfg(feature = "full")]
+#[wasm_bindgen]
+pub struct Derivation {
+    of: derived::Derivation,
+    parts: Vec<Vec<u8>>,
+}
+
+#[cfg(feature = "full")]
+#[wasm_bindgen]
+impl Derivation {
+    /// Of what a listing says of one: JSON `{method, shape, parts: [[dtype, shape]]}`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(what: &str) -> Result<Derivation, JsValue> {
+        let run = || {
+            let what: DerivedFrom = serde_json::from_str(what).map_err(|e| {
+                Error::new(Code::InvalidArgument, "this is no derived tensor").with_found(e.to_string())
+            })?;
+            let part = |(dtype, shape): &(String, Vec<u64>)| {
+                Ok(derived::Part { dtype: element_type(dtype)?, shape: Shape::new(shape)? })
+            };
+            let parts: Vec<_> = what.parts.iter().map(part).collect::<Result<_, Error>>()?;
+            let held = vec![Vec::new(); parts.len()];
+            Ok(Derivation { of: derived::Derivation::new(what.method, &Shape::new(&what.shape)?, parts)?, parts: held })
+        };
+        run().map_err(to_js)
+    }
+
+    /// The bytes of each part that these rows need: start and end of the first, of the second, …
+    #[must_use]
+    pub fn needs(&self, start: f64, end: f64) -> Vec<f64> {
+        self.of.needs(start as u64..end as u64).iter().flat_map(|n| [n.start as f64, n.end as f64]).collect()
+    }
+
+    /// Holds the bytes of a part, until others take their place.
+    pub fn hold(&mut self, part: usize, bytes: Vec<u8>) -> Result<(), JsValue> {
+        let held = self.parts.get_mut(part);
+        *held.ok_or_else(|| to_js(Error::new(Code::InvalidArgument, "there is no such part").with_found(part)))? =
+            bytes;
+        Ok(())
+    }
+
+    /// Decodes rows from the parts held into `out`.
+    pub fn decode(&self, start: f64, end: f64, out: &Float32Array) -> Result<(), JsValue> {
+        let run = || {
+            let mut values = try_vec(0f32, out.length() as usize)?;
+            let parts: Vec<&[u8]> = self.parts.iter().map(Vec::as_slice).collect();
+            self.of.decode(start as u64..end as u64, &parts, &mut values)?;
+            out.copy_from(&values);
+            Ok(())
+        };
+        run().map_err(to_js)
+    }
+}
+
+#[cfg(feature = "full")]
+#[derive(serde::Deserialize)]
+struct DerivedFrom {
+    method: Method,
+    shape: Vec<u64>,
+    parts: Vec<(String, Vec<u64>)>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Answer<'a> {
@@ -105,6 +172,20 @@ struct ListingJson<'a> {
     #[serde(serialize_with = "as_map")]
     metadata: &'a [(String, String)],
     tensors: Vec<TensorJson<'a>>,
+    #[cfg(feature = "full")]
+    derived: Vec<DerivedJson<'a>>,
+}
+
+#[cfg(feature = "full")]
+#[derive(Serialize)]
+struct DerivedJson<'a> {
+    name: &'a str,
+    shape: &'a [u64],
+    count: u64,
+    row: (u64, u64),
+    label: &'a str,
+    parts: &'a [usize],
+    method: Method,
 }
 
 #[derive(Serialize)]
@@ -147,7 +228,23 @@ impl<'a> ListingJson<'a> {
             deflated: t.deflated,
             unreadable: unreadable(t.dtype),
         });
-        ListingJson { format: listing.format.as_str(), metadata: &listing.metadata, tensors: tensors.collect() }
+        #[cfg(feature = "full")]
+        let derived = listing.derived.iter().map(|d| DerivedJson {
+            name: &d.name,
+            shape: d.shape.dims(),
+            count: d.shape.count(),
+            row: d.shape.matrix(),
+            label: &d.label,
+            parts: &d.parts,
+            method: d.method,
+        });
+        ListingJson {
+            format: listing.format.as_str(),
+            metadata: &listing.metadata,
+            tensors: tensors.collect(),
+            #[cfg(feature = "full")]
+            derived: derived.collect(),
+        }
     }
 }
 

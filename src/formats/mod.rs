@@ -27,6 +27,7 @@
 //! allocation by a number that the file claims, checked 64-bit arithmetic throughout (a model of 40 GB lists on
 //! wasm32), and errors that name the tensor, the offset, what was expected and what was found.
 
+pub mod derived;
 mod json;
 mod npy;
 #[cfg(feature = "full")]
@@ -42,6 +43,7 @@ use std::ops::Range;
 use crate::error::{Code, Error, Result};
 use crate::tensor::{DType, Shape};
 
+pub use derived::Derived;
 pub use shards::ShardIndex;
 
 /// Bytes asked for first. Most headers of whole models fit, so one request of a slow source is enough.
@@ -143,6 +145,8 @@ pub struct Listing {
     pub metadata: Vec<(String, String)>,
     /// The tensors, in the order of their bytes (empty ones of one offset by name).
     pub tensors: Vec<TensorInfo>,
+    /// Weights that are stored in several of them (only the whole engine looks for them).
+    pub derived: Vec<Derived>,
     /// The structure of an ONNX model, from which another is written.
     #[cfg(feature = "full")]
     pub onnx: Option<std::sync::Arc<onnx::Model>>,
@@ -156,6 +160,7 @@ impl Listing {
             format,
             metadata,
             tensors,
+            derived: Vec::new(),
             #[cfg(feature = "full")]
             onnx: None,
         }
@@ -271,10 +276,27 @@ impl Reader {
             return Ok(self.ask(header.end.min(held + PIECE_BYTES)));
         }
         match header.kind {
-            HeaderKind::Safetensors => safetensors::parse(clip(&self.held, 8, header.end), self.len).map(Step::Done),
+            HeaderKind::Safetensors => {
+                let listing = safetensors::parse(clip(&self.held, 8, header.end), self.len)?;
+                Ok(self.with_derived(listing))
+            }
             HeaderKind::Npy => npy::parse(clip(&self.held, 0, header.end), self.len).map(Step::Done),
             HeaderKind::Json => shards::parse(&self.held).map(Step::Shards),
         }
+    }
+
+    /// A listing whose derived tensors are still to be found.
+    #[cfg(feature = "full")]
+    fn with_derived(&mut self, listing: Listing) -> Step {
+        let (probe, step) = derived::Probe::new(listing);
+        self.held = Vec::new();
+        self.kind = Some(Kind::Other(Box::new(probe)));
+        self.note(step)
+    }
+
+    #[cfg(not(feature = "full"))]
+    fn with_derived(&mut self, listing: Listing) -> Step {
+        Step::Done(listing)
     }
 
     /// Remembers what a parser asked for.

@@ -242,7 +242,6 @@ contrib = model([p[0] for p in both], [t for p in both for t in p[1]], [p[2] for
 want = {}
 for p in both:
     y = run(contrib, p[3].name)
-    y = y.T if p in parts else y  # MatMulNBits stores [N, K]
     want[p[1][0].name.removesuffix("_q")] = {"shape": list(y.shape), "f32": bits(y)}
 save("contrib.onnx", contrib, derived=want)
 

@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("stats", &["kernels"]),
     ("quant", &["kernels", "stats"]),
     ("formats", &[]),
-    ("decode", &["kernels"]),
+    ("decode", &["kernels", "formats"]),
     ("nn", &["quant", "kernels"]),
     ("evaluate", &["quant", "stats", "kernels"]),
     ("picture", &["quant"]),

@@ -14,7 +14,8 @@ import { openSource } from './folders.js';
  * One tensor of a model.
  * @typedef {object} Tensor
  * @property {string} name in the file; an npy file's own name, which names nothing
- * @property {string} dtype how an element is stored, in the safetensors spelling: `F32`, `BF16`, …
+ * @property {string} dtype how an element is stored, in the safetensors spelling: `F32`, `BF16`, …; of a weight stored in several
+ *   tensors what that is: `INT4 AWQ ×128`
  * @property {number[]} shape outermost first; empty for a scalar
  * @property {number} count of elements
  * @property {number} byteLength stored bytes
@@ -22,16 +23,20 @@ import { openSource } from './folders.js';
  *   matrix, the flattened filter of a convolution, the whole of a vector
  * @property {true | string} readable as numbers; if not, why not
  * @property {string} file the file that holds it
+ * @property {string[]} [parts] the names of the tensors that it is stored in, where it is stored in several; they are listed too
+ * @property {string} [partOf] the name of the weight that it is a part of
  *
  * What the parser says besides.
  * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
  *   start: number, end: number, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
- * @typedef {{format: 'safetensors' | 'npy', metadata: Record<string, string>, tensors: Info[]}} Listing
- * @typedef {Info & {source: Source}} Placed
+ * @typedef {{name: string, shape: number[], count: number, row: [number, number], label: string, parts: number[], method: object}} DerivedInfo
+ * @typedef {{format: 'safetensors' | 'npy', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
+ * @typedef {{method: object, parts: Placed[]}} DerivedFrom
+ * @typedef {Info & {source: Source, derived?: DerivedFrom}} Placed
  */
 
 /** Bytes read at once from a tensor: large enough to be fast, small enough to be stopped and to fit anywhere. */
-const PIECE_BYTES = 8 << 20;
+export const PIECE_BYTES = 8 << 20;
 
 /** Files of one model that are opened at once. */
 const SHARDS_AT_ONCE = 4;
@@ -103,15 +108,43 @@ export class Model {
     this.byteLength = parts.reduce((sum, part) => sum + part.source.size, 0);
     /** In the order of their bytes, file after file.
      * @type {readonly Tensor[]} */
-    this.tensors = parts.flatMap(({ source, listing }) =>
-      listing.tensors.map((info) => {
-        this.#tensors.set(info.name, { ...info, source });
-        const { name: tensor, dtype, shape, count, row, start, end, unreadable } = info;
-        const readable = unreadable ?? true;
-        return { name: tensor, dtype, shape, count, byteLength: end - start, row, readable, file: source.name };
-      }),
-    );
-    inside.set(this, { sources: parts.map(({ source }) => source), tensors: [...this.#tensors.values()] });
+    this.tensors = parts.flatMap(({ source, listing }) => this.#place(source, listing));
+    // Those that are stored, file after file, then those that are stored in several.
+    const all = parts.flatMap(({ listing: { tensors, derived = [] } }) => [tensors, derived]);
+    const inOrder = [...all.filter((_, i) => i % 2 === 0), ...all.filter((_, i) => i % 2 === 1)].flat();
+    const tensors = inOrder.map(({ name }) => /** @type {Placed} */ (this.#tensors.get(name)));
+    inside.set(this, { sources: parts.map(({ source }) => source), tensors });
+  }
+
+  /**
+   * Takes in the tensors of a file: a weight that is stored in several comes before the first of them.
+   * @param {Source} source
+   * @param {Listing} listing
+   * @returns {Tensor[]}
+   */
+  #place(source, { tensors, derived = [] }) {
+    /** @type {Placed[]} */
+    const placed = tensors.map((info) => ({ ...info, source }));
+    /** @type {Tensor[][]} What comes in the place of each. */
+    const places = placed.map((tensor) => {
+      this.#tensors.set(tensor.name, tensor);
+      const { name, dtype, shape, count, row, start, end, unreadable } = tensor;
+      return [
+        { name, dtype, shape, count, byteLength: end - start, row, readable: unreadable ?? true, file: source.name },
+      ];
+    });
+    for (const { label: dtype, method, parts, ...info } of derived) {
+      const stored = parts.map((i) => placed[i]);
+      const byteLength = stored.reduce((sum, { start, end }) => sum + end - start, 0);
+      this.#tensors.set(info.name, { ...stored[0], ...info, dtype, derived: { method, parts: stored } });
+      for (const i of parts) /** @type {Tensor} */ (places[i].at(-1)).partOf = info.name;
+      const names = stored.map(({ name }) => name);
+      places[Math.min(...parts)].unshift({
+        ...{ name: info.name, dtype, shape: info.shape, count: info.count, byteLength, row: info.row },
+        ...{ readable: true, file: source.name, parts: names },
+      });
+    }
+    return places.flat();
   }
 
   /**
@@ -141,6 +174,7 @@ export class Model {
       throw new FewerbitsError('invalid_argument', 'the tensor has no such rows', facts);
     }
     try {
+      if (isDerived(tensor)) return await (await import('./derived.js')).read(tensor, start, stop, signal);
       if (!tensor.fortranOrder) return await elements(tensor, start * columns, stop * columns, signal);
       const all = await rowMajor(tensor, signal);
       return stop - start === rows ? all : all.slice(start * columns, stop * columns);
@@ -158,6 +192,10 @@ export class Model {
   async readBytes(name, options) {
     const { signal } = reading(options);
     const tensor = this.#find(name);
+    if (isDerived(tensor)) {
+      const facts = { tensor: name, expected: 'one of its parts', found: tensor.dtype };
+      throw new FewerbitsError('unsupported', 'the tensor is stored in several, and has no bytes of its own', facts);
+    }
     try {
       return await tensor.source.read(tensor.start, tensor.end, { signal });
     } catch (error) {
@@ -177,7 +215,7 @@ export class Model {
   chunks(name, options) {
     const { signal, onProgress } = reading(options);
     const tensor = this.#find(name, true);
-    const converted = tensor.fortranOrder || tensor.bigEndian;
+    const converted = isDerived(tensor) || tensor.fortranOrder || tensor.bigEndian;
     const total = converted ? tensor.count * 4 : tensor.end - tensor.start;
     const stored = converted ? convertedPieces(tensor, signal) : storedPieces(tensor, signal);
     async function* run() {
@@ -388,6 +426,10 @@ async function* storedPieces(tensor, signal) {
  * @param {AbortSignal} [signal]
  */
 async function* convertedPieces(tensor, signal) {
+  if (isDerived(tensor)) {
+    yield* (await import('./derived.js')).chunks(tensor, signal);
+    return;
+  }
   if (tensor.fortranOrder) {
     const all = new Uint8Array((await rowMajor(tensor, signal)).buffer);
     for (let at = 0; at < all.length; at += PIECE_BYTES) {
@@ -431,8 +473,11 @@ function decode({ dtype, bigEndian }, bytes, out) {
   else wasm().decodeInto(dtype, bigEndian, bytes, out);
 }
 
+/** @type {(tensor: Placed) => tensor is Placed & {derived: DerivedFrom}} */
+const isDerived = (tensor) => tensor.derived !== undefined;
+
 /** @param {number} count */
-function allocate(count) {
+export function allocate(count) {
   try {
     return new Float32Array(count);
   } catch (cause) {

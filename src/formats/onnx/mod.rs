@@ -5,6 +5,7 @@
 //! Listed are the initializers of all graphs, and tensors of `Constant` nodes that have two dimensions or more (the others are shapes
 //! and factors). Texts and other types without numbers are left out. [`write`] makes another model of the structure.
 
+mod derived;
 mod encode;
 mod model;
 mod scan;
@@ -55,8 +56,9 @@ fn list(model: Model) -> Result<Listing> {
         let domain = if is_onnx(&opset.domain) { "ai.onnx" } else { &opset.domain };
         metadata.insert(format!("opset {domain}"), opset.version.to_string());
     }
+    let derived = derived::find(&model.graph, &tensors.list);
     let listing = Listing::new(Format::Onnx, metadata.into_iter().collect(), tensors.list);
-    Ok(Listing { onnx: Some(Arc::new(model)), ..listing })
+    Ok(Listing { derived, onnx: Some(Arc::new(model)), ..listing })
 }
 
 /// The tensors found so far.

@@ -1,4 +1,5 @@
-//! Stored elements of every [`DType`] to `f32`, and Fortran order to row-major. The inverse direction is not here.
+//! Stored elements of every [`DType`] to `f32`, other orders to row-major, and weights of several parts to numbers. The inverse
+//! direction is not here.
 //!
 //! Definitions: IEEE 754 for f16, f32 and f64; bfloat16 as the upper half of f32; OCP 8-bit Floating Point (2023) for
 //! E4M3 and E5M2; OCP Microscaling Formats v1.0 for E8M0, E3M2, E2M3 and E2M1; `ml_dtypes` for the FNUZ kinds, and as
@@ -7,11 +8,17 @@
 //!
 //! The loops are plain, and shaped so that LLVM vectorizes the wide types: no branch, no call, fixed-size reads.
 
+#[cfg(feature = "full")]
+pub mod derived;
+mod order;
+
 use crate::error::{Code, Error, Number, Result};
 use crate::kernels::ggml_more::BlockType;
 #[cfg(feature = "full")]
 use crate::kernels::ggml_more::decode_block_type;
-use crate::tensor::{DType, Shape};
+use crate::tensor::DType;
+
+pub use order::fortran_to_row_major;
 
 /// Why elements of this type cannot be decoded to `f32`, or `None` when they can.
 #[must_use]
@@ -199,53 +206,4 @@ const fn table<const N: usize>(exponent: u32, mantissa: u32, bias: i32, special:
 /// `2^n` for `-127 ≤ n ≤ 127`.
 const fn power_of_two(n: i32) -> f32 {
     f32::from_bits(if n == -127 { 1 << 22 } else { ((n + 127) as u32) << 23 })
-}
-
-/// Copies `values`, stored with the first axis of `shape` fastest, to `out` with the last axis fastest.
-///
-/// # Errors
-/// `shape_mismatch` unless both hold exactly the elements of `shape`.
-pub fn fortran_to_row_major(values: &[f32], shape: &Shape, out: &mut [f32]) -> Result<()> {
-    if values.len() as u64 != shape.count() || out.len() != values.len() {
-        return Err(Error::new(Code::ShapeMismatch, "the values are not the elements of the shape")
-            .with_expected(format_args!("{} elements for {:?}", shape.count(), shape.dims()))
-            .with_found(format_args!("{} and {}", values.len(), out.len())));
-    }
-    if values.is_empty() {
-        return Ok(());
-    }
-    // A product of dimensions is an index from here on, and fits because the slices exist.
-    let dims: Vec<usize> = shape.dims().iter().map(|&d| d as usize).collect();
-    let (&[rows, ref middle @ .., columns], true) = (dims.as_slice(), dims.len() > 1) else {
-        out.copy_from_slice(values);
-        return Ok(());
-    };
-    // For each place in the middle axes: a transpose of first against last axis.
-    let from_stride = values.len() / columns;
-    let to_stride = out.len() / rows;
-    for place in 0..middle.iter().product() {
-        // `place` counts the middle axes with the last one fastest; they are stored with the first one fastest.
-        let (mut rest, mut from, mut stride) = (place, 0, from_stride);
-        for &d in middle.iter().rev() {
-            stride /= d;
-            from += rest % d * stride;
-            rest /= d;
-        }
-        transpose(&values[from..], from_stride, &mut out[place * columns..], to_stride, rows, columns);
-    }
-    Ok(())
-}
-
-/// `to[i·to_stride + j] = from[i + j·from_stride]`, in squares that stay in cache.
-fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize, rows: usize, columns: usize) {
-    const SIDE: usize = 32;
-    for i0 in (0..rows).step_by(SIDE) {
-        for j0 in (0..columns).step_by(SIDE) {
-            for i in i0..rows.min(i0 + SIDE) {
-                for j in j0..columns.min(j0 + SIDE) {
-                    to[i * to_stride + j] = from[i + j * from_stride];
-                }
-            }
-        }
-    }
 }
