@@ -64,9 +64,17 @@ fn check(is_right: bool, bits: u32, block: Option<u64>) -> Result<()> {
 /// The scale that gives `extreme` the code `-limit` (or `±limit`, where codes are symmetric), as it is stored.
 fn scale_of(extreme: f32, limit: f32, is_symmetric: bool, dtype: DType) -> f32 {
     let scale = if is_symmetric { extreme.abs() / limit } else { extreme / -limit };
+    // Rounded up, the scale of the largest weights may give a number that their type does not have: then the next smaller one.
     let (stored, least) = match dtype {
-        DType::F16 => (f16::from_f32(scale).to_f32(), f16::MIN_POSITIVE.to_f32()),
-        _ => (scale, f32::MIN_POSITIVE),
+        DType::F16 => {
+            let near = f16::from_f32(scale);
+            let is_over = (near.to_f32() * limit).abs() > f16::MAX.to_f32();
+            (f16::from_bits(near.to_bits() - u16::from(is_over)).to_f32(), f16::MIN_POSITIVE.to_f32())
+        }
+        _ => {
+            let is_over = (scale * limit).is_infinite();
+            (f32::from_bits(scale.to_bits() - u32::from(is_over)), f32::MIN_POSITIVE)
+        }
     };
     if stored.abs() < least { 1.0 } else { stored }
 }
