@@ -28,6 +28,7 @@
 //! wasm32), and errors that name the tensor, the offset, what was expected and what was found.
 
 pub mod derived;
+pub mod gguf;
 mod json;
 mod npy;
 #[cfg(feature = "full")]
@@ -68,6 +69,8 @@ pub enum Format {
     Npy,
     /// An ONNX model.
     Onnx,
+    /// GGUF, as llama.cpp reads it.
+    Gguf,
 }
 
 impl Format {
@@ -78,6 +81,7 @@ impl Format {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
             Format::Onnx => "onnx",
+            Format::Gguf => "gguf",
         }
     }
 }
@@ -137,19 +141,21 @@ pub enum Layout {
 }
 
 /// What a file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
     /// The format found.
     pub format: Format,
     /// The author's notes: key and value, ordered by key.
     pub metadata: Vec<(String, String)>,
-    /// The tensors, in the order of their bytes (empty ones of one offset by name).
+    /// The tensors, in the order of their bytes (empty ones of one offset by name, of GGUF as the header has them).
     pub tensors: Vec<TensorInfo>,
     /// Weights that are stored in several of them (only the whole engine looks for them).
     pub derived: Vec<Derived>,
     /// The structure of an ONNX model, from which another is written.
     #[cfg(feature = "full")]
     pub onnx: Option<std::sync::Arc<onnx::Model>>,
+    /// What else the header of a GGUF file says.
+    pub gguf: Option<gguf::Header>,
 }
 
 impl Listing {
@@ -163,12 +169,13 @@ impl Listing {
             derived: Vec::new(),
             #[cfg(feature = "full")]
             onnx: None,
+            gguf: None,
         }
     }
 }
 
 /// What a [`Reader`] says after each step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Call [`Reader::step`] with exactly these bytes of the file.
     Need(Range<u64>),

@@ -1,6 +1,6 @@
 //! What a file is, from its first bytes. Formats that cannot be read are named, so that the message helps.
 
-use super::{Header, HeaderKind, Kind, MAX_HEADER_BYTES, npy, safetensors};
+use super::{Header, HeaderKind, Kind, MAX_HEADER_BYTES, gguf, npy, safetensors};
 use crate::error::{Code, Error, Result};
 
 /// Recognizes the file by `start`, its first bytes (all of them when the file is short), and says where its header
@@ -20,6 +20,10 @@ pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Kind> {
     #[cfg(feature = "full")]
     if is_onnx(start) {
         return Ok(Kind::Other(Box::new(super::onnx::Parser::new(file_len))));
+    }
+    #[cfg(feature = "full")]
+    if start.starts_with(gguf::MAGIC) {
+        return Ok(Kind::Other(Box::new(gguf::read::Parser::new(file_len))));
     }
     if let Some(foreign) = FOREIGN.iter().find(|foreign| (foreign.is)(start)) {
         return Err(refuse(foreign.code, foreign.message, foreign.name.to_owned()));
@@ -106,7 +110,7 @@ const FOREIGN: [Foreign; 11] = [
         message: "this is not a model: the address it came from may lead to an error or a sign-in page",
         is: is_html,
     },
-    Foreign { code: Code::Unsupported, name: "a GGUF file", message: NOT_YET, is: |b| b.starts_with(b"GGUF") },
+    Foreign { code: Code::Unsupported, name: "a GGUF file", message: NOT_YET, is: |b| b.starts_with(gguf::MAGIC) },
     Foreign {
         code: Code::Unsupported,
         name: "a zip archive (a PyTorch checkpoint or npz)",

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
+use fewerbits::formats::gguf::Header;
 use fewerbits::formats::{Listing, Reader, ShardIndex, Step, TensorInfo};
 use fewerbits::{Error, Result};
 
@@ -54,6 +55,76 @@ pub fn npy(header: &str, data: usize) -> Vec<u8> {
     file
 }
 
+/// A GGUF file, item by item, right or wrong as the test wants it.
+#[derive(Clone)]
+pub struct Gguf {
+    pub version: u32,
+    pub keys: Vec<Vec<u8>>,
+    pub tensors: Vec<Vec<u8>>,
+    pub alignment: usize,
+    pub data: usize,
+}
+
+impl Default for Gguf {
+    fn default() -> Gguf {
+        Gguf { version: 3, keys: Vec::new(), tensors: Vec::new(), alignment: 32, data: 0 }
+    }
+}
+
+impl Gguf {
+    pub fn key(mut self, name: &str, kind: u32, value: &[u8]) -> Gguf {
+        self.keys.push([&gguf_text(name)[..], &kind.to_le_bytes(), value].concat());
+        self
+    }
+
+    /// `ne` as the file has it: innermost first.
+    pub fn tensor(mut self, name: &str, ne: &[u64], kind: u32, offset: u64) -> Gguf {
+        let mut bytes = gguf_text(name);
+        bytes.extend((ne.len() as u32).to_le_bytes());
+        ne.iter().for_each(|n| bytes.extend(n.to_le_bytes()));
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(offset.to_le_bytes());
+        self.tensors.push(bytes);
+        self
+    }
+
+    pub fn data(mut self, bytes: usize) -> Gguf {
+        self.data = bytes;
+        self
+    }
+
+    /// Magic, version and counts.
+    pub fn counts(&self, tensors: u64, keys: u64) -> Vec<u8> {
+        [b"GGUF", &self.version.to_le_bytes()[..], &tensors.to_le_bytes(), &keys.to_le_bytes()].concat()
+    }
+
+    pub fn header(&self) -> Vec<u8> {
+        let mut file = self.counts(self.tensors.len() as u64, self.keys.len() as u64);
+        file.extend(self.keys.concat());
+        file.extend(self.tensors.concat());
+        file
+    }
+
+    pub fn file(&self) -> Vec<u8> {
+        let mut file = self.header();
+        if !self.tensors.is_empty() {
+            file.resize(file.len().next_multiple_of(self.alignment), 0);
+        }
+        file.extend(std::iter::repeat_n(7, self.data));
+        file
+    }
+}
+
+/// A string of GGUF: its length and its bytes.
+pub fn gguf_text(text: &str) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
+}
+
+/// An array of GGUF, without the type of the value.
+pub fn gguf_array(of: u32, len: u64, values: &[u8]) -> Vec<u8> {
+    [&of.to_le_bytes()[..], &len.to_le_bytes(), values].concat()
+}
+
 /// The facts of an error, as tests write them down: code, tensor, offset, expected, found.
 pub type Facts<'a> = (&'a str, Option<&'a str>, Option<u64>, &'a str, &'a str);
 
@@ -92,15 +163,22 @@ pub fn check_listing(listing: &Listing, file_len: u64) {
     if listing.onnx.is_some() {
         return check_onnx(listing, file_len);
     }
+    let gguf = listing.gguf.as_ref();
     let mut at = listing.tensors.first().map_or(file_len, |t| t.bytes.start);
     for t in &listing.tensors {
+        if let Some(header) = gguf {
+            at = (at - header.data_start).next_multiple_of(header.alignment.into()) + header.data_start;
+        }
         assert_eq!(t.bytes.start, at, "{t:?}");
         assert_eq!(t.dtype.byte_len(t.shape.count()), t.bytes.end.checked_sub(at), "{t:?}");
         at = t.bytes.end;
         let (rows, columns) = t.shape.matrix();
         assert_eq!(rows.checked_mul(columns), Some(t.shape.count()));
     }
-    assert_eq!(at, file_len);
+    match gguf {
+        Some(header) => check_header(header, at.min(file_len)),
+        None => assert_eq!(at, file_len),
+    }
     let mut names: Vec<_> = listing.tensors.iter().map(|t| &t.name).collect();
     names.sort();
     names.dedup();
@@ -133,6 +211,18 @@ pub fn onnx_values(file: &[u8], t: &TensorInfo) -> Vec<f32> {
     decode(t.dtype, t.big_endian, &bytes, &mut values).expect("a listed tensor decodes");
     values.truncate(t.shape.count() as usize);
     values
+}
+
+/// Keys lie one after the other before the data.
+fn check_header(header: &Header, data_start: u64) {
+    assert!(header.alignment.is_power_of_two());
+    let mut at = 24;
+    for key in &header.keys {
+        assert_eq!(key.bytes.start, at, "{key:?}");
+        assert!(key.bytes.end > at + 12, "{key:?}");
+        at = key.bytes.end;
+    }
+    assert!(at <= data_start);
 }
 
 /// Lists a file that may be anything, checks what comes out, and decodes what can be decoded.

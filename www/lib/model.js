@@ -31,7 +31,7 @@ import { openSource } from './folders.js';
  *   start: number, end: number, inline: string | null, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean,
  *   unreadable: string | null, source?: Source}} Info
  * @typedef {{name: string, shape: number[], count: number, row: [number, number], label: string, parts: number[], method: object}} DerivedInfo
- * @typedef {{format: 'safetensors' | 'npy' | 'onnx', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
+ * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'onnx', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
  * @typedef {{method: object, parts: Placed[]}} DerivedFrom
  * @typedef {Info & {source: Source, derived?: DerivedFrom}} Placed
  */
@@ -101,7 +101,7 @@ export class Model {
     this.#sources = sources;
     /** The name of the file or folder. */
     this.name = name;
-    /** @type {'safetensors' | 'npy' | 'onnx'} */
+    /** @type {'safetensors' | 'npy' | 'gguf' | 'onnx'} */
     this.format = parts[0].listing.format;
     /** The author's notes; of several files the first that has a key gives its value.
      * @type {Record<string, string>} */
