@@ -88,12 +88,19 @@ nodes = [
 params = [array("w1", weights(8, 6)), array("b1", weights(6)), array("w2", weights(3, 6)), array("b2", weights(3))]
 mlp = model(nodes, params, [value("x", ["n", 8])], [value("y", ["n", 3])], doc_string="a perceptron")
 helper.set_model_props(mlp, {"author": "测试"})
-mlp_last = onnx.ModelProto()
-mlp_last.CopyFrom(mlp)
 save("mlp.onnx", mlp)
 
-# The same with initializers listed as inputs, as models before IR version 4 must.
-old = model(nodes, params, [value("x", [1, 8]), *(value(p.name, list(p.dims)) for p in params)], [value("y", [1, 3])],
+# Weights that are large enough to be quantized: a table, a factor, a filter.
+nodes = [
+    helper.make_node("Gather", ["table", "ids"], ["x"]),
+    helper.make_node("MatMul", ["x", "factor"], ["h"]),
+    helper.make_node("Gemm", ["h", "filter"], ["y"], transB=1),
+]
+params = [array("table", weights(40, 64)), array("factor", weights(64, 32)), array("filter", weights(48, 32))]
+save("weights.onnx", model(nodes, params, [value("ids", ["n"], TensorProto.INT64)], [value("y", ["n", 48])]))
+
+# The perceptron with initializers listed as inputs, as models before IR version 4 must.
+old = model(mlp.graph.node, list(mlp.graph.initializer), [value("x", [1, 8]), *(value(p.name, list(p.dims)) for p in mlp.graph.initializer)], [value("y", [1, 3])],
             opset=9, ir=3)  # fmt: skip
 save("ir3.onnx", old)
 
@@ -146,7 +153,6 @@ for tensor in external.graph.initializer:
     tensor.ClearField("raw_data")
     data += raw_data + b"\0" * 8
 (OUT / "external.data").write_bytes(data)
-onnx.checker.check_model  # by path only, since the data lies beside it
 save("external.onnx", external, check=False)
 onnx.checker.check_model(str(OUT / "external.onnx"))
 
