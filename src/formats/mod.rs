@@ -29,8 +29,12 @@
 
 pub mod derived;
 pub mod gguf;
+#[cfg(feature = "full")]
+pub mod inflate;
 mod json;
 mod npy;
+#[cfg(feature = "full")]
+mod npz;
 #[cfg(feature = "full")]
 pub mod onnx;
 mod safetensors;
@@ -38,6 +42,10 @@ mod safetensors;
 pub mod safetensors_write;
 mod shards;
 mod sniff;
+#[cfg(feature = "full")]
+mod torch;
+#[cfg(feature = "full")]
+mod zip;
 
 use std::ops::Range;
 
@@ -69,6 +77,10 @@ pub enum Format {
     Npy,
     /// An ONNX model.
     Onnx,
+    /// numpy arrays in a zip archive.
+    Npz,
+    /// A PyTorch checkpoint of the zip kind.
+    Torch,
     /// GGUF, as llama.cpp reads it.
     Gguf,
 }
@@ -81,6 +93,8 @@ impl Format {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
             Format::Onnx => "onnx",
+            Format::Npz => "npz",
+            Format::Torch => "torch",
             Format::Gguf => "gguf",
         }
     }

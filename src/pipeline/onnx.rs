@@ -2,6 +2,7 @@
 //! cannot hold them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::{Content, File, Job, Segment, Task};
 use crate::error::{Code, Error, Result};
@@ -45,7 +46,17 @@ pub fn job_with_limit(model: &Model, plan: &Plan, limit: u64) -> Result<Job> {
     let names = if written.data.is_empty() { ["", ""] } else { NAMES };
     let mut places: Vec<Vec<(usize, u64)>> = tasks.iter().map(|(_, parts)| vec![(0, 0); parts.len()]).collect();
     let mut files = Vec::new();
-    let stored = Sources { listing: listing.tensors.iter().map(|t| t.name.as_str()).zip(0..).collect(), graph };
+    let mut kept: Vec<(Range<u64>, usize)> = plan
+        .choices
+        .iter()
+        .filter(|choice| choice.packing == Packing::Copy)
+        .map(|choice| (&listing.tensors[choice.tensor], choice.tensor))
+        .filter(|(tensor, _)| tensor.file.is_none() && tensor.inline.is_none() && !tensor.bytes.is_empty())
+        .map(|(tensor, index)| (tensor.bytes.clone(), index))
+        .collect();
+    kept.sort_by_key(|(bytes, _)| bytes.start);
+    let listed = listing.tensors.iter().map(|t| t.name.as_str()).zip(0..).collect();
+    let stored = Sources { listed, kept, graph };
     for (pieces, name) in [written.model, written.data].into_iter().zip(names).filter(|(pieces, _)| !pieces.is_empty())
     {
         files.push(stored.file(files.len(), name, pieces, &mut places));
@@ -75,7 +86,9 @@ fn how(packing: &Packing) -> Result<How> {
 
 /// The model's tensors, to find those that are copied.
 struct Sources<'a> {
-    listing: HashMap<&'a str, usize>,
+    listed: HashMap<&'a str, usize>,
+    /// The bytes of those that stay, in order: they are named where they are copied, so that they can be counted.
+    kept: Vec<(Range<u64>, usize)>,
     graph: &'a Graph,
 }
 
@@ -85,22 +98,42 @@ impl Sources<'_> {
         let (mut at, mut segments) = (0, Vec::new());
         for piece in pieces {
             let byte_len = piece.byte_len();
-            let content = match piece {
-                Piece::Bytes(bytes) => Some(Content::Bytes(bytes)),
-                Piece::Copy(range) => Some(Content::Copy { part: 0, range }),
+            match piece {
+                Piece::Bytes(bytes) => segments.push(Segment { at, content: Content::Bytes(bytes) }),
+                Piece::Copy(range) => self.copy(at, range, &mut segments),
                 Piece::Stored { initializer, byte_len } => {
-                    let name = self.graph.graph.initializers[initializer].name.as_str();
                     // Whatever has data in another file has a type, and so is listed.
-                    self.listing.get(name).map(|&tensor| Content::Stored { tensor, byte_len })
+                    let name = self.graph.graph.initializers[initializer].name.as_str();
+                    let tensor = self.listed.get(name).copied();
+                    segments.extend(tensor.map(|tensor| Segment { at, content: Content::Stored { tensor, byte_len } }));
                 }
-                Piece::Part { change, part, .. } => {
-                    places[change][part] = (index, at);
-                    None
-                }
-            };
-            segments.extend(content.map(|content| Segment { at, content }));
+                Piece::Part { change, part, .. } => places[change][part] = (index, at),
+            }
             at += byte_len;
         }
         File { name: name.to_owned(), byte_len: at, segments }
+    }
+
+    /// A copy of the model's file, tensors in it by themselves.
+    fn copy(&self, mut at: u64, range: Range<u64>, segments: &mut Vec<Segment>) {
+        let mut from = range.start;
+        let mut push = |from: &mut u64, to: u64, tensor: Option<usize>| {
+            let byte_len = to - *from;
+            let content = match tensor {
+                Some(tensor) => Content::Stored { tensor, byte_len },
+                None => Content::Copy { part: 0, range: *from..to },
+            };
+            if byte_len > 0 {
+                segments.push(Segment { at, content });
+            }
+            at += byte_len;
+            *from = to;
+        };
+        let first = self.kept.partition_point(|(bytes, _)| bytes.start < range.start);
+        for (bytes, tensor) in self.kept[first..].iter().take_while(|(bytes, _)| bytes.end <= range.end) {
+            push(&mut from, bytes.start, None);
+            push(&mut from, bytes.end, Some(*tensor));
+        }
+        push(&mut from, range.end, None);
     }
 }

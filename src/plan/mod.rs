@@ -1,6 +1,10 @@
 //! Which tensor gets which scheme, and why.
 
 #[cfg(feature = "full")]
+mod gguf;
+#[cfg(feature = "full")]
+mod llama;
+#[cfg(feature = "full")]
 mod onnx;
 #[cfg(feature = "full")]
 mod request;
@@ -8,6 +12,8 @@ mod request;
 mod safetensors;
 mod suggest;
 
+#[cfg(feature = "full")]
+pub use gguf::GgufDetails;
 #[cfg(feature = "full")]
 pub use request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish, plan};
 pub use suggest::{Reason, Suggestion, suggest};

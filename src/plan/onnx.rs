@@ -65,7 +65,7 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         });
     }
     let notes = planner.notes(graph, &choices);
-    Ok(Plan { to: Target::Onnx, choices, notes })
+    Ok(Plan { to: Target::Onnx, choices, notes, gguf: None })
 }
 
 fn not_onnx(found: String) -> Error {
