@@ -4,6 +4,8 @@
 use fewerbits::decode::{decode, fortran_to_row_major, strided_to_row_major, unreadable};
 use fewerbits::formats::gguf::Header;
 use fewerbits::formats::{Format, Layout, Listing, Reader, ShardIndex, Step, TensorInfo};
+use fewerbits::pipeline::job;
+use fewerbits::plan::{Model, Request, plan};
 use fewerbits::{Error, Result};
 
 /// Runs the reader over `start`, the first bytes of a file that claims to be `len` bytes long.
@@ -256,6 +258,30 @@ pub fn onnx_values(file: &[u8], t: &TensorInfo) -> Vec<f32> {
     values
 }
 
+/// What is listed can be planned and laid out, or is refused; every byte of what is written has its place.
+fn shrink_onnx(listing: &Listing, file_len: u64) {
+    let model = Model { parts: vec![listing.clone()] };
+    for request in [
+        r#"{"to":"onnx"}"#,
+        r#"{"to":"onnx","scheme":{"id":"int8"}}"#,
+        r#"{"to":"onnx","scheme":{"id":"int4"}}"#,
+        r#"{"to":"onnx","scheme":{"id":"f16"},"layout":"contrib"}"#,
+    ] {
+        let request: Request = serde_json::from_str(request).unwrap();
+        let Ok(plan) = plan(&model, &request) else { continue };
+        let Ok(job) = job(&model, &plan) else { continue };
+        let mut places: Vec<(u64, u64)> = job.files[0].segments.iter().map(|s| (s.at, s.content.byte_len())).collect();
+        places.extend(job.tasks.iter().flat_map(|task| &task.parts).map(|part| (part.at, part.byte_len)));
+        places.sort_unstable();
+        let end = places.iter().fold(0, |at, (start, len)| {
+            assert_eq!(at, *start);
+            at + len
+        });
+        assert_eq!(end, job.files[0].byte_len);
+        assert!(request.scheme.is_some() || end == file_len || listing.tensors.iter().any(|t| t.file.is_some()));
+    }
+}
+
 /// Keys lie one after the other before the data.
 fn check_header(header: &Header, data_start: u64) {
     assert!(header.alignment.is_power_of_two());
@@ -273,6 +299,9 @@ pub fn exercise(file: &[u8]) -> Option<Listing> {
     match step_claimed(file, file.len() as u64) {
         Ok(Step::Done(listing)) => {
             check_listing(&listing, file.len() as u64);
+            if listing.onnx.is_some() {
+                shrink_onnx(&listing, file.len() as u64);
+            }
             for t in &listing.tensors {
                 if listing.onnx.is_some() {
                     if t.file.is_none() && unreadable(t.dtype).is_none() {

@@ -55,7 +55,7 @@ for (const [options, labels, least] of [
 }
 
 test('an ONNX model that keeps a tensor counts its bytes and copies the rest bit for bit', async () => {
-  const { model, planned, made, to } = await shrunk({ rules: [{ match: '*', scheme: 'keep' }] }, 'kept.onnx');
+  const { model, planned, made, to } = await shrunk({ rules: [{ match: '*', keep: true }] }, 'kept.onnx');
   assert.deepEqual(await readFile(to), await readFile(source));
   assert.deepEqual(
     planned.tensors.map(({ byteLength }) => byteLength),
