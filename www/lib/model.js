@@ -132,7 +132,16 @@ export class Model {
       this.#tensors.set(tensor.name, tensor);
       const { name, dtype, shape, count, row, start, end, unreadable } = tensor;
       return [
-        { name, dtype, shape, count, byteLength: end - start, row, readable: unreadable ?? true, file: tensor.source.name },
+        {
+          name,
+          dtype,
+          shape,
+          count,
+          byteLength: end - start,
+          row,
+          readable: unreadable ?? true,
+          file: tensor.source.name,
+        },
       ];
     });
     for (const { label: dtype, method, parts, ...info } of derived) {

@@ -24,11 +24,7 @@ async function shrunk(options, name) {
 
 for (const [options, labels, least] of [
   [{ scheme: { id: 'int8' } }, ['INT8 QDQ per channel', 'INT8 QDQ per channel', 'INT8 QDQ per channel'], 35],
-  [
-    { scheme: { id: 'int4' } },
-    ['INT4 GatherBlockQuantized ×32', 'INT4 MatMulNBits ×32', 'INT8 QDQ per channel'],
-    18,
-  ],
+  [{ scheme: { id: 'int4' } }, ['INT4 GatherBlockQuantized ×32', 'INT4 MatMulNBits ×32', 'INT8 QDQ per channel'], 18],
 ]) {
   test(`ONNX to ${options.scheme.id} reads back close to what it was`, async () => {
     const { model, planned, report, made, to } = await shrunk(options, `${options.scheme.id}.onnx`);
@@ -62,7 +58,10 @@ test('an ONNX model that keeps a tensor counts its bytes and copies the rest bit
     model.tensors.map(({ byteLength }) => byteLength),
   );
   await Promise.all([model.close(), made.close()]);
-  assert.deepEqual((await readdir(folder)).filter((name) => name.includes('partial')), []);
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.includes('partial')),
+    [],
+  );
 });
 
 test('ONNX from anything else is refused', async () => {
