@@ -94,7 +94,9 @@ try {
     // A sink that throws away shows what writing costs.
     const begun = performance.now();
     const planned = await plan(model, { scheme: { id: 'fp8_e4m3' } });
-    const nowhere = { open: async () => ({ write: async () => {}, close: async () => {}, abort: async () => {}, isDone: true }) };
+    const nowhere = {
+      open: async () => ({ write: async () => {}, close: async () => {}, abort: async () => {}, isDone: true }),
+    };
     await shrink(planned, nowhere, { workers: WORKERS });
     note('fp8_e4m3, not written', performance.now() - begun);
   }
