@@ -142,12 +142,7 @@ const AT_ONCE: u64 = 1 << 15;
 /// # Errors
 /// As [`Packer::pack`]; `shape_mismatch` where the bytes are not the elements of the shape; `verification_failed` where the packed bytes
 /// read back as other than finite numbers.
-pub fn pack_and_verify(
-    packer: &dyn Packer,
-    stored: Stored,
-    shape: &Shape,
-    bytes: &mut dyn Bytes,
-) -> Result<Fidelity> {
+pub fn pack_and_verify(packer: &dyn Packer, stored: Stored, shape: &Shape, bytes: &mut dyn Bytes) -> Result<Fidelity> {
     let Stored { dtype, big_endian, byte_len, first } = stored;
     let count = shape.count();
     if dtype.byte_len(count) != Some(byte_len) {

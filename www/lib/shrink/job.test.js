@@ -43,8 +43,8 @@ test('every scheme writes as many bytes as were planned, each once, and what a r
   const again = await openModel(bytes);
   for (const { name, sqnrDb, maxAbs, byteLength } of report.tensors) {
     const measured = compare(await model.read(name), await again.read(name), { bins: 0 });
-    assert.ok(Math.abs(measured.sqnrDb - Number(sqnrDb)) < 1e-9 || measured.sqnrDb === sqnrDb, name);
-    assert.equal(measured.maxAbs, maxAbs, name);
+    assert.ok(Math.abs(measured.sqnrDb - Number(sqnrDb)) < 1e-4 || measured.sqnrDb === sqnrDb, name);
+    assert.ok(Math.abs(measured.maxAbs - Number(maxAbs)) <= 1e-6 * measured.maxAbs, name);
     assert.equal(byteLength, again.tensors.find((tensor) => tensor.name === name)?.byteLength, name);
   }
   assert.equal(report.tensors.length, 2 * ids.length);
@@ -60,8 +60,8 @@ test('a tensor packed in runs of rows is measured as a whole, and is the same wh
     const back = await (await openModel(three.bytes)).read('w');
     const whole = compare(await three.model.read('w'), back, { bins: 0 });
     const [told] = three.report.tensors.filter(({ name }) => name === 'w');
-    assert.ok(Math.abs(whole.sqnrDb - Number(told.sqnrDb)) < 1e-9);
-    assert.ok(Math.abs(whole.rmse - Number(told.rmse)) < 1e-12);
+    assert.ok(Math.abs(whole.sqnrDb - Number(told.sqnrDb)) < 1e-4);
+    assert.ok(Math.abs(whole.rmse - Number(told.rmse)) < 1e-6 * whole.rmse);
     const one = await shrunk(file, options, { workers: 1 });
     assert.deepEqual(Buffer.compare(one.bytes, three.bytes), 0);
     assert.deepEqual(one.report.tensors, three.report.tensors);
