@@ -26,10 +26,10 @@ pub mod nn;
 mod sums;
 
 pub use affine::{
-    ERROR_BLOCK, EvenRuns, Grid, Rounding, encode, grid_error, keep_non_zero, reconstruct, reconstruct_each,
-    reconstruct_runs, steps, steps_each,
+    ERROR_BLOCK, EvenRuns, Grid, Rounding, encode, grid_error, keep_non_zero, reconstruct, reconstruct_coded,
+    reconstruct_each, reconstruct_runs, steps, steps_each,
 };
-pub use binning::{Axis, count_bins, count_error_bins};
+pub use binning::{Axis, CodeCounts, column_bits, count_bins, count_code_pairs, count_error_bins};
 pub use sums::{
     CompareSums, Energy, Extent, FIDELITY_RUN, Fidelity, Moments, compare, energy, extent, fidelity, moments, products,
 };

@@ -1,3 +1,4 @@
+/* global Worker */
 /**
  * Runs a plan: reads the model's rows, has them packed by workers, writes them in their places. Memory is bounded by what is under way.
  */
@@ -25,33 +26,13 @@ import { sinkOf } from './sinks.js';
  * @property {number} memory bytes of WebAssembly memory and of buffers under way
  * @property {number} deaths workers that died and were replaced
  *
- * @typedef {object} TensorReport
- * @property {string} name
- * @property {string} target
- * @property {{dtype: string, byteLength: number}} from
- * @property {string} dtype
- * @property {number} byteLength
- * @property {number} count
- * @property {import('../types.js').Scheme | null} scheme
- * @property {number | null} sqnrDb `null` where nothing was changed
- * @property {number | null} rmse
- * @property {number | null} maxAbs
- *
- * @typedef {object} Report
- * @property {string} model
- * @property {string} to
- * @property {{name: string, byteLength: number}[]} files
- * @property {number} inputBytes
- * @property {number} outputBytes
- * @property {number} bitsPerWeight
- * @property {number} seconds
- * @property {number} peakMemory bytes of WebAssembly memory and of buffers under way, at most
- * @property {TensorReport[]} tensors
+ * @typedef {import('./report.js').TensorReport} TensorReport
+ * @typedef {import('./report.js').Report} Report
  *
  * @typedef {object} ShrinkOptions
  * @property {AbortSignal} [signal]
  * @property {(progress: Progress) => void} [onProgress]
- * @property {number} [workers] as many as there are cores, 4 at most, by default
+ * @property {number} [workers] as many as there are cores, 4 at most, by default; 0 packs in this thread
  * @property {boolean} [overwrite] of a path or a folder
  * @property {(error: Error, tensor: string) => Promise<'retry' | 'stop'> | 'retry' | 'stop'} [onFailure] asked when a tensor failed; by
  *   default the job stops
@@ -83,9 +64,7 @@ export async function shrink(plan, to, given) {
     const facts = { expected: 'signal, onProgress, workers, overwrite, onFailure', found: name };
     throw new FewerbitsError('unknown_option', 'a job has no such option', facts);
   }
-  if (workers !== undefined && whole(workers, 'the number of workers') === 0) {
-    throw wrong('the number of workers', '1 or more', workers);
-  }
+  if (workers !== undefined) whole(workers, 'the number of workers');
   throwIfAborted(signal);
   const sink = sinkOf(to, { overwrite });
   const job = new Running(plan, new Pool(workers ?? defaultWorkers()), { signal, onProgress, onFailure });
@@ -93,6 +72,8 @@ export async function shrink(plan, to, given) {
 }
 
 function defaultWorkers() {
+  // An old browser may have no workers inside workers.
+  if (!isNode && typeof Worker === 'undefined') return 0;
   const cores = isNode ? builtin('os').availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 2);
   return Math.max(1, Math.min(4, cores));
 }
@@ -502,8 +483,8 @@ function reportOf({ name, target, from, dtype, byteLength, count, scheme }, sums
 }
 
 /** Whether elements are stored one after the other, as they are. @param {import('../model.js').Placed} tensor */
-function isPlain({ strides, deflated, fortranOrder, beside, derived }) {
-  return strides === null && deflated === null && !fortranOrder && beside === null && derived === undefined;
+function isPlain({ strides, deflated, fortranOrder, derived }) {
+  return strides === null && deflated === null && !fortranOrder && derived === undefined;
 }
 
 /**

@@ -192,7 +192,7 @@ test('a sink that fails fails the job', async () => {
 test('options that there are not are refused before anything is opened', async () => {
   const planned = await plan(await openModel(large()), { scheme: { id: 'bf16' } });
   const sink = memorySink();
-  for (const options of [{ worker: 2 }, { workers: 0 }, { workers: 1.5 }]) {
+  for (const options of [{ worker: 2 }, { workers: -1 }, { workers: 1.5 }]) {
     await assert.rejects(
       shrink(planned, sink, /** @type {any} */ (options)),
       /unknown_option|invalid_argument|cannot be taken|no such option/,

@@ -2,6 +2,7 @@
  * Workers that pack rows, each with an engine of its own. A worker that dies fails what it had in hand, and another takes its place.
  */
 /* global Worker */
+import { wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { builtin, isNode } from '../node.js';
 
@@ -60,7 +61,7 @@ export class Pool {
   #closed = false;
 
   /**
-   * @param {number} count
+   * @param {number} count 0: this thread packs by itself, where workers cannot be had
    * @param {Spawner} [spawner]
    */
   constructor(count, spawner = platform) {
@@ -70,7 +71,7 @@ export class Pool {
     this.deaths = 0;
   }
 
-  /** Bytes of WebAssembly memory that the workers hold, as they last said. */
+  /** Bytes of WebAssembly memory that the workers hold, as they last said; not this thread's own. */
   get memory() {
     return this.#workers.reduce((sum, worker) => sum + worker.memory, 0);
   }
@@ -83,6 +84,7 @@ export class Pool {
   pack(rows) {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new FewerbitsError('freed', 'the pool has been closed'));
+      if (this.count === 0) return resolve(packHere(rows));
       this.#waiting.push({ rows, resolve, reject });
       this.#next();
     });
@@ -139,4 +141,13 @@ export class Pool {
     this.#workers.push(worker);
     return worker;
   }
+}
+
+/**
+ * @param {Rows} rows
+ * @returns {Packed}
+ */
+function packHere({ packing, dtype, bigEndian, bytes, dims, first }) {
+  const room = new Uint8Array(bytes.buffer);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
 }
