@@ -3,6 +3,7 @@
  * Explore's questions are answered meanwhile.
  */
 import { wasm } from '../lib/engine.js';
+import { inside } from '../lib/model.js';
 import { shrink } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
 import { keepIn, placeFor, sweep } from './worker-sinks.js';
@@ -103,10 +104,10 @@ export class Shrinking {
   /** @param {any} options */
   async #plan(options) {
     const { model, plan } = await this.#planFor(options);
-    const { tensors } = model;
     const id = ++this.plans;
-    this.latest = { id, model, tasks: new Map(plan.job.tasks.map((task) => [tensors[task.tensor].name, task])) };
-    return { id, ...columns(plan, tensors), isRemote: this.held().isRemote };
+    const tasks = new Map(plan.job.tasks.map((task) => [placed(model, task).name, task]));
+    this.latest = { id, model, tasks };
+    return { id, ...columns(plan, model.tensors), isRemote: this.held().isRemote };
   }
 
   /**
@@ -183,6 +184,13 @@ export class Shrinking {
   }
 }
 
+/** The tensor of a task: a job counts them in an order of its own. @param {Model} model @param {Task} task */
+const placed = (model, { tensor }) => {
+  const held = inside.get(model);
+  if (!held) throw Object.assign(new Error('the model has been closed'), { code: 'freed' });
+  return held.tensors[tensor];
+};
+
 /**
  * A plan as columns: thousands of tensors cross to the page in a few arrays.
  * @param {Plan} plan
@@ -246,7 +254,7 @@ class Table {
  */
 async function sampled(model, task, signal) {
   const unknown = { sqnrDb: null, sampled: true };
-  const { name, count, row } = model.tensors[task.tensor];
+  const { name, count, row } = placed(model, task);
   const [rows, ...rest] = task.dims.length < 2 ? [1, ...task.dims] : task.dims;
   const width = rest.reduce((product, n) => product * n, 1);
   const isWhole = count <= SAMPLE;

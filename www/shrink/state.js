@@ -92,11 +92,17 @@ export function fitted(state) {
   if (!target) return null;
   const { choice } = shrinkOf(state);
   const first = firstChoice(target);
-  if (choice.to !== target.to) return { ...first, rules: choice.rules, tensors: choice.tensors };
+  if (choice.to !== target.to && choice.to !== '') return { ...first, rules: choice.rules, tensors: choice.tensors };
   const preset = choice.preset !== null && target.presets.includes(choice.preset) ? choice.preset : null;
   const layout = choice.layout !== null && target.layouts.includes(choice.layout) ? choice.layout : first.layout;
   const none = preset === null && choice.scheme === null;
-  return { ...choice, layout, preset: none ? first.preset : preset, scheme: none ? first.scheme : choice.scheme };
+  return {
+    ...choice,
+    to: target.to,
+    layout,
+    preset: none ? first.preset : preset,
+    scheme: none ? first.scheme : choice.scheme,
+  };
 }
 
 /**
@@ -130,8 +136,9 @@ export function split(value) {
  * @param {Scheme | 'keep' | null} wish null: as the rest
  */
 export function chooseTensor(state, name, wish) {
-  const { [name]: _, ...tensors } = shrinkOf(state).choice.tensors;
-  if (wish !== null) tensors[name] = wish;
+  const tensors = { ...shrinkOf(state).choice.tensors };
+  if (wish === null) delete tensors[name];
+  else tensors[name] = wish;
   return choose(state, { tensors });
 }
 

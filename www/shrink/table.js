@@ -111,9 +111,18 @@ export class Table extends View {
           }</span
         >
       </div>
-      <div class="table" role="table" aria-label=${t('shrink.table')} aria-rowcount=${found.length + 1}>
+      <div
+        class="rows"
+        role="table"
+        tabindex="0"
+        aria-label=${t('shrink.table')}
+        aria-rowcount=${found.length + 1}
+        @scroll=${this.#scrolled}
+        @pointerover=${this.#take}
+        @focusin=${this.#take}
+      >
         <div role="rowgroup" class="heads">
-          <div class="row head" role="row" aria-rowindex="1">
+          <div class="row titles" role="row" aria-rowindex="1">
             <span class="name" role="columnheader">${t('shrink.column.name')}</span>
             <span class="shape" role="columnheader">${t('shrink.column.shape')}</span>
             <span class="becomes" role="columnheader">${t('shrink.column.becomes')}</span>
@@ -124,16 +133,7 @@ export class Table extends View {
             >
           </div>
         </div>
-        <div
-          class="rows"
-          role="rowgroup"
-          tabindex="0"
-          aria-label=${t('shrink.table')}
-          @scroll=${this.#scrolled}
-          @pointerover=${this.#take}
-          @focusin=${this.#take}
-        >
-          <div class="spacer" role="presentation" data-height=${found.length * height}></div>
+        <div class="body" role="rowgroup" data-height=${found.length * height}>
           ${repeat(
             rows,
             ({ row }) => row.name,
@@ -273,11 +273,11 @@ export class Table extends View {
   }
 
   updated() {
-    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.rows > .row'))) {
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.body > .row'))) {
       element.style.top = `${element.dataset.top}px`;
     }
-    const spacer = /** @type {HTMLElement | null} */ (this.querySelector('.spacer'));
-    if (spacer) spacer.style.height = `${spacer.dataset.height}px`;
+    const body = /** @type {HTMLElement | null} */ (this.querySelector('.body'));
+    if (body) body.style.height = `${body.dataset.height}px`;
   }
 
   /** Brings a tensor's row into view and its choices into hand. @param {string} name */
@@ -289,7 +289,7 @@ export class Table extends View {
     rows.scrollTop = at * this.height - rows.clientHeight / 2;
     this.#scrolled();
     await this.updateComplete;
-    const row = [.../** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.rows > .row'))].find(
+    const row = [.../** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.body > .row'))].find(
       (x) => x.dataset.name === name,
     );
     /** @type {HTMLElement | null | undefined} */ (row?.querySelector('select'))?.focus();
@@ -306,7 +306,7 @@ export class Table extends View {
 
   /** The row under the pointer or with the focus gets all its choices before it can be opened. @param {Event} event */
   #take = (event) => {
-    const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.('.rows > .row'));
+    const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.('.body > .row'));
     const name = row?.dataset.name;
     if (name === undefined || name === this.hand) return;
     this.hand = name;
