@@ -46,8 +46,8 @@ const WORDS: [&str; 16] = [
 ];
 
 fn bases() -> Vec<(String, Vec<u8>)> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus");
-    let folders = [corpus.clone(), corpus.join("sharded")];
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let folders = [data.join("corpus"), data.join("corpus/sharded"), data.join("gguf")];
     let mut files: Vec<_> = folders
         .iter()
         .flat_map(|folder| fs::read_dir(folder).unwrap())
@@ -68,7 +68,9 @@ fn mutate(file: &mut Vec<u8>, random: &mut Random) {
     }
     let at = random.below(header);
     let some = 1 + random.below(12);
-    match random.below(11) {
+    match random.below(13) {
+        11 | 12 if file.starts_with(b"GGUF") => count(file, random),
+        11 | 12 => {}
         10 => shift(file, random),
         0 => file[at] ^= 1 << random.below(8),
         1 => file[at] = random.next() as u8,
@@ -95,6 +97,18 @@ fn mutate(file: &mut Vec<u8>, random: &mut Random) {
             let to = from + digits(from);
             drop(file.splice(from..to, NUMBERS[random.below(NUMBERS.len())].bytes()));
         }
+    }
+}
+
+/// One of the binary numbers in a GGUF header becomes another one. Most words of four bytes are such numbers, or half of one.
+fn count(file: &mut [u8], random: &mut Random) {
+    const WORDS: [u64; 16] = [0, 1, 2, 4, 5, 8, 9, 12, 31, 32, 255, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 63, u64::MAX];
+    let at = 4 + random.below(file.len().min(1600).saturating_sub(12).max(1));
+    let number = WORDS[random.below(WORDS.len())];
+    if random.below(2) == 0 && at + 8 <= file.len() {
+        file[at..at + 8].copy_from_slice(&number.to_le_bytes());
+    } else if at + 4 <= file.len() {
+        file[at..at + 4].copy_from_slice(&(number as u32).to_le_bytes());
     }
 }
 

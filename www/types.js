@@ -62,8 +62,8 @@
  *   suggestion: {scheme: Scheme, reasons: {code: string, text: string, facts: any}[]} | null}} OpenTensor
  * @typedef {{
  *   a: Evaluation | null, b: Evaluation, stairsA: Staircase | null, stairsB: Staircase, sides: Sides, epoch: number,
- *   axis: [number, number], continuous: boolean, ms: number
- * }} Result
+ *   axis: [number, number], continuous: boolean, ms: number, sampled: number | null
+ * }} Result `sampled`: from how many weights the figures were foretold; null where they are exact
  * @typedef {{
  *   width: number, height: number, region: [number, number, number, number], kind: 'values' | 'error',
  *   float: Float32Array, a: Float32Array | null, b: Float32Array, span: [number, number], sides: Sides, epoch: number

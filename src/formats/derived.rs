@@ -125,7 +125,7 @@ mod find {
             }
             let derived = Names::of(&self.listing.tensors).derive(&self.inputs);
             let Listing { format, metadata, tensors, .. } = &mut self.listing;
-            Step::Done(Listing { format: *format, metadata: take(metadata), tensors: take(tensors), derived })
+            Step::Done(Listing { derived, ..Listing::new(*format, take(metadata), take(tensors)) })
         }
     }
 

@@ -28,13 +28,22 @@
 //! wasm32), and errors that name the tensor, the offset, what was expected and what was found.
 
 pub mod derived;
+pub mod gguf;
+#[cfg(feature = "full")]
+pub mod inflate;
 mod json;
 mod npy;
+#[cfg(feature = "full")]
+mod npz;
 mod safetensors;
 #[cfg(feature = "full")]
 pub mod safetensors_write;
 mod shards;
 mod sniff;
+#[cfg(feature = "full")]
+mod torch;
+#[cfg(feature = "full")]
+mod zip;
 
 use std::ops::Range;
 
@@ -64,6 +73,12 @@ pub enum Format {
     Safetensors,
     /// One numpy array.
     Npy,
+    /// numpy arrays in a zip archive.
+    Npz,
+    /// A PyTorch checkpoint of the zip kind.
+    Torch,
+    /// GGUF, as llama.cpp reads it.
+    Gguf,
 }
 
 impl Format {
@@ -73,6 +88,9 @@ impl Format {
         match self {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
+            Format::Npz => "npz",
+            Format::Torch => "torch",
+            Format::Gguf => "gguf",
         }
     }
 }
@@ -128,20 +146,30 @@ pub enum Layout {
 }
 
 /// What a file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
     /// The format found.
     pub format: Format,
     /// The author's notes: key and value, ordered by key.
     pub metadata: Vec<(String, String)>,
-    /// The tensors, in the order of their bytes (empty ones of one offset by name).
+    /// The tensors, in the order of their bytes (empty ones of one offset by name, of GGUF as the header has them).
     pub tensors: Vec<TensorInfo>,
     /// Weights that are stored in several of them (only the whole engine looks for them).
     pub derived: Vec<Derived>,
+    /// What else the header of a GGUF file says.
+    pub gguf: Option<gguf::Header>,
+}
+
+impl Listing {
+    /// A listing of tensors that are all there is to say.
+    #[must_use]
+    pub fn new(format: Format, metadata: Vec<(String, String)>, tensors: Vec<TensorInfo>) -> Listing {
+        Listing { format, metadata, tensors, derived: Vec::new(), gguf: None }
+    }
 }
 
 /// What a [`Reader`] says after each step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Call [`Reader::step`] with exactly these bytes of the file.
     Need(Range<u64>),

@@ -79,7 +79,7 @@ pub(super) fn parse(header: &[u8], file_len: u64) -> Result<Listing> {
         big_endian,
         ..TensorInfo::plain("array".into(), dtype, shape, start..file_len)
     };
-    Ok(Listing { format: Format::Npy, metadata: Vec::new(), tensors: vec![tensor], derived: Vec::new() })
+    Ok(Listing::new(Format::Npy, Vec::new(), vec![tensor]))
 }
 
 /// The element type of a numpy type string, and whether it is stored big-endian.

@@ -47,7 +47,7 @@ pub(super) fn parse(header: &[u8], file_len: u64) -> Result<Listing> {
     let data_start = 8 + header.len() as u64;
     let tensors = place(entries, data_start, file_len)?;
     let metadata = metadata.map(|map| map.entries.into_iter().collect()).unwrap_or_default();
-    Ok(Listing { format: Format::Safetensors, metadata, tensors, derived: Vec::new() })
+    Ok(Listing::new(Format::Safetensors, metadata, tensors))
 }
 
 /// Turns relative offsets into absolute ranges and holds the file to: no hole, no overlap, every byte used.

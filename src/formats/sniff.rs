@@ -1,6 +1,6 @@
 //! What a file is, from its first bytes. Formats that cannot be read are named, so that the message helps.
 
-use super::{Header, HeaderKind, Kind, MAX_HEADER_BYTES, npy, safetensors};
+use super::{Header, HeaderKind, Kind, MAX_HEADER_BYTES, gguf, npy, safetensors};
 use crate::error::{Code, Error, Result};
 
 /// Recognizes the file by `start`, its first bytes (all of them when the file is short), and says where its header
@@ -16,6 +16,14 @@ pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Kind> {
     // Before the foreign magics: a length of 35,615 bytes looks like gzip, one of 896 like a pickle.
     if let Some(n) = length.filter(|&n| n <= MAX_HEADER_BYTES && begins_header(&start[8..])) {
         return safetensors::header(n, file_len).map(Kind::Prefix);
+    }
+    #[cfg(feature = "full")]
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+        return Ok(Kind::Other(Box::new(super::zip::Zip::new(file_len))));
+    }
+    #[cfg(feature = "full")]
+    if start.starts_with(gguf::MAGIC) {
+        return Ok(Kind::Other(Box::new(gguf::read::Parser::new(file_len))));
     }
     if let Some(foreign) = FOREIGN.iter().find(|foreign| (foreign.is)(start)) {
         return Err(refuse(foreign.code, foreign.message, foreign.name.to_owned()));
@@ -102,7 +110,7 @@ const FOREIGN: [Foreign; 11] = [
         message: "this is not a model: the address it came from may lead to an error or a sign-in page",
         is: is_html,
     },
-    Foreign { code: Code::Unsupported, name: "a GGUF file", message: NOT_YET, is: |b| b.starts_with(b"GGUF") },
+    Foreign { code: Code::Unsupported, name: "a GGUF file", message: NOT_YET, is: |b| b.starts_with(gguf::MAGIC) },
     Foreign {
         code: Code::Unsupported,
         name: "a zip archive (a PyTorch checkpoint or npz)",

@@ -1,8 +1,9 @@
 //! Drives a `Reader` over bytes in memory, and writes small files with exactly the fault that a test wants.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
-use fewerbits::formats::{Listing, Reader, ShardIndex, Step};
+use fewerbits::decode::{decode, fortran_to_row_major, strided_to_row_major, unreadable};
+use fewerbits::formats::gguf::Header;
+use fewerbits::formats::{Format, Layout, Listing, Reader, ShardIndex, Step, TensorInfo};
 use fewerbits::{Error, Result};
 
 /// Runs the reader over `start`, the first bytes of a file that claims to be `len` bytes long.
@@ -54,6 +55,76 @@ pub fn npy(header: &str, data: usize) -> Vec<u8> {
     file
 }
 
+/// A GGUF file, item by item, right or wrong as the test wants it.
+#[derive(Clone)]
+pub struct Gguf {
+    pub version: u32,
+    pub keys: Vec<Vec<u8>>,
+    pub tensors: Vec<Vec<u8>>,
+    pub alignment: usize,
+    pub data: usize,
+}
+
+impl Default for Gguf {
+    fn default() -> Gguf {
+        Gguf { version: 3, keys: Vec::new(), tensors: Vec::new(), alignment: 32, data: 0 }
+    }
+}
+
+impl Gguf {
+    pub fn key(mut self, name: &str, kind: u32, value: &[u8]) -> Gguf {
+        self.keys.push([&gguf_text(name)[..], &kind.to_le_bytes(), value].concat());
+        self
+    }
+
+    /// `ne` as the file has it: innermost first.
+    pub fn tensor(mut self, name: &str, ne: &[u64], kind: u32, offset: u64) -> Gguf {
+        let mut bytes = gguf_text(name);
+        bytes.extend((ne.len() as u32).to_le_bytes());
+        ne.iter().for_each(|n| bytes.extend(n.to_le_bytes()));
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(offset.to_le_bytes());
+        self.tensors.push(bytes);
+        self
+    }
+
+    pub fn data(mut self, bytes: usize) -> Gguf {
+        self.data = bytes;
+        self
+    }
+
+    /// Magic, version and counts.
+    pub fn counts(&self, tensors: u64, keys: u64) -> Vec<u8> {
+        [b"GGUF", &self.version.to_le_bytes()[..], &tensors.to_le_bytes(), &keys.to_le_bytes()].concat()
+    }
+
+    pub fn header(&self) -> Vec<u8> {
+        let mut file = self.counts(self.tensors.len() as u64, self.keys.len() as u64);
+        file.extend(self.keys.concat());
+        file.extend(self.tensors.concat());
+        file
+    }
+
+    pub fn file(&self) -> Vec<u8> {
+        let mut file = self.header();
+        if !self.tensors.is_empty() {
+            file.resize(file.len().next_multiple_of(self.alignment), 0);
+        }
+        file.extend(std::iter::repeat_n(7, self.data));
+        file
+    }
+}
+
+/// A string of GGUF: its length and its bytes.
+pub fn gguf_text(text: &str) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
+}
+
+/// An array of GGUF, without the type of the value.
+pub fn gguf_array(of: u32, len: u64, values: &[u8]) -> Vec<u8> {
+    [&of.to_le_bytes()[..], &len.to_le_bytes(), values].concat()
+}
+
 /// The facts of an error, as tests write them down: code, tensor, offset, expected, found.
 pub type Facts<'a> = (&'a str, Option<&'a str>, Option<u64>, &'a str, &'a str);
 
@@ -68,6 +139,42 @@ pub fn assert_error(got: Result<impl std::fmt::Debug>, want: Facts<'_>) {
         e.found.as_deref().unwrap_or(""),
     );
     assert_eq!(got, want, "\n{e}");
+}
+
+/// Bytes of a view from its first element to its last.
+fn span_bytes(t: &TensorInfo) -> u64 {
+    let Layout::Strided(strides) = &t.layout else { return t.dtype.byte_len(t.shape.count()).unwrap() };
+    if t.shape.count() == 0 {
+        return 0;
+    }
+    let last: u64 = t.shape.dims().iter().zip(strides).map(|(d, s)| (d - 1) * s).sum();
+    t.dtype.byte_len(last + 1).unwrap()
+}
+
+/// The stored bytes of a tensor, inflated where they are deflated; nothing when the stream ends before them.
+pub fn stored(file: &[u8], t: &TensorInfo) -> Option<Vec<u8>> {
+    let bytes = &file[t.bytes.start as usize..t.bytes.end as usize];
+    let Some(skip) = t.deflated else { return Some(bytes.to_vec()) };
+    let end = skip.checked_add(span_bytes(t))?;
+    let all = miniz_oxide::inflate::decompress_to_vec_with_limit(bytes, (1 << 20) + end.min(1 << 20) as usize);
+    all.ok()?.get(skip as usize..end as usize).map(<[u8]>::to_vec)
+}
+
+/// The numbers of a tensor, row-major; nothing where there are none.
+pub fn values(file: &[u8], t: &TensorInfo) -> Option<Vec<f32>> {
+    if unreadable(t.dtype).is_some() {
+        return None;
+    }
+    let bytes = stored(file, t)?;
+    let mut values = vec![0.0; bytes.len() * t.dtype.block().0 as usize / t.dtype.block().1 as usize];
+    decode(t.dtype, t.big_endian, &bytes, &mut values).expect("a listed tensor decodes");
+    let mut out = vec![0.0; t.shape.count() as usize];
+    match &t.layout {
+        Layout::RowMajor => return Some(values),
+        Layout::Fortran => fortran_to_row_major(&values, &t.shape, &mut out).expect("and reorders"),
+        Layout::Strided(strides) => strided_to_row_major(&values, &t.shape, strides, &mut out).expect("and gathers"),
+    }
+    Some(out)
 }
 
 /// A seeded generator for tests (splitmix64).
@@ -88,22 +195,48 @@ impl Random {
     }
 }
 
-/// What must hold for every listing, whoever wrote the file: tensors lie in the file one after the other, and each has
-/// exactly the bytes that its type and shape ask for.
+/// What must hold for every listing, whoever wrote the file: tensors lie in the file, each with exactly the bytes that its type and shape
+/// ask for; names are unique; and in formats that promise it, one lies after the other.
 pub fn check_listing(listing: &Listing, file_len: u64) {
+    let gguf = listing.gguf.as_ref();
+    let archive = matches!(listing.format, Format::Npz | Format::Torch);
     let mut at = listing.tensors.first().map_or(file_len, |t| t.bytes.start);
     for t in &listing.tensors {
-        assert_eq!(t.bytes.start, at, "{t:?}");
-        assert_eq!(t.dtype.byte_len(t.shape.count()), t.bytes.end.checked_sub(at), "{t:?}");
-        at = t.bytes.end;
+        assert!(t.bytes.start <= t.bytes.end && t.bytes.end <= file_len, "{t:?}");
+        if t.deflated.is_none() {
+            assert_eq!(span_bytes(t), t.bytes.end - t.bytes.start, "{t:?}");
+        }
+        if let Some(header) = gguf {
+            at = (at - header.data_start).next_multiple_of(header.alignment.into()) + header.data_start;
+        }
+        assert!(if archive { t.bytes.start >= at || t.shape.count() == 0 } else { t.bytes.start == at }, "{t:?}");
+        at = if archive { t.bytes.start.max(at) } else { t.bytes.end };
         let (rows, columns) = t.shape.matrix();
         assert_eq!(rows.checked_mul(columns), Some(t.shape.count()));
     }
-    assert_eq!(at, file_len);
+    match gguf {
+        Some(header) => check_header(header, at.min(file_len)),
+        None => assert!(archive || at == file_len),
+    }
     let mut names: Vec<_> = listing.tensors.iter().map(|t| &t.name).collect();
     names.sort();
     names.dedup();
     assert_eq!(names.len(), listing.tensors.len(), "names are unique");
+    for d in &listing.derived {
+        assert!(d.parts.iter().all(|&i| i < listing.tensors.len()), "{d:?}");
+    }
+}
+
+/// Keys lie one after the other before the data.
+fn check_header(header: &Header, data_start: u64) {
+    assert!(header.alignment.is_power_of_two());
+    let mut at = 24;
+    for key in &header.keys {
+        assert_eq!(key.bytes.start, at, "{key:?}");
+        assert!(key.bytes.end > at + 12, "{key:?}");
+        at = key.bytes.end;
+    }
+    assert!(at <= data_start);
 }
 
 /// Lists a file that may be anything, checks what comes out, and decodes what can be decoded.
@@ -111,12 +244,11 @@ pub fn exercise(file: &[u8]) -> Option<Listing> {
     match step_claimed(file, file.len() as u64) {
         Ok(Step::Done(listing)) => {
             check_listing(&listing, file.len() as u64);
-            for t in listing.tensors.iter().filter(|t| unreadable(t.dtype).is_none()) {
-                let mut values = vec![0.0; t.shape.count() as usize];
-                decode(t.dtype, t.big_endian, &file[t.bytes.start as usize..t.bytes.end as usize], &mut values)
-                    .expect("a listed tensor decodes");
-                let stored = values.clone();
-                fortran_to_row_major(&stored, &t.shape, &mut values).expect("and reorders");
+            for t in &listing.tensors {
+                // A view of few elements may claim very many.
+                if t.shape.count() <= 1 << 22 {
+                    values(file, t);
+                }
             }
             Some(listing)
         }

@@ -163,6 +163,7 @@ export default {
   'suggest.apply': 'Apply',
   'suggest.same': 'Side B is set so.',
 
+  'measures.sampled': '≈ from {n} of {all} weights; exact figures follow.',
   'measures.title': 'Damage',
   measure: 'measure',
   'measures.worst': 'Show the worst weight',

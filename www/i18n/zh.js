@@ -172,6 +172,7 @@ export default {
   'suggest.apply': '采用',
   'suggest.same': 'B 侧已如此设置。',
 
+  'measures.sampled': '≈ 由 {all} 个权重中的 {n} 个预估；精确结果随后给出。',
   'measures.title': '损失',
   measure: '指标',
   'measures.worst': '显示误差最大的权重',

@@ -13,11 +13,14 @@ import { builtin, isNode } from '../node.js';
  * @property {boolean} bigEndian
  * @property {Uint8Array<ArrayBuffer>} bytes stored elements; the buffer is handed over
  * @property {number[]} dims
+ * @property {number} first which element of the tensor the first one is
  *
  * @typedef {object} Packed
- * @property {Uint8Array<ArrayBuffer>[]} parts
- * @property {import('../types.js').Metrics} metrics
- * @property {number} energy
+ * @property {Uint8Array<ArrayBuffer>[]} parts in the buffer that was handed over, where they fit in it
+ * @property {number} count of weights
+ * @property {number} energy the sum of their squares
+ * @property {number} error2 the sum of the errors' squares
+ * @property {number} maxAbs the greatest error
  *
  * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
  * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
