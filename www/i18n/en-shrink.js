@@ -18,6 +18,9 @@ export default {
   'shrink.fallbacks.one': '{n} fallback',
   'shrink.files': '{n} files',
   'shrink.no.smaller': 'This is no smaller than what is open: it holds the scheme’s values as plain floats, for study.',
+  'shrink.note.tensors_only':
+    'Tensors only: without the architecture and the tokenizer llama.cpp cannot run this file, but it can be looked at and converted.',
+  'shrink.notes.left_out': '{n} tensors are left out: this format cannot hold them.',
   'shrink.start': 'Shrink',
   'shrink.place.file': 'You choose the file, and it is written there as it is made.',
   'shrink.place.folder': 'You choose a folder, and the files are written there as they are made.',
@@ -85,6 +88,9 @@ export default {
   'shrink.fallback': 'not {type}',
   'shrink.fallback.help': 'Its rows are no whole blocks of {type}: the next type that fits is taken.',
   'shrink.why.not_float': 'not a float type',
+  'shrink.why.not_weight': 'no weight by its name',
+  'shrink.why.not_matrix': 'no matrix',
+  'shrink.why.norm': 'norms stay as they are',
   'shrink.why.no_scheme': 'nothing chosen for it',
   'shrink.why.asked': 'kept, as asked',
 

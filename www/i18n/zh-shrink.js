@@ -17,6 +17,8 @@ export default {
   'shrink.fallbacks.one': '{n} 个退用其他类型',
   'shrink.files': '{n} 个文件',
   'shrink.no.smaller': '结果不比打开的文件小：它以普通浮点数存放方案处理后的值，供研究用。',
+  'shrink.note.tensors_only': '只有张量：没有架构与分词器，llama.cpp 不能运行此文件，但可供查看与转换。',
+  'shrink.notes.left_out': '{n} 个张量被略去：此格式存不下它们。',
   'shrink.start': '缩小',
   'shrink.place.file': '由你选定文件，边做边直接写入。',
   'shrink.place.folder': '由你选定文件夹，边做边直接写入。',
@@ -80,6 +82,9 @@ export default {
   'shrink.fallback': '非 {type}',
   'shrink.fallback.help': '它的行不是 {type} 块的整数倍，改用下一个合适的类型。',
   'shrink.why.not_float': '不是浮点类型',
+  'shrink.why.not_weight': '按名称不是权重',
+  'shrink.why.not_matrix': '不是矩阵',
+  'shrink.why.norm': '归一化层保持原样',
   'shrink.why.no_scheme': '没有为它选定方案',
   'shrink.why.asked': '按要求保持原样',
 

@@ -261,9 +261,9 @@ export function planFrom(answer, model, choice, ms) {
 export function damageOf({ job, damage }, row) {
   if (row.scheme === null) return { sqnrDb: Infinity, sampled: false };
   const done = job?.finished[row.name];
-  if (done !== undefined) return { sqnrDb: done, sampled: false };
-  const found = damage[row.key];
-  return found && found.sqnrDb !== null ? found : null;
+  const found = done === undefined ? damage[row.key] : { sqnrDb: done, sampled: false };
+  // Of weights that are not finite there is no such number.
+  return found && found.sqnrDb !== null && !Number.isNaN(found.sqnrDb) ? found : null;
 }
 
 /**

@@ -16,6 +16,10 @@
  * @property {string[] | '*'} ids `*`: every scheme that no other group of the target has
  */
 
+/** Types of GGUF. */
+const OLDER = ['q5_1', 'q5_0', 'q4_1', 'q4_0'];
+const OTHERS = ['iq4_nl', 'iq4_xs', 'tq2_0', 'tq1_0', 'mxfp4', 'nvfp4'];
+
 /** @type {(Target & {from: string[]})[]} */
 const TARGETS = [
   {
@@ -27,6 +31,18 @@ const TARGETS = [
     schemes: [
       { kind: 'cast', ids: ['f16', 'bf16', 'fp8_e4m3', 'fp8_e5m2'] },
       { kind: 'study', ids: '*' },
+    ],
+    layouts: [],
+  },
+  {
+    from: ['gguf', 'safetensors', 'npy', 'npz', 'torch'],
+    to: 'gguf',
+    title: 'GGUF',
+    extension: 'gguf',
+    presets: [],
+    schemes: [
+      { kind: 'block', ids: ['q8_0', 'q6_k', 'q5_k', 'q4_k', 'q3_k', 'q2_k', ...OLDER, ...OTHERS] },
+      { kind: 'cast', ids: ['f16', 'bf16'] },
     ],
     layouts: [],
   },
