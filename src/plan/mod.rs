@@ -5,6 +5,8 @@ mod gguf;
 #[cfg(feature = "full")]
 mod llama;
 #[cfg(feature = "full")]
+mod onnx;
+#[cfg(feature = "full")]
 mod request;
 #[cfg(feature = "full")]
 mod safetensors;
@@ -13,5 +15,5 @@ mod suggest;
 #[cfg(feature = "full")]
 pub use gguf::GgufDetails;
 #[cfg(feature = "full")]
-pub use request::{Choice, Model, Note, Plan, Request, Target, Wish, plan};
+pub use request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish, plan};
 pub use suggest::{Reason, Suggestion, suggest};

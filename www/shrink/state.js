@@ -136,10 +136,10 @@ export function split(value) {
  * @param {Scheme | 'keep' | null} wish null: as the rest
  */
 export function chooseTensor(state, name, wish) {
-  const tensors = { ...shrinkOf(state).choice.tensors };
-  if (wish === null) delete tensors[name];
-  else tensors[name] = wish;
-  return choose(state, { tensors });
+  const { tensors } = shrinkOf(state).choice;
+  const others = Object.fromEntries(Object.entries(tensors).filter(([other]) => other !== name));
+  // A computed key: a tensor may be called `__proto__`.
+  return choose(state, { tensors: wish === null ? others : { ...others, [name]: wish } });
 }
 
 /**
