@@ -49,7 +49,7 @@ test('a room has its own part of the address, and the other keeps its own', () =
 });
 
 test('what a format can be written as: a target that it does not have gives way to its first', () => {
-  for (const format of ['safetensors', 'gguf', 'npz', 'torch']) assert.ok(targetsOf(format).length > 0, format);
+  for (const format of ['safetensors', 'gguf', 'onnx', 'npz', 'torch']) assert.ok(targetsOf(format).length > 0, format);
   assert.deepEqual(targetsOf('a format of tomorrow'), []);
   assert.deepEqual(change.fitted(opened), chosen);
   const other = change.choose(opened, { ...chosen, to: 'nowhere', preset: 'Q9', tensors: { 'a.bias': 'keep' } });

@@ -163,7 +163,7 @@ export function recipeOf({ to, preset, scheme, layout, rules, tensors }) {
   const recipe = { version: 1, to };
   if (preset !== null) recipe.preset = preset;
   if (scheme !== null) recipe.scheme = scheme;
-  if (layout !== null) recipe.layout = layout;
+  if (layout !== null && layout !== 'auto') recipe.layout = layout;
   const whole = rules.filter(({ match, scheme: own, keep }) => match !== '' && (own || keep));
   return { ...recipe, rules: whole, tensors };
 }

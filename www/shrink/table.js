@@ -218,7 +218,7 @@ export class Table extends View {
     const { choice } = change.shrinkOf(this.state);
     const own = Object.hasOwn(choice.tensors, row.name) ? choice.tensors[row.name] : null;
     const value = own === null ? '' : own === 'keep' ? 'keep' : schemeText(/** @type {any} */ (own));
-    const label = row.scheme && plan.to === 'safetensors' ? studied(row) : row.dtype;
+    const label = plan.to === 'safetensors' ? studied(row) : row.dtype;
     return html`<select
       aria-label=${t('shrink.row', { name: shownShort(row.name, 60) })}
       ?data-hand=${own !== null}
@@ -227,22 +227,20 @@ export class Table extends View {
     >
       ${
         this.hand === row.name || own !== null
-          ? this.#options(row, value)
+          ? this.#options(value, label)
           : html`<option value="" selected>${label}</option>`
       }
     </select>`;
   }
 
-  /** @param {Row} row @param {string} value */
-  #options(row, value) {
+  /** @param {string} value @param {string} label what it becomes */
+  #options(value, label) {
     const target = change.targetOf(this.state);
     if (!target) return nothing;
     const groups = schemesOf(target, this.state.catalogue);
     const known =
       value === '' || value === 'keep' || groups.some(({ schemes }) => schemes.some(({ id }) => id === value));
-    return html`<option value="" ?selected=${value === ''}>
-        ${value === '' ? (row.scheme ? studied(row) : row.dtype) : t('shrink.as.rest')}
-      </option>
+    return html`<option value="" ?selected=${value === ''}>${value === '' ? label : t('shrink.as.rest')}</option>
       <option value="keep" ?selected=${value === 'keep'}>${t('shrink.keep')}</option>
       ${known ? nothing : html`<option value=${value} selected>${value}</option>`}
       ${groups.map(

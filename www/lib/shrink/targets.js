@@ -9,7 +9,7 @@
  * @property {string} extension of its files
  * @property {string[]} presets named sets of rules; the first is the default, where there are any
  * @property {SchemeGroup[]} schemes what a tensor can become, in groups; the first of all is the default where there are no presets
- * @property {string[]} layouts ways to store quantized tensors; the first is the default, where there are any
+ * @property {string[]} layouts ways to store quantized tensors; the first is the default, where there are any; `auto` leaves it to the plan
  *
  * @typedef {object} SchemeGroup
  * @property {string} kind `cast`: nothing but a type; `block`: packed; `study`: what a scheme makes of the weights, stored as float
@@ -45,6 +45,18 @@ const TARGETS = [
       { kind: 'cast', ids: ['f16', 'bf16'] },
     ],
     layouts: [],
+  },
+  {
+    from: ['onnx'],
+    to: 'onnx',
+    title: 'ONNX',
+    extension: 'onnx',
+    presets: [],
+    schemes: [
+      { kind: 'block', ids: ['int8', 'int4'] },
+      { kind: 'cast', ids: ['f16'] },
+    ],
+    layouts: ['auto', 'qdq', 'contrib'],
   },
 ];
 
