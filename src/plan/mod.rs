@@ -1,6 +1,8 @@
 //! Which tensor gets which scheme, and why.
 
 #[cfg(feature = "full")]
+pub mod hugging_face;
+#[cfg(feature = "full")]
 pub mod llama;
 #[cfg(feature = "full")]
 mod request;

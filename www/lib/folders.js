@@ -248,7 +248,7 @@ const isShardName = (name) => SHARD.test(name);
 /** How the writers of shards name them: `model-00001-of-00002.safetensors`. */
 const SHARD = /-\d{3,}-of-\d{3,}\.safetensors$/i;
 /** @param {string} name */
-const isModelName = (name) => isIndexName(name) || /\.(safetensors|npy)$/i.test(name);
+const isModelName = (name) => isIndexName(name) || /\.(safetensors|npy|gguf)$/i.test(name);
 
 /**
  * The file of the folder to begin with.
