@@ -77,8 +77,11 @@ fn truncation_of_an_index_at_every_byte_is_an_error() {
 fn a_foreign_file_is_named_for_what_it_is() {
     let expected = "a safetensors or npy file, or a safetensors index";
     for (start, code, found) in [
-        (&b"PK\x03\x04\x00\x00\x08\x08\x00\x00"[..], "unsupported", "a zip archive (a PyTorch checkpoint or npz)"),
-        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "unsupported", "a Python pickle (an old PyTorch checkpoint)"),
+        (
+            &b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."[..],
+            "unsupported",
+            "a Python pickle (an old PyTorch checkpoint)",
+        ),
         (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "unsupported", "an ONNX model"),
         (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "unsupported", "a gzip archive"),
         (b"\x28\xb5\x2f\xfd\x04\x00\x00\x00\x00\x00", "unsupported", "a zstd archive"),

@@ -164,3 +164,66 @@ fn hints_come_from_the_keys_of_a_file() {
         assert_eq!(choose(Preset::Q4_K_M, &hints, &[]).unwrap_err().code.as_str(), "unsupported");
     }
 }
+
+/// A file of a golden model's names and shapes, listed.
+fn listed(model: &Model) -> fewerbits::formats::Listing {
+    use fewerbits::formats::gguf::write::{NewValue, Pair, Piece, header};
+    use fewerbits::formats::{Reader, Step};
+    let arch = &model.hints.architecture;
+    let keys: Vec<(String, u64)> = [
+        ("block_count", model.hints.layers),
+        ("attention.head_count", model.hints.heads),
+        ("attention.head_count_kv", model.hints.heads_kv),
+        ("expert_count", model.hints.experts),
+    ]
+    .map(|(key, n)| (format!("{arch}.{key}"), n))
+    .into();
+    let mut pairs = vec![Pair::New("general.architecture", NewValue::Text(arch.clone()))];
+    pairs.extend(keys.iter().map(|(key, n)| Pair::New(key, NewValue::U32(*n as u32))));
+    let written = header(&pairs, &model.tensors()).unwrap();
+    let [Piece::Bytes(head)] = written.head.as_slice() else { panic!("nothing is copied") };
+    let mut file = head.clone();
+    file.resize(written.file_len as usize, 0);
+    let mut reader = Reader::new(written.file_len);
+    let mut step = reader.step(&[]).unwrap();
+    while let Step::Need(range) = step {
+        step = reader.step(&file[range.start as usize..range.end as usize]).unwrap();
+    }
+    let Step::Done(listing) = step else { panic!("a listing") };
+    listing
+}
+
+#[test]
+fn a_plan_by_preset_is_what_the_rules_say_with_reasons_and_notes() {
+    let mut models = BTreeMap::new();
+    let mut tested = 0;
+    for case in goldens::cases("llama_quantize") {
+        if let Some(name) = case["model"].as_str() {
+            models.insert(name.to_owned(), listed(&Model::of(&case)));
+            continue;
+        }
+        let listing = &models[case["input"].as_str().unwrap()];
+        let model = fewerbits::plan::Model { parts: vec![listing.clone()] };
+        let request = serde_json::json!({"to": "gguf", "preset": case["preset"]});
+        let plan = fewerbits::plan::plan(&model, &serde_json::from_value(request).unwrap()).unwrap();
+        let says = |code: &str| plan.notes.iter().any(|note| note.code == code);
+        assert_eq!(says("importance"), case["refused"] == true);
+        assert_eq!(says("fallbacks"), plan.choices.iter().any(|c| c.instead_of.is_some()));
+        if case["refused"] == true {
+            continue;
+        }
+        assert_eq!(plan.gguf.as_ref().unwrap().file_type, case["fileType"].as_u64().unwrap() as u32);
+        let types: Vec<&str> = plan.choices.iter().map(|choice| choice.dtype.as_str()).collect();
+        assert_eq!(types.join(" "), case["types"].as_str().unwrap());
+        for choice in &plan.choices {
+            assert_eq!(choice.left.is_some(), choice.packing == Packing::Copy, "{choice:?}");
+        }
+        tested += 1;
+    }
+    assert!(tested > 240, "{tested}");
+    let model = fewerbits::plan::Model { parts: vec![models["bert"].clone()] };
+    let request = serde_json::json!({"to": "gguf", "preset": "Q9"});
+    let error = fewerbits::plan::plan(&model, &serde_json::from_value(request).unwrap()).unwrap_err();
+    assert_eq!(error.message, "there is no such preset");
+    assert!(error.expected.as_deref().unwrap().contains("Q4_K_M"));
+}

@@ -5,13 +5,15 @@ use serde::{Serialize, Serializer};
 use wasm_bindgen::prelude::*;
 
 use super::to_js;
-#[cfg(feature = "full")]
-use crate::decode::derived;
 use crate::decode::{decode, fortran_to_row_major, unreadable};
+#[cfg(feature = "full")]
+use crate::decode::{derived, strided_to_row_major};
 use crate::error::{Code, Error};
 #[cfg(feature = "full")]
 use crate::formats::derived::Method;
-use crate::formats::{Layout, Listing, Reader, Step};
+#[cfg(feature = "full")]
+use crate::formats::inflate::Inflate;
+use crate::formats::{Layout, Listing, Reader, Step, TensorInfo};
 use crate::tensor::{DType, Shape, to_usize, try_vec};
 
 /// Lists a file without reading it: tells which bytes it needs, and ends with what the file holds.
@@ -85,6 +87,54 @@ pub fn fortran_to_row_major_js(values: &[f32], shape: &[f64]) -> Result<Vec<f32>
         Ok(out)
     };
     run().map_err(to_js)
+}
+
+/// The values of a view, from its first element to its last, gathered to row-major.
+#[cfg(feature = "full")]
+#[wasm_bindgen(js_name = stridedToRowMajor)]
+pub fn strided_to_row_major_js(values: &[f32], shape: &[f64], strides: &[f64]) -> Result<Vec<f32>, JsValue> {
+    let run = || {
+        let whole = |numbers: &[f64]| numbers.iter().map(|&n| n as u64).collect::<Vec<_>>();
+        let shape = Shape::new(&whole(shape))?;
+        let mut out = try_vec(0f32, to_usize(shape.count())?)?;
+        strided_to_row_major(values, &shape, &whole(strides), &mut out)?;
+        Ok(out)
+    };
+    run().map_err(to_js)
+}
+
+/// A raw deflate stream, piece by piece: what comes out of one call is never more than was asked for, whatever the stream holds.
+#[cfg(feature = "full")]
+#[wasm_bindgen]
+pub struct Inflater(Inflate);
+
+#[cfg(feature = "full")]
+#[wasm_bindgen]
+impl Inflater {
+    /// At the start of a stream.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "a script calls it")]
+    pub fn new() -> Inflater {
+        Inflater(Inflate::new())
+    }
+
+    /// Hands over the next bytes of the stream; those before must have been used up.
+    pub fn push(&mut self, bytes: Vec<u8>) {
+        self.0.push(bytes);
+    }
+
+    /// The next bytes that come out, at most `most`. Fewer: more must be pushed, or the stream has ended.
+    pub fn pull(&mut self, most: usize) -> Result<Vec<u8>, JsValue> {
+        self.0.pull(most).map_err(to_js)
+    }
+
+    /// Whether the stream has ended.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.0.ended()
+    }
 }
 
 fn element_type(name: &str) -> Result<DType, Error> {
@@ -226,7 +276,7 @@ impl<'a> ListingJson<'a> {
             strides: if let Layout::Strided(strides) = &t.layout { Some(strides) } else { None },
             big_endian: t.big_endian,
             deflated: t.deflated,
-            unreadable: unreadable(t.dtype),
+            unreadable: unreadable(t.dtype).or_else(|| repeated(t)),
         });
         #[cfg(feature = "full")]
         let derived = listing.derived.iter().map(|d| DerivedJson {
@@ -246,6 +296,14 @@ impl<'a> ListingJson<'a> {
             derived: derived.collect(),
         }
     }
+}
+
+/// Why a view is not read: a repeat of few stored elements may claim any number of them.
+fn repeated(t: &TensorInfo) -> Option<&'static str> {
+    const MOST: u64 = 1 << 31;
+    let Layout::Strided(strides) = &t.layout else { return None };
+    let repeats = strides.iter().zip(t.shape.dims()).any(|(&stride, &d)| stride == 0 && d > 1);
+    (repeats && t.shape.count() > MOST).then_some("the view repeats few stored elements more often than is read")
 }
 
 fn as_map<S: Serializer>(pairs: &&[(String, String)], s: S) -> Result<S::Ok, S::Error> {

@@ -8,44 +8,90 @@ use crate::tensor::Shape;
 /// # Errors
 /// `shape_mismatch` unless both hold exactly the elements of `shape`.
 pub fn fortran_to_row_major(values: &[f32], shape: &Shape, out: &mut [f32]) -> Result<()> {
-    if values.len() as u64 != shape.count() || out.len() != values.len() {
+    let before = |axis| shape.dims()[..axis].iter().product();
+    let strides: Vec<u64> = match shape.count() {
+        0 => vec![0; shape.dims().len()], // the product of the others need not fit
+        _ => (0..shape.dims().len()).map(before).collect(),
+    };
+    strided_to_row_major(values, shape, &strides, out)
+}
+
+/// Copies the elements of a view to `out`, the last axis fastest. `values` is its span, from its first element to its last; from one
+/// index of an axis to the next it goes `strides` elements on.
+///
+/// # Errors
+/// `shape_mismatch` unless `values` is exactly that span and `out` holds the elements of `shape`.
+pub fn strided_to_row_major(values: &[f32], shape: &Shape, strides: &[u64], out: &mut [f32]) -> Result<()> {
+    let span = span(shape, strides);
+    if span != Some(values.len() as u64) || out.len() as u64 != shape.count() {
         return Err(Error::new(Code::ShapeMismatch, "the values are not the elements of the shape")
-            .with_expected(format_args!("{} elements for {:?}", shape.count(), shape.dims()))
+            .with_expected(format_args!("{span:?} elements for {:?} by {strides:?}", shape.dims()))
             .with_found(format_args!("{} and {}", values.len(), out.len())));
     }
-    if values.is_empty() {
+    if out.is_empty() {
         return Ok(());
     }
-    // A product of dimensions is an index from here on, and fits because the slices exist.
-    let dims: Vec<usize> = shape.dims().iter().map(|&d| d as usize).collect();
-    let (&[rows, ref middle @ .., columns], true) = (dims.as_slice(), dims.len() > 1) else {
-        out.copy_from_slice(values);
+    // Axes of one index say nothing. What is left fits, because the slices exist.
+    let axes: Vec<(usize, usize)> =
+        shape.dims().iter().zip(strides).filter(|(d, _)| **d > 1).map(|(&d, &s)| (d as usize, s as usize)).collect();
+    let Some((&(columns, step), outer)) = axes.split_last() else {
+        out.fill(values[0]);
         return Ok(());
     };
-    // For each place in the middle axes: a transpose of first against last axis.
-    let from_stride = values.len() / columns;
-    let to_stride = out.len() / rows;
-    for place in 0..middle.iter().product() {
-        // `place` counts the middle axes with the last one fastest; they are stored with the first one fastest.
-        let (mut rest, mut from, mut stride) = (place, 0, from_stride);
-        for &d in middle.iter().rev() {
-            stride /= d;
+    // The axis along which the elements lie closest goes with the last axis: a transpose of the two for each place of the others.
+    let nearest = (0..outer.len()).min_by_key(|&i| outer[i].1).filter(|&i| outer[i].1 < step);
+    let mut to = out.len();
+    let places: Vec<(usize, usize, usize)> = outer
+        .iter()
+        .map(|&(d, stride)| {
+            to /= d;
+            (d, stride, to)
+        })
+        .collect();
+    let (rows, row_step, row_to) = nearest.map_or((1, 0, 0), |i| places[i]);
+    let others: Vec<_> =
+        places.iter().enumerate().filter(|(i, _)| Some(*i) != nearest).map(|(_, &place)| place).collect();
+    for place in 0..others.iter().map(|(d, ..)| d).product() {
+        let (mut rest, mut from, mut to) = (place, 0, 0);
+        for &(d, stride, to_stride) in others.iter().rev() {
             from += rest % d * stride;
+            to += rest % d * to_stride;
             rest /= d;
         }
-        transpose(&values[from..], from_stride, &mut out[place * columns..], to_stride, rows, columns);
+        if rows == 1 {
+            let out = &mut out[to..to + columns];
+            if step == 1 {
+                out.copy_from_slice(&values[from..from + columns]);
+            } else {
+                out.iter_mut().enumerate().for_each(|(j, v)| *v = values[from + j * step]);
+            }
+        } else {
+            transpose(&values[from..], (row_step, step), &mut out[to..], row_to, rows, columns);
+        }
     }
     Ok(())
 }
 
-/// `to[i·to_stride + j] = from[i + j·from_stride]`, in squares that stay in cache.
-fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize, rows: usize, columns: usize) {
+/// Elements from the first of a view to its last.
+fn span(shape: &Shape, strides: &[u64]) -> Option<u64> {
+    if strides.len() != shape.dims().len() {
+        return None;
+    }
+    let mut last = 0u64;
+    for (&d, &stride) in shape.dims().iter().zip(strides) {
+        last = last.checked_add(d.saturating_sub(1).checked_mul(stride)?)?;
+    }
+    if shape.count() == 0 { Some(0) } else { last.checked_add(1) }
+}
+
+/// `to[i·to_stride + j] = from[i·steps.0 + j·steps.1]`, in squares that stay in cache.
+fn transpose(from: &[f32], steps: (usize, usize), to: &mut [f32], to_stride: usize, rows: usize, columns: usize) {
     const SIDE: usize = 32;
     for i0 in (0..rows).step_by(SIDE) {
         for j0 in (0..columns).step_by(SIDE) {
             for i in i0..rows.min(i0 + SIDE) {
                 for j in j0..columns.min(j0 + SIDE) {
-                    to[i * to_stride + j] = from[i + j * from_stride];
+                    to[i * to_stride + j] = from[i * steps.0 + j * steps.1];
                 }
             }
         }

@@ -29,13 +29,21 @@
 
 pub mod derived;
 pub mod gguf;
+#[cfg(feature = "full")]
+pub mod inflate;
 mod json;
 mod npy;
+#[cfg(feature = "full")]
+mod npz;
 mod safetensors;
 #[cfg(feature = "full")]
 pub mod safetensors_write;
 mod shards;
 mod sniff;
+#[cfg(feature = "full")]
+mod torch;
+#[cfg(feature = "full")]
+mod zip;
 
 use std::ops::Range;
 
@@ -65,6 +73,10 @@ pub enum Format {
     Safetensors,
     /// One numpy array.
     Npy,
+    /// numpy arrays in a zip archive.
+    Npz,
+    /// A PyTorch checkpoint of the zip kind.
+    Torch,
     /// GGUF, as llama.cpp reads it.
     Gguf,
 }
@@ -76,6 +88,8 @@ impl Format {
         match self {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
+            Format::Npz => "npz",
+            Format::Torch => "torch",
             Format::Gguf => "gguf",
         }
     }

@@ -18,6 +18,10 @@ pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Kind> {
         return safetensors::header(n, file_len).map(Kind::Prefix);
     }
     #[cfg(feature = "full")]
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+        return Ok(Kind::Other(Box::new(super::zip::Zip::new(file_len))));
+    }
+    #[cfg(feature = "full")]
     if start.starts_with(gguf::MAGIC) {
         return Ok(Kind::Other(Box::new(gguf::read::Parser::new(file_len))));
     }

@@ -7,6 +7,7 @@
 //! llama.cpp walks through the tensors layer by layer, by name within a layer, and counts those of a kind as it goes; so does [`choose`],
 //! whatever the order of the file.
 
+use super::request::Note;
 use crate::error::{Code, Error, Result};
 use crate::formats::gguf::Header;
 use crate::formats::gguf::write::Tensor;
@@ -211,6 +212,22 @@ pub enum Left {
     NotFloat,
     /// It is of the wanted type already.
     Already,
+}
+
+impl Left {
+    /// In words.
+    #[must_use]
+    pub fn note(self) -> Note {
+        match self {
+            Left::Vector => Note::new("not_matrix", "it is no matrix"),
+            Left::NoWeight => Note::new("not_weight", "its name does not end in weight"),
+            Left::Norm => Note::new("norm", "norms stay as they are"),
+            Left::Positions => Note::new("positions", "embeddings of positions and of token types stay as they are"),
+            Left::Delicate => Note::new("delicate", "llama.cpp keeps this small tensor as it is"),
+            Left::NotFloat => Note::new("not_float", "whole numbers are no weights"),
+            Left::Already => Note::new("already", "it is of this type already"),
+        }
+    }
 }
 
 /// Tensors whose names hold one of these are kept.
@@ -459,7 +476,8 @@ fn wants_more(i: u64, n: u64) -> bool {
     i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2
 }
 
-fn left_alone(tensor: &Tensor<'_>) -> Option<Left> {
+/// Why llama-quantize would not quantize a tensor under any preset, if it would not.
+pub(super) fn left_alone(tensor: &Tensor<'_>) -> Option<Left> {
     let name = tensor.name;
     // Dimensions of 1 outside the others are none in ggml.
     let outer = tensor.dims.len().saturating_sub(1);
@@ -486,8 +504,15 @@ fn left_alone(tensor: &Tensor<'_>) -> Option<Left> {
     }
 }
 
+/// The number of `enum llama_ftype` for a file whose weights mostly have this type: of its presets the one in the middle, as aliases are.
+pub(super) fn file_type_of(dtype: DType) -> u32 {
+    let alias = ALIASES.iter().map(|(_, preset)| *preset).find(|preset| preset.dtype() == dtype);
+    let preset = alias.or_else(|| Preset::all().find(|preset| preset.dtype() == dtype));
+    preset.map_or(Preset::F32.file_type(), Preset::file_type)
+}
+
 /// The type for rows that are no whole blocks of the wanted one.
-fn fallback(wanted: DType, row: u64) -> DType {
+pub(super) fn fallback(wanted: DType, row: u64) -> DType {
     let divides = |dtype: DType| row.is_multiple_of(dtype.block().0);
     if divides(wanted) {
         return wanted;

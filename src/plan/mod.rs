@@ -1,6 +1,8 @@
 //! Which tensor gets which scheme, and why.
 
 #[cfg(feature = "full")]
+mod gguf;
+#[cfg(feature = "full")]
 pub mod hugging_face;
 #[cfg(feature = "full")]
 pub mod llama;
@@ -10,6 +12,8 @@ mod request;
 mod safetensors;
 mod suggest;
 
+#[cfg(feature = "full")]
+pub use gguf::GgufDetails;
 #[cfg(feature = "full")]
 pub use request::{Choice, Model, Note, Plan, Request, Target, Wish, plan};
 pub use suggest::{Reason, Suggestion, suggest};

@@ -242,13 +242,14 @@ function missing(name) {
 }
 
 /** @param {string} name */
-const isIndexName = (name) => /\.safetensors\.index\.json$/i.test(name);
+const isIndexName = (name) => /\.(safetensors|bin)\.index\.json$/i.test(name);
 /** @param {string} name */
 const isShardName = (name) => SHARD.test(name);
 /** How the writers of shards name them: `model-00001-of-00002.safetensors`. */
-const SHARD = /-\d{3,}-of-\d{3,}\.safetensors$/i;
+const SHARD = /-\d{3,}-of-\d{3,}\.(safetensors|bin)$/i;
 /** @param {string} name */
-const isModelName = (name) => isIndexName(name) || /\.(safetensors|npy|gguf)$/i.test(name);
+const isModelName = (name) =>
+  isIndexName(name) || /\.(safetensors|npy|npz|gguf|pt|pth)$/i.test(name) || /^pytorch_model.*\.bin$/i.test(name);
 
 /**
  * The file of the folder to begin with.

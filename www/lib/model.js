@@ -30,7 +30,7 @@ import { openSource } from './folders.js';
  * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
  *   start: number, end: number, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
  * @typedef {{name: string, shape: number[], count: number, row: [number, number], label: string, parts: number[], method: object}} DerivedInfo
- * @typedef {{format: 'safetensors' | 'npy' | 'gguf', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
+ * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'npz' | 'torch', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
  * @typedef {{method: object, parts: Placed[]}} DerivedFrom
  * @typedef {Info & {source: Source, derived?: DerivedFrom}} Placed
  */
@@ -42,7 +42,7 @@ export const PIECE_BYTES = 8 << 20;
 const SHARDS_AT_ONCE = 4;
 
 /**
- * Opens a model: safetensors, npy, or a safetensors index with its shards. The format is found by content.
+ * Opens a model: safetensors, npy, npz, a PyTorch checkpoint, or an index with its shards. The format is found by content.
  *
  * `init()` must have resolved. On any error nothing stays open.
  *
@@ -99,7 +99,7 @@ export class Model {
     this.#sources = sources;
     /** The name of the file or folder. */
     this.name = name;
-    /** @type {'safetensors' | 'npy' | 'gguf'} */
+    /** @type {Listing['format']} */
     this.format = parts[0].listing.format;
     /** The author's notes; of several files the first that has a key gives its value.
      * @type {Record<string, string>} */
@@ -175,6 +175,7 @@ export class Model {
     }
     try {
       if (isDerived(tensor)) return await (await import('./derived.js')).read(tensor, start, stop, signal);
+      if (isView(tensor)) return await (await import('./views.js')).read(tensor, start, stop, signal);
       if (!tensor.fortranOrder) return await elements(tensor, start * columns, stop * columns, signal);
       const all = await rowMajor(tensor, signal);
       return stop - start === rows ? all : all.slice(start * columns, stop * columns);
@@ -184,7 +185,8 @@ export class Model {
   }
 
   /**
-   * The bytes of a tensor as they are stored, whole: byte order and axis order are the file's.
+   * The bytes of a tensor as they are stored, whole and inflated: byte order and axis order are the file's, and of a view they are
+   * those from its first element to its last.
    * @param {string} name
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<Uint8Array<ArrayBuffer>>}
@@ -197,6 +199,9 @@ export class Model {
       throw new FewerbitsError('unsupported', 'the tensor is stored in several, and has no bytes of its own', facts);
     }
     try {
+      if (tensor.deflated !== null) {
+        return await (await import('./inflate.js')).inflatedBytes(tensor, 0, spanBytes(tensor), signal);
+      }
       return await tensor.source.read(tensor.start, tensor.end, { signal });
     } catch (error) {
       throw about(error, tensor);
@@ -215,8 +220,8 @@ export class Model {
   chunks(name, options) {
     const { signal, onProgress } = reading(options);
     const tensor = this.#find(name, true);
-    const converted = isDerived(tensor) || tensor.fortranOrder || tensor.bigEndian;
-    const total = converted ? tensor.count * 4 : tensor.end - tensor.start;
+    const converted = isDerived(tensor) || isView(tensor) || tensor.fortranOrder || tensor.bigEndian;
+    const total = converted ? tensor.count * 4 : spanBytes(tensor);
     const stored = converted ? convertedPieces(tensor, signal) : storedPieces(tensor, signal);
     async function* run() {
       let loaded = 0;
@@ -253,7 +258,8 @@ export class Model {
       throw new FewerbitsError('unknown_tensor', 'the model has no tensor of this name', facts);
     }
     if (asNumbers && tensor.unreadable !== null) {
-      const facts = { file: tensor.source.name, tensor: name, found: tensor.dtype };
+      const stored = isView(tensor) ? `, ${tensor.count} elements in ${tensor.end - tensor.start} bytes` : '';
+      const facts = { file: tensor.source.name, tensor: name, found: tensor.dtype + stored };
       throw new FewerbitsError('unsupported', tensor.unreadable, facts);
     }
     return tensor;
@@ -307,10 +313,10 @@ async function openShards(index, weightMap, sources, { signal, onProgress }) {
       const source = await sibling(file, { signal: both, onProgress });
       sources.push(source);
       const answer = await list(source, both);
-      if (!('listing' in answer) || answer.listing.format !== 'safetensors') {
+      if (!('listing' in answer) || !['safetensors', 'torch'].includes(answer.listing.format)) {
         const facts = {
           file,
-          expected: 'a safetensors file',
+          expected: 'a safetensors file or a PyTorch checkpoint',
           found: 'listing' in answer ? answer.listing.format : 'an index',
         };
         throw new FewerbitsError('malformed', 'the index names a file that is not a shard', facts);
@@ -430,6 +436,10 @@ async function* convertedPieces(tensor, signal) {
     yield* (await import('./derived.js')).chunks(tensor, signal);
     return;
   }
+  if (isView(tensor)) {
+    yield* (await import('./views.js')).chunks(tensor, signal);
+    return;
+  }
   if (tensor.fortranOrder) {
     const all = new Uint8Array((await rowMajor(tensor, signal)).buffer);
     for (let at = 0; at < all.length; at += PIECE_BYTES) {
@@ -452,8 +462,24 @@ async function* convertedPieces(tensor, signal) {
  * @param {number} to
  * @param {AbortSignal} [signal]
  */
-async function* pieces({ source, start, block: [elements, size] }, from, to, signal) {
+async function* pieces(tensor, from, to, signal) {
+  const {
+    source,
+    start,
+    block: [elements, size],
+  } = tensor;
   const most = Math.floor(PIECE_BYTES / size) * elements;
+  if (tensor.deflated !== null) {
+    const { inflated } = await import('./inflate.js');
+    let at = from;
+    const bytesOf = (/** @type {number} */ count) => (count / elements) * size;
+    for await (const bytes of inflated(tensor, bytesOf(from), bytesOf(to), bytesOf(most), signal)) {
+      const count = (bytes.length / size) * elements;
+      yield { at, bytes, count };
+      at += count;
+    }
+    return;
+  }
   for (let at = from; at < to; at += most) {
     const count = Math.min(most, to - at);
     const begin = start + (at / elements) * size;
@@ -467,7 +493,7 @@ async function* pieces({ source, start, block: [elements, size] }, from, to, sig
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {Float32Array<ArrayBuffer>} out
  */
-function decode({ dtype, bigEndian }, bytes, out) {
+export function decode({ dtype, bigEndian }, bytes, out) {
   // Every machine that runs wasm stores f32 as the file does.
   if (dtype === 'F32' && !bigEndian) new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
   else wasm().decodeInto(dtype, bigEndian, bytes, out);
@@ -475,6 +501,18 @@ function decode({ dtype, bigEndian }, bytes, out) {
 
 /** @type {(tensor: Placed) => tensor is Placed & {derived: DerivedFrom}} */
 const isDerived = (tensor) => tensor.derived !== undefined;
+
+/** @type {(tensor: Placed) => tensor is Placed & {strides: number[]}} */
+const isView = (tensor) => tensor.strides !== null && tensor.derived === undefined;
+
+/**
+ * Stored bytes from the first element to the last, inflated.
+ * @param {Placed} tensor
+ */
+function spanBytes({ count, shape, strides, block: [elements, size] }) {
+  if (strides === null || count === 0) return (count / elements) * size;
+  return strides.reduce((sum, stride, axis) => sum + (shape[axis] - 1) * stride, 1) * size;
+}
 
 /** @param {number} count */
 export function allocate(count) {
