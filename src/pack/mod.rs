@@ -2,6 +2,7 @@
 //! quantization. A [`Packing`] is plain data, so that a recipe can name it; [`Packing::packer`] makes of it what turns rows of weights
 //! into the bytes of one or several parts, and back for the proof. Where the parts lie in the file is the writer's business.
 
+mod onnx;
 mod scheme;
 
 use std::rc::Rc;
@@ -44,6 +45,37 @@ pub enum Packing {
         #[serde(flatten)]
         options: Options,
     },
+    /// ONNX's `DequantizeLinear`: codes and scales.
+    OnnxLinear {
+        /// Of a code: 8 or 4.
+        bits: u32,
+        /// The axis whose indices have scales of their own; none for one scale.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        axis: Option<usize>,
+        /// So many of the axis share a scale, with each index of the other axes; none for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        block: Option<u64>,
+        /// The scales' type: `F32` or `F16`.
+        scale: String,
+    },
+    /// `MatMulNBits` of com.microsoft, of a weight `[K, N]`.
+    OnnxMatMul {
+        /// Of a code: 4 or 8.
+        bits: u32,
+        /// So many along K share a scale: a power of two from 16.
+        block: u64,
+        /// The scales' type: `F32` or `F16`.
+        scale: String,
+    },
+    /// `GatherBlockQuantized` of com.microsoft, of a table whose rows are gathered.
+    OnnxGather {
+        /// Of a code: 4 or 8.
+        bits: u32,
+        /// So many of a row share a scale: a power of two from 16.
+        block: u64,
+        /// The scales' type: `F32` or `F16`.
+        scale: String,
+    },
 }
 
 impl Packing {
@@ -58,6 +90,9 @@ impl Packing {
             Packing::Cast { dtype } => scheme::cast(dtype),
             Packing::Scheme { id, options } => scheme::own_layout(id, options),
             Packing::Rounded { dtype, id, options } => scheme::rounded(dtype, id, options),
+            Packing::OnnxLinear { bits, axis, block, scale } => onnx::linear(*bits, *axis, *block, scale),
+            Packing::OnnxMatMul { bits, block, scale } => onnx::columns(*bits, *block, scale),
+            Packing::OnnxGather { bits, block, scale } => onnx::rows(*bits, *block, scale),
         }
     }
 }

@@ -263,9 +263,9 @@ async function sampled(model, task, signal) {
       const values = await model.read(name, { start, end, signal });
       const dims = end - start === row[0] ? task.dims : [end - start, ...rest];
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims));
+      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, new Uint8Array(0));
       energy += packed.energy;
-      error2 += packed.metrics.mse * packed.metrics.count;
+      error2 += packed.error2;
     }
   } catch (error) {
     const { code } = /** @type {{code?: string}} */ (error);

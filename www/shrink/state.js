@@ -130,8 +130,9 @@ export function split(value) {
  * @param {Scheme | 'keep' | null} wish null: as the rest
  */
 export function chooseTensor(state, name, wish) {
-  const { [name]: _, ...tensors } = shrinkOf(state).choice.tensors;
-  if (wish !== null) tensors[name] = wish;
+  const tensors = { ...shrinkOf(state).choice.tensors };
+  if (wish === null) delete tensors[name];
+  else tensors[name] = wish;
   return choose(state, { tensors });
 }
 

@@ -485,8 +485,8 @@ function reportOf({ name, target, from, dtype, byteLength, count, scheme }, sums
 }
 
 /** Whether elements are stored one after the other, as they are. @param {import('../model.js').Placed} tensor */
-function isPlain({ strides, deflated, fortranOrder, beside }) {
-  return strides === null && deflated === null && !fortranOrder && beside === null;
+function isPlain({ strides, deflated, fortranOrder }) {
+  return strides === null && deflated === null && !fortranOrder;
 }
 
 /**

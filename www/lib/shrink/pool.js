@@ -148,6 +148,7 @@ export class Pool {
  * @param {Rows} rows
  * @returns {Packed}
  */
-function packHere({ packing, dtype, bigEndian, bytes, dims }) {
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims));
+function packHere({ packing, dtype, bigEndian, bytes, dims, first }) {
+  const room = new Uint8Array(bytes.buffer);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
 }
