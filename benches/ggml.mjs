@@ -5,17 +5,15 @@
  * Rounds go through all of them in turn, so that a slow moment of the machine meets each; a time is the least of its rounds, which leaves
  * out what other programs took. Rates are GB/s of f32 weights. Before it is timed, what each writes is compared byte for byte.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
-import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { ROOT, find, launch, serve } from '../tests/e2e/harness/index.js';
+import { native } from './native.js';
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 const SAMPLE = 1 << 16;
 const WEIGHTS = 1 << 24;
 const GIGABYTES = (WEIGHTS * 4) / 1e9;
@@ -100,39 +98,9 @@ async function inChromium(sample) {
   };
 }
 
-/** @param {Float32Array} sample */
-async function native(sample) {
-  if (!python) return null;
-  const child = spawn(python, ['benches/ggml_native.py'], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => JSON.parse((await lines.next()).value ?? 'null');
-  const said = await answer();
-  if (said !== 'ready') {
-    console.log(`Without llama.cpp's times: ${said}`);
-    return null;
-  }
-  child.stdin.write(Buffer.from(sample.buffer));
-  /** @type {Map<string, number>} */
-  const checksums = new Map();
-  return {
-    checksums,
-    time: async (/** @type {string} */ what, /** @type {string} */ id) => {
-      if (what === 'copy') return null;
-      child.stdin.write(`${what} ${id}\n`);
-      const { ms = null, crc } = (await answer()) ?? {};
-      if (crc !== undefined && !checksums.has(id)) checksums.set(id, crc);
-      return ms;
-    },
-    close: async () => {
-      child.stdin.end();
-      await once(child, 'exit');
-    },
-  };
-}
-
 const sample = gaussians();
 const node = await inNode(sample);
-const reference = await native(sample);
+const reference = await native(python, sample, WEIGHTS);
 const chromium = await inChromium(sample);
 /** @type {[name: string, place: Place | null][]} */
 const places = [

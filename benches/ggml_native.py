@@ -1,6 +1,6 @@
-"""Times llama.cpp's own library for benches/ggml.mjs: one thread, one call at a time.
+"""Times llama.cpp's own library for benches/native.js: one thread, one call at a time.
 
-Standard input: 65536 f32 weights, then lines `encode TYPE` or `decode TYPE`. The weights are repeated to 16M. Each line is answered by
+`python ggml_native.py COUNT`. Standard input: 65536 f32 weights, repeated to COUNT, then lines `encode TYPE` or `decode TYPE`. Each line is answered by
 one of JSON: milliseconds, and for the first encoding of a type the CRC-32 of its bytes; or null for what the library does not have.
 """
 
@@ -16,7 +16,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/gold
 import llamacpp  # noqa: E402
 
 SAMPLE = 1 << 16
-WEIGHTS = 1 << 24
 
 
 def answer(request, x, packed):
@@ -44,7 +43,7 @@ def main():
         return
     print(json.dumps("ready"), flush=True)
     sample = np.frombuffer(sys.stdin.buffer.read(4 * SAMPLE), np.float32)
-    x = np.tile(sample, WEIGHTS // SAMPLE)
+    x = np.tile(sample, int(sys.argv[1]) // SAMPLE)
     packed = {}
     for line in sys.stdin.buffer:
         print(json.dumps(answer(line.decode(), x, packed)), flush=True)

@@ -1,8 +1,8 @@
 //! What a scheme does to a tensor, in one pass and without storing anything: metrics, both histograms, levels.
 
 use crate::error::{Code, Error, Result};
-use crate::kernels::{Energy, extent};
-use crate::quant::{Prepared, RunInfo, Scheme};
+use crate::kernels::{Energy, energy, extent};
+use crate::quant::{Prepared, RunInfo, Scheme, Tally};
 use crate::stats::{CHUNK, Comparison, Histogram, HistogramBuilder, Metrics};
 use crate::tensor::Shape;
 
@@ -102,28 +102,33 @@ pub fn evaluate_prepared(
 
     let drawn = known.reference.take().filter(|h| h.counts.len() == options.bins && (h.lo, h.hi) == (lo, hi));
     let mut reference = drawn.is_none().then(|| HistogramBuilder::new(lo, hi, options.bins));
-    let mut quantized = HistogramBuilder::new(lo, hi, options.bins);
+    let mut tally = Tally::new(HistogramBuilder::new(lo, hi, options.bins));
     let mut errors = HistogramBuilder::new(-half_width, half_width, options.error_bins);
     // What is saturated stands for itself, so the reference depends on the scheme.
-    let energy = known.energy.filter(|_| finite);
-    let mut comparison = energy.map_or_else(Comparison::default, Comparison::with_reference);
+    let known_energy = known.energy.filter(|_| finite);
+    let mut comparison = known_energy.map_or_else(Comparison::default, Comparison::with_reference);
     let mut scratch = Vec::new();
     let mut back = [0.0; CHUNK];
     for (i, chunk) in values.chunks(CHUNK).enumerate() {
         let back = &mut back[..chunk.len()];
-        prepared.reconstruct(values, i * CHUNK, back);
+        let counted = prepared.reconstruct_counted(values, i * CHUNK, back, &mut tally);
         if let Some(reference) = &mut reference {
             if finite { reference.add_finite(chunk) } else { reference.add(chunk) }
         }
-        if prepared.reads_finite() {
-            quantized.add_finite(back)
-        } else {
-            quantized.add(back)
+        if !counted {
+            if prepared.reads_finite() {
+                tally.histogram.add_finite(back)
+            } else {
+                tally.histogram.add(back)
+            }
+            comparison.add_candidate(energy(back));
         }
         let chunk = if finite { chunk } else { saturated(chunk, back, &mut scratch) };
         errors.add_errors(chunk, back);
-        comparison.add(chunk, back);
+        comparison.add_errors(chunk, back);
     }
+    let (quantized, counted_energy) = tally.finish();
+    comparison.add_candidate(counted_energy);
     let byte_len = match prepared.encoded_len(values)? {
         Some(len) => len as u64,
         None => scheme.byte_len(shape)? as u64,

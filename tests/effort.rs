@@ -103,6 +103,32 @@ fn no_block_is_worse_than_the_references() {
 }
 
 #[test]
+fn no_filter_is_worse_than_published() {
+    let entry = catalogue().find(|entry| entry.id == "ternary").unwrap();
+    for (name, x) in awkward() {
+        let x = &x[..512];
+        for weighting in ["none", "squares"] {
+            for columns in [1, 3, 7, 32, 100] {
+                let x = &x[..x.len() / columns * columns];
+                let shape = Shape::new(&[(x.len() / columns) as u64, columns as u64]).unwrap();
+                let [reference, best] = ["reference", "best"].map(|effort| {
+                    let chosen = [("effort", effort), ("weighting", weighting), ("per", "filter")];
+                    let scheme = Scheme::new("ternary", &options(entry, &chosen)).unwrap();
+                    let bytes = scheme.prepare(x, &shape).unwrap().encode(x).unwrap();
+                    scheme.decode(&bytes, &shape).unwrap()
+                });
+                let weight = |x: f32| if weighting == "none" { 1.0 } else { f64::from(x).powi(2) };
+                let rows = reference.chunks(columns).zip(best.chunks(columns));
+                for (x, (theirs, ours)) in x.chunks(columns).zip(rows) {
+                    let (theirs, ours) = (error(x, theirs, weight), error(x, ours, weight));
+                    assert!(ours <= theirs, "{name}, rows of {columns}, {weighting}: {theirs} became {ours}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn the_gain_is_what_is_known_to_be_possible() {
     let x = Random(1).gaussians(1 << 18, 1.0);
     let db = |y: &[f32]| 10.0 * (error(&x, &vec![0.0; x.len()], |_| 1.0) / error(&x, y, |_| 1.0)).log10();

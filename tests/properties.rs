@@ -5,7 +5,7 @@ mod edges;
 use edges::{Random, for_each_input};
 use fewerbits::evaluate::{EvaluateOptions, Known, evaluate, evaluate_prepared};
 use fewerbits::quant::{Entry, Extents, Kind, Options, Prepared, Scheme, Value, catalogue};
-use fewerbits::stats::{Comparison, SummaryOptions, summarize};
+use fewerbits::stats::{Comparison, Histogram, Metrics, SummaryOptions, summarize};
 use fewerbits::{Code, Shape};
 
 fn options(pairs: &[(&str, Value)]) -> Options {
@@ -153,6 +153,29 @@ fn what_other_schemes_found_out_changes_nothing() {
             assert_eq!(format!("{fresh:?}"), format!("{later:?}"), "{name}: {scheme:?}");
         }
     });
+}
+
+#[test]
+fn counted_codes_make_the_histogram_and_the_metrics_of_the_values() {
+    let mut x = Random(13).gaussians(1 << 13, 0.2);
+    x.iter_mut().step_by(50).for_each(|x| *x = 0.0);
+    let options = EvaluateOptions { range: Some((-0.31, 0.37)), ..EvaluateOptions::default() };
+    // Few long rows, and many short ones for which counting codes does not pay.
+    for dims in [[1, 8192], [64, 128]] {
+        let shape = Shape::new(&dims).unwrap();
+        // The search for less error changes scales only.
+        for scheme in schemes().into_iter().filter(|scheme| scheme.options().choice("effort") != "best") {
+            let prepared = scheme.prepare(&x, &shape).unwrap();
+            let back = reconstruct(&prepared, &x);
+            let e = evaluate(&x, &shape, &scheme, &options).unwrap();
+            let what = format!("{dims:?} {} {:?}", scheme.id(), scheme.options());
+            assert_eq!(e.quantized, Histogram::new(&back, -0.31, 0.37, options.bins), "{what}");
+            // The energy of the result is summed level by level; all else in the same order.
+            let m = Comparison::of(&x, &back).unwrap();
+            assert!((e.metrics.cosine - m.cosine).abs() <= 1e-14, "{what}");
+            assert_eq!(Metrics { cosine: m.cosine, ..e.metrics }, m, "{what}");
+        }
+    }
 }
 
 #[test]

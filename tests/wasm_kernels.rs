@@ -4,7 +4,7 @@
 mod edges;
 
 use edges::{Random, assert_same_bits, for_each_input};
-use fewerbits::kernels::{self, Axis, CompareSums, EvenRuns, Grid, Moments, Rounding, scalar};
+use fewerbits::kernels::{self, Axis, CodeCounts, CompareSums, EvenRuns, Grid, Moments, Rounding, column_bits, scalar};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// Without it the tests would hold scalar against scalar.
@@ -57,6 +57,52 @@ fn codes_are_equal() {
         scalar::affine::encode(x, index, grid, rounding, &mut plain);
         assert_eq!(simd, plain, "{name}");
     });
+}
+
+#[wasm_bindgen_test]
+fn values_and_codes_at_once_are_those_of_each_alone() {
+    for_each_grid(|name, x, index, grid, rounding| {
+        let (mut codes, mut back) = (vec![99; x.len()], vec![99.0; x.len()]);
+        let (mut codes_alone, mut back_alone) = (vec![-99; x.len()], vec![-99.0; x.len()]);
+        kernels::reconstruct_coded(x, index, grid, rounding, &mut codes, &mut back);
+        kernels::encode(x, index, grid, rounding, &mut codes_alone);
+        kernels::reconstruct(x, index, grid, rounding, &mut back_alone);
+        assert_eq!(codes, codes_alone, "{name}");
+        assert_same_bits(&back, &back_alone, name);
+        scalar::affine::reconstruct_coded(x, index, grid, rounding, &mut codes_alone, &mut back_alone);
+        assert_eq!(codes, codes_alone, "{name}, scalar");
+        assert_same_bits(&back, &back_alone, &format!("{name}, scalar"));
+    });
+}
+
+#[wasm_bindgen_test]
+fn codes_are_counted_alike_one_by_one_and_in_pairs() {
+    let mut random = Random(11);
+    for bits in 1..=8 {
+        for len in (0..=67).chain([2048]) {
+            for signed in [false, true] {
+                let half = if signed { 1_i32 << (bits - 1) } else { 0 };
+                let codes: Vec<i8> = (0..len).map(|_| ((random.bits() % (1 << bits)) as i32 - half) as i8).collect();
+                let mut expected = [0; 256];
+                codes.iter().for_each(|&code| expected[usize::from(code as u8) & ((1 << bits) - 1)] += 2);
+                for in_pairs in [false, true] {
+                    let mut counts = CodeCounts::new(bits, in_pairs);
+                    counts.add(&codes);
+                    counts.add(&codes);
+                    assert_eq!(counts.take(), expected, "{len} codes of {bits} bits, in pairs: {in_pairs}");
+                    assert_eq!(counts.take(), [0; 256]);
+                }
+                if bits <= 6 {
+                    let (words, _) = codes.as_chunks();
+                    let mut simd = vec![0; 1 << (2 * bits + column_bits(bits, true))];
+                    let mut plain = simd.clone();
+                    kernels::count_code_pairs(words, bits, &mut simd);
+                    scalar::binning::count_code_pairs(words, bits, &mut plain);
+                    assert_eq!(simd, plain, "{len} codes of {bits} bits");
+                }
+            }
+        }
+    }
 }
 
 #[wasm_bindgen_test]
@@ -171,6 +217,14 @@ fn comparisons_and_products_are_equal() {
             assert!(a.iter().zip(&b).all(|(a, b)| same(*a, *b)), "{name}: {a:?} and {b:?}");
         }
         assert_eq!(simd.both_zeros, plain.both_zeros, "{name}");
+        let (simd, plain) = (kernels::fidelity(x, &y), scalar::sums::fidelity(x, &y));
+        assert!(same(simd.energy, plain.energy) && same(simd.error2, plain.error2), "{name}: {simd:?} and {plain:?}");
+        if x.iter().all(|x| x.is_finite()) {
+            assert!(same(simd.max, plain.max), "{name}: {simd:?} and {plain:?}");
+            assert!(same(simd.error2, a[0]) && same(simd.max, a[2]), "{name}: {simd:?} and {a:?}");
+        } else {
+            assert!(!simd.is_finite(), "{name}");
+        }
         let (simd, plain) = (kernels::energy(x), scalar::sums::energy(x));
         assert!(same(simd.squares, plain.squares), "{name}: {simd:?} and {plain:?}");
         assert_eq!(simd.zeros, plain.zeros, "{name}");

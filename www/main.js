@@ -21,6 +21,7 @@ const client = new EngineClient(
 );
 const session = new Session(store, client);
 actions.session = session;
+actions.client = client;
 
 /**
  * Language and theme belong to the whole document. Writing even the same `lang` again would make the browser restyle every
@@ -49,7 +50,7 @@ function writeHash() {
   const state = pending;
   pending = null;
   clearTimeout(timer);
-  if (!state?.model || state.tensor === null) return;
+  if (!state?.model || (state.room === 'explore' && state.tensor === null)) return;
   const hash = toHash(state);
   const choice = written && historyKey(hash) !== historyKey(location.hash);
   written = true;
@@ -63,15 +64,17 @@ function writeHash() {
   }
 }
 
-/** The part of the address worth a step back: tensor and schemes. @param {string} hash */
+/** The part of the address worth a step back: the room; tensor and schemes; what is written. @param {string} hash */
 function historyKey(hash) {
-  const values = new URLSearchParams(hash.slice(hash.indexOf('?') + 1));
-  return ['t', 'a', 'b'].map((key) => values.get(key)).join('&');
+  const [room, query] = hash.split('?');
+  const values = new URLSearchParams(query);
+  return [room, ...['t', 'a', 'b', 'to', 'preset', 'scheme'].map((key) => values.get(key))].join('&');
 }
 
 /** @param {import('./types.js').State} state */
 function schedule(state) {
-  const turn = pending && (pending.tensor !== state.tensor || pending.sides !== state.sides);
+  const turn =
+    pending && (pending.tensor !== state.tensor || pending.sides !== state.sides || pending.room !== state.room);
   // WebKit allows a hundred changes of the address in ten seconds.
   if (turn && !state.continuous && performance.now() - lastWrite > 250) writeHash();
   pending = state;

@@ -15,6 +15,8 @@ const SAMPLES = 2048;
 const PICTURE = [256, 192];
 /** Work that takes longer than this is shown, with a way out. */
 const PATIENCE = 400;
+/** How long a setting must stand before figures that were foretold from a sample are computed from all weights. */
+const REST = 250;
 
 export class Session {
   /**
@@ -37,6 +39,10 @@ export class Session {
     /** @type {string[]} */
     this.sparkQueue = [];
     this.sparking = false;
+    /** What was foretold last, and when it may be computed. */
+    this.foretold = { key: '', from: 0 };
+    /** The settings whose figures were computed last. @type {import('./types.js').Sides | null} */
+    this.computed = null;
     /** When a figure was last asked for. */
     this.stirred = -Infinity;
     client.onNotice = (notice, detail) => {
@@ -123,12 +129,12 @@ export class Session {
     this.loading?.abort();
   }
 
-  /** Long work on a setting: the worker is ended and the last setting that worked comes back. */
+  /** Long work on a setting: the worker is ended and the last setting that worked comes back. A job of the Shrink room is not ended with it. */
   cancelComputing() {
-    this.client.stop();
+    if (this.store.state.shrink?.job?.state !== 'running') this.client.stop();
     this.asked.file = '';
     this.shown = {};
-    this.store.update((s) => ({ ...s, computing: null, sides: s.result?.sides ?? s.sides }));
+    this.store.update((s) => ({ ...s, computing: null, sides: this.computed ?? s.result?.sides ?? s.sides }));
   }
 
   /** @param {State} state */
@@ -216,6 +222,9 @@ export class Session {
     const state = this.store.state;
     const { sides, data, view, selected } = state;
     if (!data || state.catalogue.length === 0 || state.fatal) return null;
+    const setting = JSON.stringify([data.epoch, sides]);
+    const isForetold = setting === this.foretold.key;
+    if (isForetold && performance.now() < this.foretold.from) return null;
     const axis = change.axisOf(state);
     const region = change.regionOf(state);
     const width = Math.min(PICTURE[0], Math.max(1, (region[3] - region[2]) * 8));
@@ -235,16 +244,20 @@ export class Session {
       missing[part] = spec;
     }
     if (Object.keys(missing).length === 0) return null;
-    return { parts: missing, sides, epoch: data.epoch, name: data.name, continuous: state.continuous };
+    const { epoch, name } = data;
+    return { parts: missing, sides, epoch, name, continuous: state.continuous, foretell: !isForetold };
   }
 
-  /** @param {{parts: {[part: string]: any}, sides: import('./types.js').Sides, epoch: number, name: string, continuous: boolean}} wanted */
-  async #showOnce({ parts, sides, epoch, name, continuous }) {
+  /** @param {{parts: {[part: string]: any}, sides: import('./types.js').Sides, epoch: number, name: string, continuous: boolean, foretell: boolean}} wanted */
+  async #showOnce({ parts, sides, epoch, name, continuous, foretell }) {
     const started = performance.now();
     this.stirred = started;
     const timer = setTimeout(() => this.store.update((s) => ({ ...s, computing: started })), PATIENCE);
     try {
-      const answer = await this.client.call('show', { sides, ...parts });
+      const answer = await this.client.call('show', { sides, ...parts, foretell });
+      const { sampled = null } = answer;
+      if (sampled !== null) this.#computeLater(JSON.stringify([epoch, sides]));
+      else if (answer.figures) this.computed = sides;
       const ms = performance.now() - started;
       // Read by `cargo xtask bench page`, and by whoever opens the browser's profiler.
       performance.measure('fewerbits:show', { start: started });
@@ -252,15 +265,17 @@ export class Session {
         if (s.data?.epoch !== epoch) return s;
         const next = { ...s };
         if (answer.figures) {
-          next.result = { ...answer.figures, sides, axis: parts.figures.axis, epoch, continuous, ms };
+          next.result = { ...answer.figures, sides, axis: parts.figures.axis, epoch, continuous, ms, sampled };
           if (s.problem?.what === 'scheme') next.problem = null;
           // A first look has a weight to follow: the one that this scheme hits hardest.
-          if (s.result === null && s.selected === null) next.selected = answer.figures.b.metrics.maxAbsIndex ?? null;
+          if (sampled === null && s.selected === null && (s.result === null || s.result.sampled !== null))
+            next.selected = answer.figures.b.metrics.maxAbsIndex ?? null;
         }
         if (answer.pictures) {
           next.pictures = { ...answer.pictures, ...parts.pictures, sides, span: spanOf(s.data.stats), epoch };
         }
-        if (parts.weight) next.weight = answer.weight && { ...answer.weight, index: parts.weight.index, epoch };
+        if (parts.weight && sampled === null)
+          next.weight = answer.weight && { ...answer.weight, index: parts.weight.index, epoch };
         return next;
       });
     } catch (error) {
@@ -269,6 +284,13 @@ export class Session {
       clearTimeout(timer);
       this.store.update((s) => (s.computing === null ? s : { ...s, computing: null }));
     }
+  }
+
+  /** Asks for everything anew once the setting has stood for a while. @param {string} key of what was foretold */
+  #computeLater(key) {
+    this.foretold = { key, from: performance.now() + REST };
+    this.shown = {};
+    setTimeout(() => this.#show(), REST + 1);
   }
 
   /** @param {State} state */

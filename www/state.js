@@ -42,6 +42,9 @@ export function initialState() {
     offered: null,
     continuous: false,
     dropping: false,
+    room: 'explore',
+    shrinkQuery: '',
+    shrink: null,
   };
 }
 

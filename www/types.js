@@ -56,14 +56,14 @@
  * }} View
  * @typedef {{
  *   code: string, message: string, file?: string, tensor?: string, offset?: number, expected?: string, found?: string,
- *   what: 'open' | 'tensor' | 'scheme' | 'start'
+ *   what: 'open' | 'tensor' | 'scheme' | 'start' | 'plan' | 'shrink'
  * }} Problem
  * @typedef {{name: string, stats: Stats, matrix: [number, number], epoch: number,
  *   suggestion: {scheme: Scheme, reasons: {code: string, text: string, facts: any}[]} | null}} OpenTensor
  * @typedef {{
  *   a: Evaluation | null, b: Evaluation, stairsA: Staircase | null, stairsB: Staircase, sides: Sides, epoch: number,
- *   axis: [number, number], continuous: boolean, ms: number
- * }} Result
+ *   axis: [number, number], continuous: boolean, ms: number, sampled: number | null
+ * }} Result `sampled`: from how many weights the figures were foretold; null where they are exact
  * @typedef {{
  *   width: number, height: number, region: [number, number, number, number], kind: 'values' | 'error',
  *   float: Float32Array, a: Float32Array | null, b: Float32Array, span: [number, number], sides: Sides, epoch: number
@@ -87,7 +87,8 @@
  *   opening: Job | null, loading: Job | null, computing: number | null, problem: Problem | null, fatal: Problem | null,
  *   data: OpenTensor | null, result: Result | null, pictures: Pictures | null, weight: Weight | null,
  *   sparks: {[tensor: string]: Spark}, file: FileResult | null, compared: Comparison | null, requests: {url: string, bytes?: number}[],
- *   language: string, theme: 'system' | 'light' | 'dark', offered: string | null, continuous: boolean, dropping: boolean
+ *   language: string, theme: 'system' | 'light' | 'dark', offered: string | null, continuous: boolean, dropping: boolean,
+ *   room: 'explore' | 'shrink', shrinkQuery: string, shrink: import('./shrink/state.js').Shrink | null
  * }} State
  */
 export {};

@@ -1,7 +1,7 @@
 /**
  * State ⇄ hash. `#/explore?t=conv2.weight&a=float&b=int4;granularity=channel&log=1&w=123`. What was opened is not in it: a
  * file cannot be, and a link must not make anyone's browser send a request that they did not ask for; an address is
- * only offered (`from`).
+ * only offered (`from`). What follows `#/shrink` is read and written by that room (shrink/address.js).
  *
  * @typedef {import('./types.js').State} State
  * @typedef {import('./types.js').Scheme} Scheme
@@ -43,6 +43,7 @@ function parseValue(text) {
 
 /** @param {State} state */
 export function toHash(state) {
+  if (state.room === 'shrink') return `#/shrink${state.shrinkQuery}`;
   const { view, sides } = state;
   /** @type {[string, string][]} */
   const parts = [];
@@ -66,6 +67,8 @@ export function toHash(state) {
  * @returns {State}
  */
 export function fromHash(state, hash) {
+  const [, shrinkQuery] = /^#\/shrink(\?.*)?$/.exec(hash) ?? [null, null];
+  if (shrinkQuery !== null) return { ...state, room: 'shrink', shrinkQuery: shrinkQuery ?? '' };
   const query = hash.replace(/^#\/?(explore)?\??/, '');
   const values = new Map(
     query
@@ -104,6 +107,7 @@ export function fromHash(state, hash) {
     hover: null,
     offered: from && /^(https?:\/\/|hf:)/.test(from) && from !== state.model?.url ? from : state.offered,
     continuous: false,
+    room: 'explore',
   };
 }
 

@@ -4,6 +4,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::decode::decode;
 use crate::evaluate::{EvaluateOptions, evaluate};
+use crate::kernels::best::Weighting;
 use crate::kernels::{self, Axis, Grid, Moments, Rounding};
 use crate::nn::{DigitsNet, INK, Int8Net, PIXELS, TENSORS, XnorNet};
 use crate::quant::{Options, Scheme, Value, ggml};
@@ -141,22 +142,32 @@ impl Bench {
     #[wasm_bindgen(js_name = ggmlFormats)]
     #[must_use]
     pub fn ggml_formats() -> Vec<String> {
-        ggml::FORMATS.iter().map(|format| format.id.to_owned()).collect()
+        ggml::formats().map(|format| format.id.to_owned()).collect()
     }
 
     /// Writes all weights in one of them.
     #[wasm_bindgen(js_name = ggmlEncode)]
     pub fn ggml_encode(&mut self, id: &str) -> f64 {
-        let Some(format) = ggml::FORMATS.iter().find(|format| format.id == id) else { return f64::NAN };
+        let Some(format) = ggml::formats().find(|format| format.id == id) else { return f64::NAN };
         self.packed.resize(self.x.len() / format.weights * format.bytes, 0);
         (format.encode)(&self.x, &mut self.packed);
+        f64::from(self.packed[self.packed.len() / 2])
+    }
+
+    /// The same with the search for less error.
+    #[wasm_bindgen(js_name = ggmlBest)]
+    pub fn ggml_best(&mut self, id: &str) -> f64 {
+        let Some(format) = ggml::formats().find(|format| format.id == id) else { return f64::NAN };
+        let Some(encode) = format.encode_best else { return f64::NAN };
+        self.packed.resize(self.x.len() / format.weights * format.bytes, 0);
+        encode(&self.x, Weighting::None, &mut self.packed);
         f64::from(self.packed[self.packed.len() / 2])
     }
 
     /// Reads back what was written last, in the same format.
     #[wasm_bindgen(js_name = ggmlDecode)]
     pub fn ggml_decode(&mut self, id: &str) -> f64 {
-        let Some(format) = ggml::FORMATS.iter().find(|format| format.id == id) else { return f64::NAN };
+        let Some(format) = ggml::formats().find(|format| format.id == id) else { return f64::NAN };
         (format.decode)(&self.packed, &mut self.y);
         f64::from(self.y[self.y.len() / 2])
     }

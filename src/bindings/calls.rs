@@ -101,6 +101,12 @@ pub fn packed_length_is_exact(of: &JsValue) -> std::result::Result<bool, JsValue
     scheme(of).map(|scheme| scheme.is_len_exact()).map_err(to_js)
 }
 
+/// See `evaluationCost`.
+#[wasm_bindgen(js_name = evaluationCost)]
+pub fn evaluation_cost(of: &JsValue) -> std::result::Result<f64, JsValue> {
+    scheme(of).map(|scheme| scheme.cost()).map_err(to_js)
+}
+
 /// See `article.quantizeZero`.
 #[wasm_bindgen(js_name = articleZero)]
 pub fn article_zero(values: &Float32Array, min: f64, max: f64) -> std::result::Result<JsValue, JsValue> {

@@ -4,15 +4,14 @@ use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::convert::{metrics, object};
+use super::convert::object;
 use super::formats::FormatReader;
 use super::to_js;
-use crate::decode::decode;
 use crate::error::{Code, Error, Result};
-use crate::pack::{Packing, pack_and_verify};
+use crate::pack::{Packed, Packing, Stored, pack_and_verify};
 use crate::pipeline::{Content, Job, job};
 use crate::plan::{Model, Plan, Request, plan};
-use crate::tensor::{DType, Shape, to_usize, try_vec};
+use crate::tensor::{DType, Shape};
 
 /// A model that is planned and laid out. Its files are added in order, then `plan` is called, as often as wanted.
 #[wasm_bindgen]
@@ -68,7 +67,9 @@ impl Planner {
 
 /// Packs rows as one of a job's tasks says, reads them back and compares.
 ///
-/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix. The answer is `{parts: Uint8Array[], metrics, energy}`.
+/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with. The answer is
+/// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights. The parts lie in `room` where they fit, which
+/// may be the memory that `bytes` came in: fresh memory costs as much as packing does.
 #[wasm_bindgen(js_name = packRows)]
 pub fn pack_rows(
     packing: &str,
@@ -76,6 +77,8 @@ pub fn pack_rows(
     big_endian: bool,
     bytes: &[u8],
     dims: &[f64],
+    first: f64,
+    room: &Uint8Array,
 ) -> std::result::Result<JsValue, JsValue> {
     let run = || -> Result<JsValue> {
         let packing: Packing = parse(packing, "the packing")?;
@@ -84,18 +87,37 @@ pub fn pack_rows(
         })?;
         let dims: Vec<u64> = dims.iter().map(|&d| d as u64).collect();
         let shape = Shape::new(&dims)?;
-        if dtype.byte_len(shape.count()) != Some(bytes.len() as u64) {
-            return Err(Error::new(Code::ShapeMismatch, "the bytes are not the rows' elements")
-                .with_expected(format!("{} elements of {}", shape.count(), dtype.name()))
-                .with_found(format!("{} bytes", bytes.len())));
-        }
-        let mut values = try_vec(0.0, to_usize(shape.count())?)?;
-        decode(dtype, big_endian, bytes, &mut values)?;
-        let packed = pack_and_verify(&*packing.packer()?, &values, &shape)?;
-        let parts: Array = packed.parts.iter().map(|part| Uint8Array::from(part.as_slice())).collect();
-        Ok(object([("parts", parts.into()), ("metrics", metrics(&packed.metrics)), ("energy", packed.energy.into())]))
+        let stored = Stored { dtype, big_endian, bytes, first: first as u64 };
+        let Packed { parts, fidelity } = pack_and_verify(&*packing.packer()?, stored, &shape)?;
+        let parts = into_room(&parts, room);
+        Ok(object([
+            ("parts", parts.into()),
+            ("count", (shape.count() as f64).into()),
+            ("energy", fidelity.energy.into()),
+            ("error2", fidelity.error2.into()),
+            ("maxAbs", fidelity.max.into()),
+        ]))
     };
     run().map_err(to_js)
+}
+
+/// Copies of parts, one after the other in `room` or each in memory of its own.
+fn into_room(parts: &[Vec<u8>], room: &Uint8Array) -> Array {
+    let total: usize = parts.iter().map(Vec::len).sum();
+    let fits = total <= room.length() as usize;
+    let mut at = 0;
+    let copy = |part: &Vec<u8>| {
+        if !fits {
+            return Uint8Array::from(part.as_slice());
+        }
+        // Both ends lie within the room, whose length is 32 bits.
+        let end = at + part.len();
+        let view = room.subarray(at as u32, end as u32);
+        view.copy_from(part);
+        at = end;
+        view
+    };
+    parts.iter().map(copy).collect()
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T> {

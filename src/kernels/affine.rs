@@ -85,6 +85,15 @@ pub fn reconstruct(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out:
     dispatch!(affine::reconstruct(x, index, grid, rounding, out));
 }
 
+/// [`reconstruct`] and [`encode`] at once.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn reconstruct_coded(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &mut [i8], out: &mut [f32]) {
+    assert!(x.len() == out.len() && x.len() == codes.len(), "one of each per weight");
+    dispatch!(affine::reconstruct_coded(x, index, grid, rounding, codes, out));
+}
+
 /// Grids of runs of equal length that follow each other.
 #[derive(Debug, Clone, Copy)]
 pub struct EvenRuns<'a> {

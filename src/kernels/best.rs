@@ -11,11 +11,15 @@
 //!
 //! With [`Weighting::Squares`] errors count `x²` as much, in the search and in that comparison.
 
+pub(in crate::kernels) mod abreast;
 mod flat;
 mod nested;
+mod numbers;
 
+pub use abreast::{mxfp4, q4_0, q4_1, q5_0, q5_1, q8_0, tq1_0, tq2_0};
 pub use flat::*;
 pub use nested::*;
+pub use numbers::Numbers;
 
 use super::dispatch;
 

@@ -55,6 +55,11 @@ pub fn mxfp4(x: &[f32], out: &mut [u8]) {
     dispatch!(mx::mxfp4(x, out));
 }
 
+/// A block of [`mxfp4`] with another exponent than its own.
+pub fn mxfp4_with(x: &[f32; 32], exponent: u8, out: &mut [u8; 17]) {
+    dispatch!(mx::mxfp4_with(x, exponent, out));
+}
+
 /// Reads [`mxfp4`].
 pub fn from_mxfp4(bytes: &[u8], out: &mut [f32]) {
     dispatch!(mx::from_mxfp4(bytes, out));

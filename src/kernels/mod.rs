@@ -26,11 +26,11 @@ pub mod nn;
 mod sums;
 
 pub use affine::{
-    ERROR_BLOCK, EvenRuns, Grid, Rounding, encode, grid_error, keep_non_zero, reconstruct, reconstruct_each,
-    reconstruct_runs, steps, steps_each,
+    ERROR_BLOCK, EvenRuns, Grid, Rounding, encode, grid_error, keep_non_zero, reconstruct, reconstruct_coded,
+    reconstruct_each, reconstruct_runs, steps, steps_each,
 };
-pub use binning::{Axis, count_bins, count_error_bins};
-pub use sums::{CompareSums, Energy, Extent, Moments, compare, energy, extent, moments, products};
+pub use binning::{Axis, CodeCounts, column_bits, count_bins, count_code_pairs, count_error_bins};
+pub use sums::{CompareSums, Energy, Extent, Fidelity, Moments, compare, energy, extent, fidelity, moments, products};
 
 /// Lanes of a sum: element `i` of a call is added to lane `i % LANES`.
 pub const LANES: usize = 8;

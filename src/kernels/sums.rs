@@ -131,6 +131,45 @@ pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
     dispatch!(sums::compare(x, y))
 }
 
+/// What the ratio of signal to noise is made of, of one chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Fidelity {
+    /// `Σ x²`
+    pub energy: f64,
+    /// `Σ (x − y)²`
+    pub error2: f64,
+    /// Greatest `|x − y|`; of finite values only.
+    pub max: f64,
+}
+
+impl Fidelity {
+    /// Both together.
+    #[must_use]
+    pub fn merge(self, other: Fidelity) -> Fidelity {
+        Fidelity {
+            energy: self.energy + other.energy,
+            error2: self.error2 + other.error2,
+            max: self.max.max(other.max),
+        }
+    }
+
+    /// Whether every value was finite: NaN and infinities stay in the sums, and sums of squares of f32 cannot overflow.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.energy.is_finite() && self.error2.is_finite()
+    }
+}
+
+/// [`compare`] and [`energy`] in one look, for a proof that costs little beside the packing.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn fidelity(x: &[f32], y: &[f32]) -> Fidelity {
+    assert_eq!(x.len(), y.len(), "compared runs have one length");
+    dispatch!(sums::fidelity(x, y))
+}
+
 /// `(Σ x·k, Σ k²)` in f64: what a least-squares scale for fixed codes is made of.
 ///
 /// # Panics

@@ -8,11 +8,12 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decode::decode;
 use crate::error::{Code, Error, Result};
-use crate::kernels;
+use crate::kernels::{self, Fidelity};
 use crate::quant::Options;
-use crate::stats::{CHUNK, Comparison, Metrics};
-use crate::tensor::{DType, Shape};
+use crate::stats::CHUNK;
+use crate::tensor::{DType, Shape, to_usize, try_vec};
 
 /// How a tensor is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,12 @@ pub trait Packer {
     /// Rows can be packed apart from the others, in multiples of so many (the last ones excepted); `None` where a tensor must be whole.
     fn apart(&self, shape: &Shape) -> Option<u64>;
 
+    /// Where a tensor is packed as one run of weights, whatever its rows: so many of them, counted from the first, are packed apart from
+    /// the others and fill bytes of their own.
+    fn grain(&self) -> Option<u64> {
+        None
+    }
+
     /// The bytes of each part.
     ///
     /// # Errors
@@ -101,32 +108,151 @@ pub trait Packer {
     fn unpack(&self, parts: &[Vec<u8>], shape: &Shape) -> Result<Vec<f32>>;
 }
 
+/// Weights as a file stores them.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    /// Their type.
+    pub dtype: DType,
+    /// The order of the bytes of an element.
+    pub big_endian: bool,
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Which element of the tensor the first one is: errors count from there.
+    pub first: u64,
+}
+
 /// Packed rows and the proof: they were read back and compared with the weights.
 #[derive(Debug)]
 pub struct Packed {
     /// The bytes of each part.
     pub parts: Vec<Vec<u8>>,
     /// How far they lie from the weights.
-    pub metrics: Metrics,
-    /// Σ of the weights' squares: with the errors' it gives the ratio of many such runs together.
-    pub energy: f64,
+    pub fidelity: Fidelity,
 }
 
-/// Packs, reads back and compares.
+/// Weights that are decoded, packed, read back and compared at a time, where they can be packed apart: all of that finds them in the
+/// processor's second-level cache.
+const AT_ONCE: u64 = 1 << 15;
+
+/// Decodes, packs, reads back and compares.
 ///
 /// # Errors
-/// As [`Packer::pack`]; `verification_failed` where the bytes read back as other than finite numbers.
-pub fn pack_and_verify(packer: &dyn Packer, values: &[f32], shape: &Shape) -> Result<Packed> {
-    let parts = packer.pack(values, shape)?;
-    let back = packer.unpack(&parts, shape)?;
-    let metrics = Comparison::of(values, &back).map_err(|e| {
-        if e.code == Code::NonFinite && values.iter().all(|x| x.is_finite()) {
-            Error::new(Code::VerificationFailed, "what was packed reads back as numbers that are not finite")
-                .with_expected("weights within the range of the type and its scales")
-        } else {
-            e
+/// As [`Packer::pack`]; `shape_mismatch` where the bytes are not the elements of the shape; `verification_failed` where the packed bytes
+/// read back as other than finite numbers.
+pub fn pack_and_verify(packer: &dyn Packer, stored: Stored<'_>, shape: &Shape) -> Result<Packed> {
+    let Stored { dtype, big_endian, bytes, first } = stored;
+    if dtype.byte_len(shape.count()) != Some(bytes.len() as u64) {
+        return Err(Error::new(Code::ShapeMismatch, "the bytes are not the rows' elements")
+            .with_expected(format!("{} elements of {}", shape.count(), dtype.name()))
+            .with_found(format!("{} bytes", bytes.len())));
+    }
+    let pieces = Pieces::of(packer, dtype, shape);
+    let mut parts = packer
+        .parts(shape)?
+        .into_iter()
+        .map(|part| with_room(part.byte_len))
+        .collect::<Result<Vec<_>>>()?;
+    let mut values = try_vec(0.0, to_usize(pieces.largest)?)?;
+    let mut fidelity = Fidelity::default();
+    let (mut from, mut rest) = (0, bytes);
+    while from < shape.count() || from == 0 {
+        let (count, piece) = pieces.at(from)?;
+        let (now, later) = rest.split_at(to_usize(dtype.byte_len(count).unwrap_or(rest.len() as u64))?);
+        rest = later;
+        let values = &mut values[..to_usize(count)?];
+        decode(dtype, big_endian, now, values)?;
+        let packed = packer.pack(values, &piece).map_err(|e| further(e, first + from))?;
+        let back = packer.unpack(&packed, &piece)?;
+        fidelity = fidelity.merge(proof(values, &back).map_err(|e| further(e, first + from))?);
+        for (part, bytes) in parts.iter_mut().zip(&packed) {
+            part.extend_from_slice(bytes);
         }
-    })?;
-    let energy = values.chunks(CHUNK).map(|x| kernels::energy(x).squares).sum();
-    Ok(Packed { parts, metrics, energy })
+        if count == 0 {
+            break;
+        }
+        from += count;
+    }
+    Ok(Packed { parts, fidelity })
+}
+
+/// A tensor cut into stretches that are packed one after the other.
+struct Pieces<'a> {
+    whole: &'a Shape,
+    /// Dimensions after the first, of each piece.
+    inner: Vec<u64>,
+    /// Weights of one step along the first dimension.
+    step: u64,
+    /// Weights of each piece but perhaps the last.
+    largest: u64,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(packer: &dyn Packer, dtype: DType, whole: &'a Shape) -> Pieces<'a> {
+        let count = whole.count();
+        let uncut = Pieces { whole, inner: vec![], step: count, largest: count };
+        let (rows, columns) = whole.matrix();
+        let (inner, step, multiple) = match (packer.grain(), packer.apart(whole)) {
+            (Some(grain), _) if grain > 0 && count.is_multiple_of(grain) => (vec![grain], grain, 1),
+            (_, Some(multiple)) if multiple > 0 && rows > 1 => {
+                (whole.dims().get(1..).unwrap_or_default().to_vec(), columns, multiple)
+            }
+            _ => return uncut,
+        };
+        let unit = step.saturating_mul(multiple);
+        let largest = (AT_ONCE / unit.max(1)).max(1).saturating_mul(unit);
+        // A piece must also hold whole blocks of the type it is stored in.
+        if largest == 0 || largest >= count || dtype.byte_len(largest).is_none() {
+            return uncut;
+        }
+        Pieces { whole, inner, step, largest }
+    }
+
+    /// The piece that begins with this weight: how many, and as which tensor they are packed.
+    fn at(&self, from: u64) -> Result<(u64, Shape)> {
+        let count = self.largest.min(self.whole.count() - from);
+        if self.inner.is_empty() {
+            return Ok((count, self.whole.clone()));
+        }
+        let dims: Vec<u64> = [count / self.step].into_iter().chain(self.inner.iter().copied()).collect();
+        Ok((count, Shape::new(&dims)?))
+    }
+}
+
+/// An empty vector with room for so many bytes.
+fn with_room(byte_len: u64) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(to_usize(byte_len)?)
+        .map_err(|_| Error::new(Code::OutOfMemory, "no memory for the packed bytes").with_found(byte_len))?;
+    Ok(out)
+}
+
+/// An error that counts elements of a piece, counted from the tensor's first.
+fn further(mut error: Error, by: u64) -> Error {
+    if error.code == Code::NonFinite {
+        error.offset = error.offset.map(|at| at + by);
+    }
+    error
+}
+
+/// How far what was read back lies from the weights.
+fn proof(values: &[f32], back: &[f32]) -> Result<Fidelity> {
+    if values.len() != back.len() {
+        return Err(Error::new(Code::VerificationFailed, "what was packed reads back as another number of weights")
+            .with_expected(values.len())
+            .with_found(back.len()));
+    }
+    let fidelity = values
+        .chunks(CHUNK)
+        .zip(back.chunks(CHUNK))
+        .fold(Fidelity::default(), |sum, (x, y)| sum.merge(kernels::fidelity(x, y)));
+    if fidelity.is_finite() {
+        return Ok(fidelity);
+    }
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(Error::new(Code::NonFinite, "the weights hold a value that is not finite")
+            .with_offset(at as u64)
+            .with_found(values[at])),
+        None => Err(Error::new(Code::VerificationFailed, "what was packed reads back as numbers that are not finite")
+            .with_expected("weights within the range of the type and its scales")),
+    }
 }

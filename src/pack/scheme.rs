@@ -67,6 +67,10 @@ impl Packer for Cast {
         Some(1)
     }
 
+    fn grain(&self) -> Option<u64> {
+        Some(1)
+    }
+
     fn pack(&self, values: &[f32], shape: &Shape) -> Result<Vec<Vec<u8>>> {
         Ok(vec![match &self.scheme {
             Some(scheme) => scheme.prepare(values, shape)?.encode(values)?,
@@ -93,7 +97,11 @@ impl Packer for Blocks {
     }
 
     fn apart(&self, _: &Shape) -> Option<u64> {
-        Some(1)
+        self.grain().map(|_| 1)
+    }
+
+    fn grain(&self) -> Option<u64> {
+        grain_of(&self.scheme)
     }
 
     fn pack(&self, values: &[f32], shape: &Shape) -> Result<Vec<Vec<u8>>> {
@@ -116,11 +124,12 @@ impl Packer for Rounded {
         self.cast.parts(shape)
     }
 
-    /// Blocks and groups of rows have no part in each other; a scheme that looks at the whole tensor needs it.
     fn apart(&self, _: &Shape) -> Option<u64> {
-        let by_rows = entry(self.scheme.id()).is_ok_and(|entry| entry.family == "ggml")
-            && matches!(self.scheme.options().get("flatten"), None | Some(Value::Flag(false)));
-        by_rows.then_some(1)
+        self.grain().map(|_| 1)
+    }
+
+    fn grain(&self) -> Option<u64> {
+        grain_of(&self.scheme)
     }
 
     fn pack(&self, values: &[f32], shape: &Shape) -> Result<Vec<Vec<u8>>> {
@@ -132,6 +141,18 @@ impl Packer for Rounded {
     fn unpack(&self, parts: &[Vec<u8>], shape: &Shape) -> Result<Vec<f32>> {
         self.cast.unpack(parts, shape)
     }
+}
+
+/// Weights that a scheme's block holds, where blocks have no part in each other; a scheme that looks at more needs the whole tensor.
+fn grain_of(scheme: &Scheme) -> Option<u64> {
+    let entry = entry(scheme.id()).ok().filter(|entry| entry.family == "ggml")?;
+    let is_off = |name| matches!(scheme.options().get(name), None | Some(Value::Flag(false)));
+    let is_unpruned = match scheme.options().get("prune") {
+        None => true,
+        Some(Value::Text(how)) => how == "none",
+        Some(_) => false,
+    };
+    (is_off("flatten") && is_unpruned).then_some(u64::from(entry.block_size?))
 }
 
 /// One part of this type, row by row.

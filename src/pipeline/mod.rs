@@ -2,6 +2,7 @@
 //! No bytes are read or written here, and no thread is known: whoever runs the job reads source ranges, has rows packed
 //! ([`crate::pack`]) and writes at the places given, in any order. Everything's size is known before the first byte.
 
+mod gguf;
 mod safetensors;
 
 use std::ops::Range;
@@ -34,6 +35,7 @@ pub struct Job {
 pub fn job(model: &Model, plan: &Plan) -> Result<Job> {
     match plan.to {
         Target::Safetensors => safetensors::job(model, plan),
+        Target::Gguf => gguf::job(model, plan),
         other => {
             Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
         }
@@ -143,6 +145,13 @@ impl Task {
         let shape = Shape::new(dims)?;
         let packer: Rc<dyn Packer> = packing.packer()?;
         let parts = packer.parts(&shape)?;
+        // Rows too long to be packed at once are cut where the packing allows it.
+        let shape = match packer.grain() {
+            Some(grain) if shape.matrix().1 > CHUNK_WEIGHTS && grain > 0 && shape.count() % grain == 0 => {
+                Shape::new(&[shape.count() / grain, grain])?
+            }
+            _ => shape,
+        };
         let (rows, columns) = shape.matrix();
         let rows_at_once = match packer.apart(&shape) {
             None | Some(0) => rows,
@@ -151,7 +160,7 @@ impl Task {
         let task = Task {
             tensor,
             packing: packing.clone(),
-            dims: dims.to_vec(),
+            dims: shape.dims().to_vec(),
             rows_at_once: rows_at_once.max(1),
             parts: vec![],
         };

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::gguf::{self, GgufDetails};
 use super::safetensors;
 use crate::error::{Code, Error, Result};
-use crate::formats::{Format, Listing, TensorInfo};
+use crate::formats::{Derived, Format, Listing, TensorInfo};
 use crate::pack::Packing;
 use crate::quant::{Options, Scheme};
 
@@ -21,6 +22,24 @@ impl Model {
     /// The tensors, each with the number of its file.
     pub fn tensors(&self) -> impl Iterator<Item = (usize, &TensorInfo)> {
         self.parts.iter().enumerate().flat_map(|(part, listing)| listing.tensors.iter().map(move |t| (part, t)))
+    }
+
+    /// The weights that are stored in several tensors. They are counted after all tensors.
+    pub fn derived(&self) -> impl Iterator<Item = (usize, &Derived)> {
+        let first = self.parts.iter().map(|part| part.tensors.len()).sum::<usize>();
+        self.parts.iter().flat_map(|part| &part.derived).enumerate().map(move |(i, derived)| (first + i, derived))
+    }
+
+    /// Of each tensor whether it is a part of such a weight.
+    #[must_use]
+    pub fn is_part_of_derived(&self) -> Vec<bool> {
+        let mut is_part = Vec::new();
+        for part in &self.parts {
+            let first = is_part.len();
+            is_part.resize(first + part.tensors.len(), false);
+            part.derived.iter().flat_map(|derived| &derived.parts).for_each(|&i| is_part[first + i] = true);
+        }
+        is_part
     }
 
     /// The format of its files.
@@ -139,6 +158,9 @@ pub struct Plan {
     pub choices: Vec<Choice>,
     /// What is to be said of the whole.
     pub notes: Vec<Note>,
+    /// Of GGUF what its header says.
+    #[serde(skip)]
+    pub gguf: Option<GgufDetails>,
 }
 
 /// Plans.
@@ -148,7 +170,7 @@ pub struct Plan {
 /// does not have; `unknown_scheme`, `unknown_option`, `invalid_option`.
 pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
     for (name, wish) in &request.tensors {
-        if !model.tensors().any(|(_, t)| t.name == *name) {
+        if !model.tensors().any(|(_, t)| t.name == *name) && !model.derived().any(|(_, d)| d.name == *name) {
             return Err(Error::new(Code::UnknownTensor, "the recipe names a tensor that the model does not have")
                 .with_tensor(name)
                 .with_found(format!("{} other tensors", model.tensors().count())));
@@ -169,6 +191,7 @@ pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
     }
     match request.to {
         Target::Safetensors => safetensors::plan(model, request),
+        Target::Gguf => gguf::plan(model, request),
         other => {
             Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
         }

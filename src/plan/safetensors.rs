@@ -34,7 +34,7 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         }
     });
     let choices = choices.collect::<Result<Vec<_>>>()?;
-    Ok(Plan { to: Target::Safetensors, choices, notes: vec![] })
+    Ok(Plan { to: Target::Safetensors, choices, notes: vec![], gguf: None })
 }
 
 /// Why a tensor is no weight to be quantized, if it is not.

@@ -87,6 +87,43 @@ fn settled(x: &[f32], mut alpha: f32, weighting: Weighting) -> f32 {
     alpha
 }
 
+/// The squared error in f64 of values `±value` where `beyond`, 0 elsewhere.
+fn error(x: &[f32], value: f32, weighting: Weighting, beyond: impl Fn(f32) -> bool) -> f64 {
+    let of = |x: &f32| {
+        let (magnitude, value) = (f64::from(x.abs()), if beyond(*x) { f64::from(value) } else { 0.0 });
+        let count = if weighting == Weighting::None { 1.0 } else { magnitude * magnitude };
+        count * (magnitude - value) * (magnitude - value)
+    };
+    x.iter().filter(|x| x.is_finite()).map(of).sum()
+}
+
+/// Threshold and value of a run of `ternary`, as published.
+fn ternary(x: &[f32], mean: f64) -> (f32, f32) {
+    let delta = (0.7 * mean) as f32;
+    (delta, mean_above(x, delta) as f32)
+}
+
+/// Threshold and value that the search finds, where they are better.
+fn ternary_best(x: &[f32], mean: f64, weighting: Weighting) -> (f32, f32) {
+    let published = ternary(x, mean);
+    let alpha = settled(x, published.1, weighting);
+    let found = (0.5 * alpha, alpha);
+    let error = |(delta, alpha)| error(x, alpha, weighting, |x: f32| x.abs() > delta);
+    if error(found) < error(published) { found } else { published }
+}
+
+/// The value of ±1 for an inverse of `bitnet`.
+fn bitnet_value(inverse: f32) -> f32 {
+    (1.0 / inverse).min(f32::MAX)
+}
+
+/// The inverse that the search finds for `bitnet`, where it is better than the published one.
+fn bitnet_best(x: &[f32], published: f32, weighting: Weighting) -> f32 {
+    let found = 1.0 / settled(x, bitnet_value(published), weighting);
+    let error = |inverse: f32| error(x, bitnet_value(inverse), weighting, |x| (x * inverse).abs() > 0.5);
+    if error(found) < error(published) { found } else { published }
+}
+
 /// Cuts for magnitudes above `cut`.
 fn both_sides(cut: f32) -> [f32; 2] {
     [next_below(-cut), cut]
@@ -115,22 +152,18 @@ impl Book for Few {
             match self.kind {
                 Kindred::Binary => alphas.push(mean as f32),
                 Kindred::Ternary => {
-                    let mut delta = (0.7 * mean) as f32;
-                    let mut alpha = mean_above(x, delta) as f32;
-                    if let Some(weighting) = self.search {
-                        alpha = settled(x, alpha, weighting);
-                        delta = 0.5 * alpha;
-                    }
+                    let (delta, alpha) = match self.search {
+                        Some(weighting) => ternary_best(x, mean, weighting),
+                        None => ternary(x, mean),
+                    };
                     alphas.push(alpha);
                     cuts.extend(both_sides(delta));
                 }
                 Kindred::BitNet => {
-                    let mut inverse = 1.0 / (mean as f32).max(1e-5);
-                    if let Some(weighting) = self.search {
-                        inverse = 1.0 / settled(x, (mean as f32).max(1e-5), weighting);
-                    }
+                    let published = 1.0 / (mean as f32).max(1e-5);
+                    let inverse = self.search.map_or(published, |weighting| bitnet_best(x, published, weighting));
                     factors.push(inverse);
-                    alphas.push((1.0 / inverse).min(f32::MAX));
+                    alphas.push(bitnet_value(inverse));
                 }
             }
         }

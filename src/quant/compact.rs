@@ -18,7 +18,7 @@ use super::extents::Extents;
 use super::huffman::{BitReader, BitWriter, Words};
 use super::prune::{self, Places, Prune, Rule};
 use super::trace::{RunInfo, Step, Trace};
-use super::{CodeUnit, Family, Fitted, Prepared};
+use super::{CodeUnit, Family, Fitted, Prepared, Tally};
 use crate::error::{Code, Error, Result};
 use crate::kernels::{bits, extent};
 use crate::stats::CHUNK;
@@ -193,6 +193,10 @@ impl Family for Compact {
 
     fn is_len_exact(&self) -> bool {
         !self.entropy && !matches!(self.prune, Some(Prune::Threshold(_)))
+    }
+
+    fn cost(&self) -> f64 {
+        self.inner.cost() + 10.0
     }
 
     fn prepare(&self, values: &[f32], shape: &Shape, known: &Extents) -> Result<Prepared> {
@@ -383,6 +387,14 @@ impl Fitted for Fit {
         if let Some(places) = self.places() {
             places.fill_pruned(start, 0.0, out);
         }
+    }
+
+    fn reconstruct_counted(&self, values: &[f32], start: usize, out: &mut [f32], tally: &mut Tally) -> bool {
+        if self.places().is_some() {
+            self.reconstruct(values, start, out);
+            return false;
+        }
+        self.inner.reconstruct_counted(self.seen(values), start, out, tally)
     }
 
     fn encode(&self, values: &[f32]) -> Result<Vec<u8>> {

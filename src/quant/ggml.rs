@@ -167,8 +167,14 @@ fn nibble_of_q6(i: usize) -> BitField {
     bits(0, 8 * (i / 128 * 64 + i % 64) + i % 128 / 64 * 4, 4)
 }
 
+/// All of llama.cpp's formats that are written.
+#[cfg(all(feature = "bench", target_arch = "wasm32"))]
+pub(crate) fn formats() -> impl Iterator<Item = &'static Format> {
+    FORMATS.iter().chain(more::FORMATS)
+}
+
 /// How each of them is written and read.
-pub(crate) const FORMATS: &[Format] = &[
+const FORMATS: &[Format] = &[
     Format {
         id: "q8_0",
         weights: 32,

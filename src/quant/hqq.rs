@@ -80,6 +80,10 @@ impl Book for Hqq {
         Layout::new(shape, Granularity::Group { size: self.group_size }, Packing::Bits(self.bits))?.with_side(8)
     }
 
+    fn cost(&self) -> f64 {
+        300.0
+    }
+
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>> {
         let high = ((1_u32 << self.bits) - 1) as f32;
         let mut grids = Grids { factors: Vec::new(), scales: Vec::new(), zeros: Vec::new(), high };

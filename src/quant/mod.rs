@@ -19,11 +19,13 @@ pub mod hqq;
 mod huffman;
 mod prune;
 mod runs;
+mod tally;
 mod trace;
 
 pub use catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Options, Resolved, Source, Value, When, catalogue, entry};
 pub use extents::Extents;
 pub use runs::{Granularity, Runs};
+pub use tally::Tally;
 pub use trace::{BitField, Block, Part, RunInfo, Step, Trace};
 
 use std::fmt;
@@ -57,6 +59,11 @@ pub(crate) trait Family {
     /// See [`Scheme::is_len_exact`].
     fn is_len_exact(&self) -> bool {
         true
+    }
+
+    /// See [`Scheme::cost`].
+    fn cost(&self) -> f64 {
+        5.0
     }
 
     /// See [`Scheme::prepare_knowing`]; `values` are as many as the shape holds.
@@ -156,6 +163,14 @@ impl Scheme {
         self.family.is_len_exact()
     }
 
+    /// Nanoseconds that one weight takes to be evaluated, to within a factor of a few: enough to tell what follows a hand at once on a large
+    /// tensor from what takes seconds.
+    #[must_use]
+    pub fn cost(&self) -> f64 {
+        let searches = self.options.choice("effort") == "best";
+        self.family.cost() + if searches { 100.0 } else { 0.0 }
+    }
+
     /// Looks at the weights and fixes what is shared: one scale and zero point per run.
     ///
     /// # Errors
@@ -209,6 +224,15 @@ pub trait Fitted {
     /// # Panics
     /// If the stretch does not lie in `values`.
     fn reconstruct(&self, values: &[f32], start: usize, out: &mut [f32]);
+
+    /// The same, which also counts what is read back where that is faster with the codes at hand; `false` where it did not.
+    ///
+    /// # Panics
+    /// As [`Fitted::reconstruct`].
+    fn reconstruct_counted(&self, values: &[f32], start: usize, out: &mut [f32], _tally: &mut Tally) -> bool {
+        self.reconstruct(values, start, out);
+        false
+    }
 
     /// The packed bytes.
     ///

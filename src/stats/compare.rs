@@ -87,6 +87,21 @@ impl Comparison {
     /// # Panics
     /// If the lengths differ.
     pub fn add(&mut self, x: &[f32], y: &[f32]) {
+        self.add_errors(x, y);
+        self.add_candidate(kernels::energy(y));
+    }
+
+    /// Adds energy of the candidate, for chunks that were added without it.
+    pub fn add_candidate(&mut self, energy: Energy) {
+        self.candidate.squares += energy.squares;
+        self.candidate.zeros += energy.zeros;
+    }
+
+    /// Adds all of the next chunk but the energy of the candidate; both finite.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn add_errors(&mut self, x: &[f32], y: &[f32]) {
         let s = kernels::compare(x, y);
         let t = &mut self.sums;
         if s.max > t.max || (self.max_index.is_none() && !x.is_empty()) {
@@ -98,9 +113,10 @@ impl Comparison {
         t.error_abs += s.error_abs;
         t.both_zeros += s.both_zeros;
         if !self.reference_known {
-            add_energy(&mut self.reference, x);
+            let energy = kernels::energy(x);
+            self.reference.squares += energy.squares;
+            self.reference.zeros += energy.zeros;
         }
-        add_energy(&mut self.candidate, y);
         self.count += x.len() as u64;
     }
 
@@ -136,12 +152,6 @@ impl Comparison {
             zeros_after: self.candidate.zeros,
         }
     }
-}
-
-fn add_energy(total: &mut Energy, x: &[f32]) {
-    let energy = kernels::energy(x);
-    total.squares += energy.squares;
-    total.zeros += energy.zeros;
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Histograms with equal bins.
 
 use super::CHUNK;
-use crate::kernels::{Axis, count_bins, count_error_bins, extent};
+use crate::kernels::{Axis, count_bins, count_error_bins, extent, scalar};
 
 /// Counts over equal bins. Bin `i` holds `lo + i·w ≤ x < lo + (i+1)·w` with `w = (hi − lo)/bins`; the last also `hi`.
 ///
@@ -80,6 +80,11 @@ impl HistogramBuilder {
     pub fn add_finite(&mut self, x: &[f32]) {
         self.make_room(x.len());
         count_bins(x, &self.axis, &mut self.table);
+    }
+
+    /// Counts a finite value that occurs `n` times.
+    pub fn add_repeated(&mut self, value: f32, n: u64) {
+        self.totals[scalar::binning::slot(value, &self.axis)] += n;
     }
 
     /// Counts a chunk's errors `x − y`; both finite.

@@ -12,9 +12,10 @@ const SAMPLE = 16384;
 
 /**
  * @param {Engine} engine
+ * @param {(model: any) => any} release closes a model that is no longer shown
  * @returns {{[type: string]: (payload?: any, tools?: any) => any}}
  */
-export function answersWith(engine) {
+export function answersWith(engine, release = (model) => model.close?.()) {
   /** @type {any} the open file */
   let model = null;
   /** @type {any} the open tensor, in wasm memory */
@@ -27,11 +28,11 @@ export function answersWith(engine) {
   let drawn = new Map();
   /** The open tensor's name and its ends. */
   let about = { name: '', min: 0, max: 0 };
-  /** What schemes are compared on, a copy: those that the figures show stay remembered. @type {any} */
-  let portion = null;
+  /** What schemes are compared and foretold on, copies: those that the figures show stay remembered; by size. @type {Map<number, any>} */
+  let portions = new Map();
   const forget = () => {
-    portion?.free();
-    portion = null;
+    for (const portion of portions.values()) portion.free();
+    portions = new Map();
   };
   /** The same of the pictures. */
   let painted = new Map();
@@ -48,7 +49,7 @@ export function answersWith(engine) {
         await next.close?.();
         throw error;
       }
-      await model?.close?.();
+      if (model) await release(model);
       sample?.free();
       model = next;
       sample = network;
@@ -68,8 +69,16 @@ export function answersWith(engine) {
       return { name, stats, matrix: [...next.matrix], suggestion: suggested(next) };
     },
 
-    /** The parts of the picture that are asked for, in one crossing. */
-    show({ sides, figures, pictures, weight }) {
+    /**
+     * The parts of the picture that are asked for, in one crossing. Of a scheme that would take long only the figures, from a portion of the
+     * weights, where `foretell` allows it; `sampled` says from how many.
+     */
+    async show({ sides, figures, pictures, weight, foretell }) {
+      if (foretell && figures && weights.count > 4 * SAMPLE) {
+        const early = (await import('./worker-portion.js')).foretell;
+        const told = early({ engine, weights, about, portions }, sides, figures, drawn);
+        if (told) return told;
+      }
       return {
         figures: figures && drawFigures(weights, sides, figures, drawn),
         pictures: pictures && drawPictures(weights, sides, pictures, painted),
@@ -82,6 +91,9 @@ export function answersWith(engine) {
       const { values, sampled } = await sampleOf(engine, model, tensor, isRemote, signal);
       return { counts: engine.stats(values, { bins }).histogram?.counts ?? new Float64Array(bins), sampled };
     },
+
+    /** What is open. Not for the page: a model cannot be sent. */
+    held: () => ({ model, isRemote }),
 
     /** Another build of the engine has come: what is open goes over to it. */
     move() {
@@ -101,14 +113,11 @@ export function answersWith(engine) {
 
     /** One scheme on the open tensor, or on a portion of a large one: its bits per weight, and its SQNR from so many weights. */
     async compare({ name, scheme }) {
-      const { portionOf } = await import('./worker-portion.js');
+      const { compareOn } = await import('./worker-portion.js');
       if (weights === null || name !== about.name) {
         throw Object.assign(new Error('another tensor is open'), { code: 'superseded' });
       }
-      portion ??= portionOf(engine, weights, about);
-      const { metrics } = portion.evaluate(scheme, { bins: 1, range: [-1, 1], errorBins: 1 });
-      const bits = (engine.packedLength(weights.shape, scheme) * 8) / weights.count;
-      return { bits, sqnrDb: metrics.sqnrDb, from: portion.count };
+      return compareOn({ engine, weights, about, portions }, scheme);
     },
   };
 }
@@ -226,8 +235,7 @@ function suggested(weights) {
 }
 
 /**
- * All of a small tensor; of a large one rows from a few places, or the beginning of a row where rows are long. From a
- * server one place only: each costs a request.
+ * All of a small tensor, some weights of a large one.
  * @param {Engine} engine
  * @param {any} model
  * @param {any} tensor
@@ -236,44 +244,10 @@ function suggested(weights) {
  * @returns {Promise<{values: Float32Array, sampled: boolean}>}
  */
 async function sampleOf(engine, model, tensor, isRemote, signal) {
-  const [rows, columns] = tensor.row;
   const { name, count } = tensor;
   if (count <= 4 * SAMPLE) return { values: await model.read(name, { signal }), sampled: false };
-  if (columns > 16 * SAMPLE) return { values: await beginningOf(engine, model, tensor, signal), sampled: true };
-  const take = Math.max(1, Math.floor(SAMPLE / (isRemote ? 1 : 8) / columns));
-  const places = isRemote ? 1 : Math.max(1, Math.min(8, Math.floor(SAMPLE / (take * columns))));
-  const parts = [];
-  for (let i = 0; i < places; i++) {
-    const start = Math.floor(((rows - take) * (i + 0.5)) / places);
-    parts.push(await model.read(name, { start, end: start + take, signal }));
-  }
-  const values = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    values.set(part, at);
-    at += part.length;
-  }
-  return { values, sampled: true };
-}
-
-/**
- * @param {Engine} engine
- * @param {any} model
- * @param {any} tensor
- * @param {AbortSignal} signal
- */
-async function beginningOf(engine, model, tensor, signal) {
-  const chunks = model.chunks(tensor.name, { signal });
-  const weights = engine.Weights.allocate([SAMPLE]);
-  try {
-    const { value } = await chunks.next();
-    const size = chunks.dtype === tensor.dtype ? tensor.byteLength / tensor.count : 4;
-    weights.push(value.subarray(0, SAMPLE * size), chunks.dtype);
-    return weights.values();
-  } finally {
-    weights.free();
-    await chunks.return();
-  }
+  const { someOf } = await import('./worker-portion.js');
+  return { values: await someOf(engine, model, tensor, SAMPLE, isRemote ? 1 : 8, signal), sampled: true };
 }
 
 /**

@@ -18,7 +18,9 @@ let watch = 0;
 /** Milliseconds after the first figures before the whole engine is asked for. */
 const PAUSE = 300;
 
-const answers = answersWith(fewerbits);
+/** What answers for the Shrink room: fetched with its first question. @type {import('./worker-shrink.js').Shrinking | null} */
+let shrinking = null;
+const answers = answersWith(fewerbits, (model) => (shrinking ? shrinking.release(model) : model.close?.()));
 const started = fewerbits.init({ bindings: /** @type {any} */ (first) });
 started.catch(() => {});
 /** The whole engine: not asked for yet, on its way, there, in use. @type {'no' | 'coming' | 'there' | 'used'} */
@@ -32,11 +34,12 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   watch ||= self.setInterval(tellRequests, 250);
   try {
     await started;
-    const answer = answers[type];
+    const answer = type.startsWith('shrink-') ? (await shrinkingAnswers())[type] : answers[type];
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
     // At the start for a link, later for a worker that took a dead one's place; the first build reads no other format than the sample's.
-    if (lacks(payload) || (type === 'open' && !payload.sample && whole !== 'used')) await useWhole();
-    const done = await answer(payload, { signal: controller.signal, onProgress: throttled(id) });
+    if (lacks(payload, type) || (type === 'open' && !payload.sample && whole !== 'used')) await useWhole();
+    const tell = (/** @type {any} */ progress) => self.postMessage({ id, progress });
+    const done = await answer(payload, { signal: controller.signal, onProgress: throttled(tell), tell });
     if (type === 'show' && whole === 'no') {
       whole = 'coming';
       self.setTimeout(fetchWhole, PAUSE);
@@ -55,12 +58,20 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   }
 });
 
+async function shrinkingAnswers() {
+  const { Shrinking } = await import('./worker-shrink.js');
+  shrinking ??= new Shrinking(answers.held);
+  return shrinking.answers;
+}
+
 /**
  * Whether a request names schemes or options that need the whole engine.
  * @param {{wanted?: any[], sides?: {a: any, b: any}, scheme?: any}} payload
+ * @param {string} type
  */
-function lacks({ wanted = [], sides, scheme }) {
+function lacks({ wanted = [], sides, scheme }, type) {
   if (whole === 'used') return false;
+  if (type.startsWith('shrink-')) return true;
   const named = [...wanted, sides?.a, sides?.b, scheme].filter(Boolean);
   if (named.length === 0) return false;
   const known = new Map(fewerbits.schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
@@ -115,15 +126,15 @@ function strip(values) {
 
 /**
  * At most some twenty messages a second.
- * @param {number} id
+ * @param {(progress: any) => void} tell
  */
-function throttled(id) {
+function throttled(tell) {
   let last = 0;
   return (/** @type {any} */ progress) => {
     const now = performance.now();
     if (now - last < 50) return;
     last = now;
-    self.postMessage({ id, progress });
+    tell(progress);
   };
 }
 

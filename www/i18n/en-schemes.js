@@ -18,7 +18,7 @@ export default {
   'schemes.numbers': '{bits} bits, {db}',
   'schemes.exact': 'no error',
   'schemes.progress': '{n} of {all}',
-  'schemes.sampled': '≈, from {n} of {all} weights; A and B are measured on all.',
+  'schemes.sampled': '≈, each from {n} or more of {all} weights; A and B are measured on all.',
   'schemes.limit':
     'Dashed: 6.02 dB per bit, a limit for independent Gaussian weights only; sparse or heavy-tailed weights may lie above it. Filled: nothing else keeps as much in as few bits.',
   'schemes.hint': 'Choose a point to set side {side} to it.',

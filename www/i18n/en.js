@@ -9,6 +9,10 @@ export default {
   'requests.help':
     'Files you open are read here and go nowhere. A request leaves this page only for an address that you give; each one is listed.',
   'requests.none': 'None so far.',
+  rooms: 'Rooms',
+  'room.explore': 'Explore',
+  'room.shrink': 'Shrink',
+  'room.absent': 'This room could not be loaded. Check the connection and come back to it.',
   theme: 'Theme',
   'theme.system': 'System',
   'theme.light': 'Light',
@@ -159,6 +163,7 @@ export default {
   'suggest.apply': 'Apply',
   'suggest.same': 'Side B is set so.',
 
+  'measures.sampled': '≈ from {n} of {all} weights; exact figures follow.',
   'measures.title': 'Damage',
   measure: 'measure',
   'measures.worst': 'Show the worst weight',

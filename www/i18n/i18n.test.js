@@ -5,14 +5,16 @@ import { firstLanguage, speak, t } from './index.js';
 import enTexts from './en.js';
 import enErrors from './en-errors.js';
 import enSchemes from './en-schemes.js';
+import enShrink from './en-shrink.js';
 import zhTexts from './zh.js';
 import zhErrors from './zh-errors.js';
 import zhSchemes from './zh-schemes.js';
+import zhShrink from './zh-shrink.js';
 
 /** @type {{[key: string]: string}[]} */
 const [en, zh] = [
-  { ...enTexts, ...enErrors, ...enSchemes },
-  { ...zhTexts, ...zhErrors, ...zhSchemes },
+  { ...enTexts, ...enErrors, ...enSchemes, ...enShrink },
+  { ...zhTexts, ...zhErrors, ...zhSchemes, ...zhShrink },
 ];
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 

@@ -6,6 +6,7 @@ const LANGUAGES = { en: () => import('./en.js'), zh: () => import('./zh.js') };
 const MORE = {
   errors: { en: () => import('./en-errors.js'), zh: () => import('./zh-errors.js') },
   schemes: { en: () => import('./en-schemes.js'), zh: () => import('./zh-schemes.js') },
+  shrink: { en: () => import('./en-shrink.js'), zh: () => import('./zh-shrink.js') },
 };
 /** The subjects whose words are there. @type {Set<string>} */
 const subjects = new Set();
@@ -34,7 +35,7 @@ export async function speak(language) {
 
 /**
  * Adds the words for a subject, in the language that is spoken and in those spoken later.
- * @param {'errors' | 'schemes'} subject
+ * @param {'errors' | 'schemes' | 'shrink'} subject
  */
 export async function speakOf(subject) {
   const spoken = current;
@@ -45,7 +46,7 @@ export async function speakOf(subject) {
   texts = { ...texts, ...loaded.default };
 }
 
-/** Whether they are there. @param {'errors' | 'schemes'} subject */
+/** Whether they are there. @param {'errors' | 'schemes' | 'shrink'} subject */
 export const speaksOf = (subject) => subjects.has(subject);
 
 export const language = () => current;

@@ -23,7 +23,7 @@ export default {
   'schemes.numbers': '{bits} 比特，{db}',
   'schemes.exact': '无误差',
   'schemes.progress': '{n} / {all}',
-  'schemes.sampled': '≈，取自 {all} 个权重中的 {n} 个；A 与 B 按全部权重计算。',
+  'schemes.sampled': '≈，各取自 {all} 个权重中的至少 {n} 个；A 与 B 按全部权重计算。',
   'schemes.limit':
     '虚线：每比特 6.02 dB，仅是独立高斯权重的极限；稀疏或重尾的权重可以在其上方。实心点：没有别的方案能用同样少的比特保留同样多。',
   'schemes.hint': '点选一个方案，即设为 {side} 侧。',

@@ -26,6 +26,10 @@ export default {
   'requests.title': '网络请求',
   'requests.help': '打开的文件只在本页读取，不会发往任何地方。只有你给出网址时，本页才会发出请求；每一次都列在这里。',
   'requests.none': '目前没有。',
+  rooms: '页面',
+  'room.explore': '查看',
+  'room.shrink': '缩小',
+  'room.absent': '此页未能载入。请检查网络后再来。',
   theme: '外观',
   'theme.system': '跟随系统',
   'theme.light': '浅色',
@@ -168,6 +172,7 @@ export default {
   'suggest.apply': '采用',
   'suggest.same': 'B 侧已如此设置。',
 
+  'measures.sampled': '≈ 由 {all} 个权重中的 {n} 个预估；精确结果随后给出。',
   'measures.title': '损失',
   measure: '指标',
   'measures.worst': '显示误差最大的权重',

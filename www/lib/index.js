@@ -190,6 +190,17 @@ export function packedLengthIsExact(scheme) {
 }
 
 /**
+ * Nanoseconds that one weight takes in `evaluate`, to within a factor of a few: enough to tell what follows a hand at once on a large tensor
+ * from what takes seconds.
+ *
+ * @param {Scheme} scheme
+ * @returns {number}
+ */
+export function evaluationCost(scheme) {
+  return wasm().evaluationCost(scheme);
+}
+
+/**
  * The article's three listings as they are printed, bit for bit as numpy 2 runs them on float32: the formula's scale cancels, so they round to
  * whole numbers (half to even) and clamp nothing. Its ideas as they are meant are the schemes `zero`, `nonzero`, `mixed`.
  *

@@ -10,8 +10,8 @@ import { builtin, isNode } from './node.js';
  * @typedef {object} Source
  * @property {string} name the file's name, for people
  * @property {number} size bytes
- * @property {(start: number, end: number, options?: {signal?: AbortSignal}) => Promise<Uint8Array<ArrayBuffer>>} read
- *   bytes `start … end`, all of them or an error
+ * @property {(start: number, end: number, options?: {signal?: AbortSignal, room?: ArrayBuffer}) => Promise<Uint8Array<ArrayBuffer>>} read
+ *   bytes `start … end`, all of them or an error; they may lie in `room`, where it is large enough
  * @property {() => Promise<void>} close
  * @property {(name: string, options?: OpenOptions) => Promise<Source>} [sibling] opens a file that lies beside this one
  * @property {string} [folder] name of the folder that was opened, where one was
@@ -122,10 +122,11 @@ export async function pathSource(path, { signal } = {}) {
   return {
     name,
     size,
-    async read(start, end, { signal: stop } = {}) {
+    async read(start, end, { signal: stop, room } = {}) {
       throwIfAborted(stop);
       checkRange(name, size, start, end);
-      const bytes = allocate(end - start, name);
+      const fits = room !== undefined && end - start <= room.byteLength;
+      const bytes = fits ? new Uint8Array(room, 0, end - start) : allocate(end - start, name);
       let at = 0;
       while (at < bytes.length) {
         let bytesRead;

@@ -37,7 +37,7 @@ export function metricsCsv(state) {
 }
 
 /** @param {unknown} value */
-function cell(value) {
+export function cell(value) {
   const text = String(value);
   // A name from a stranger's file must not become a formula in a spreadsheet.
   const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;

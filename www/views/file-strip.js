@@ -10,8 +10,8 @@ import { tell } from '../text/tell.js';
 /** What is open, what the scheme makes of it, and what is being opened or went wrong. */
 export class FileStrip extends View {
   /** @param {import('../types.js').State} state */
-  pick({ model, file, opening, loading, computing, problem, offered, catalogue }) {
-    return { model, file, opening, loading, computing, problem, offered, catalogue };
+  pick({ model, file, opening, loading, computing, problem, offered, catalogue, room }) {
+    return { model, file, opening, loading, computing, problem, offered, catalogue, room };
   }
 
   render() {
@@ -28,7 +28,9 @@ export class FileStrip extends View {
 
   /** @param {import('../types.js').Model} model */
   #facts(model) {
-    const { file, language } = this.state;
+    const { language, room } = this.state;
+    // What scheme B makes of the file is Explore's matter.
+    const file = room === 'explore' ? this.state.file : null;
     const approx = file && !file.exact ? '≈ ' : '';
     return html`
       <bdi class="name" title=${shown(model.name)}>${shown(model.name)}</bdi>

@@ -13,16 +13,20 @@ import { fetchAhead, saving } from './saving.js';
 /** What the damage is, in numbers: side A beside side B. */
 export class Measures extends View {
   /** @param {import('../types.js').State} state */
-  pick({ result, data, catalogue }) {
-    return { result, data, catalogue };
+  pick({ result, data, catalogue, language }) {
+    return { result, data, catalogue, language };
   }
 
   render() {
     const { result } = this.state;
     if (!result) return nothing;
-    const { a, b } = result;
+    const { a, b, sampled } = result;
+    const { language } = this.state;
     return html`<section aria-labelledby="measures-title">
       <h3 id="measures-title">${t('measures.title')}</h3>
+      <p class="foretold" role="status">
+        ${sampled === null ? nothing : t('measures.sampled', { n: count(sampled, language), all: count(b.count, language) })}
+      </p>
       <table class="measures">
         <thead>
           <tr>
@@ -33,7 +37,9 @@ export class Measures extends View {
         </thead>
         <tbody>
           ${ROWS.map(([key, show]) => {
-            const cell = (/** @type {Evaluation} */ e) => (e.count > 0 || OF_NOTHING.includes(key) ? show(e) : '–');
+            const about = sampled !== null && !OF_SHAPE.includes(key) ? '≈\u00a0' : '';
+            const cell = (/** @type {Evaluation} */ e) =>
+              e.count > 0 || OF_NOTHING.includes(key) ? about + show(e) : '–';
             return html`<tr data-metric=${key}>
               <th scope="row">
                 ${this.term(key, t(`metric.${key}`), t(`metric.${key}.help`))}
@@ -46,12 +52,24 @@ export class Measures extends View {
         </tbody>
       </table>
       <p class="row">
-        <button class="plain" ?disabled=${b.count === 0} @click=${() => this.#worst(b)}>${t('measures.worst')}</button>
+        <button class="plain" ?disabled=${b.count === 0 || sampled !== null} @click=${() => this.#worst(b)}>
+          ${t('measures.worst')}
+        </button>
         <span class="exports" @pointerenter=${fetchAhead} @focusin=${fetchAhead}>
-          <button class="plain" aria-label=${t('export.metrics', { kind: 'CSV' })} @click=${() => this.#save('csv')}>
+          <button
+            class="plain"
+            ?disabled=${sampled !== null}
+            aria-label=${t('export.metrics', { kind: 'CSV' })}
+            @click=${() => this.#save('csv')}
+          >
             CSV
           </button>
-          <button class="plain" aria-label=${t('export.metrics', { kind: 'JSON' })} @click=${() => this.#save('json')}>
+          <button
+            class="plain"
+            ?disabled=${sampled !== null}
+            aria-label=${t('export.metrics', { kind: 'JSON' })}
+            @click=${() => this.#save('json')}
+          >
             JSON
           </button>
         </span>
@@ -79,6 +97,8 @@ export class Measures extends View {
 
 /** Of no weights at all only the size means anything. */
 const OF_NOTHING = ['byteLength'];
+/** Known without the weights. */
+const OF_SHAPE = ['byteLength', 'bitsPerWeight'];
 
 /** @type {[string, (e: Evaluation) => string][]} */
 const ROWS = [

@@ -18,14 +18,16 @@ import './measures.js';
 /** The whole page: its rooms' frame, and files dropped anywhere on it. */
 export class Page extends View {
   /** @param {import('../types.js').State} state */
-  pick({ fatal, dropping, result }) {
-    return { fatal, dropping, begun: result !== null };
+  pick({ fatal, dropping, result, room }) {
+    return { fatal, dropping, room, begun: result !== null };
   }
 
   constructor() {
     super();
     /** The comparison's place, whose code is fetched when it comes near. @type {Element | null} */
     this.watched = null;
+    /** Whether the Shrink room's code is there. @type {'no' | 'coming' | 'there' | 'absent'} */
+    this.shrink = 'no';
   }
 
   connectedCallback() {
@@ -39,10 +41,12 @@ export class Page extends View {
   }
 
   render() {
-    const { fatal, dropping } = this.state;
+    const { fatal, dropping, room } = this.state;
+    // It is asked for again when it is entered again.
+    if (room !== 'shrink' && this.shrink === 'absent') this.shrink = 'no';
     return html`
       <header class="top"><fb-top-bar></fb-top-bar></header>
-      ${fatal ? this.#fatal(fatal) : this.#explore()}
+      ${fatal ? this.#fatal(fatal) : room === 'shrink' ? this.#shrink() : this.#explore()}
       <fb-open-box></fb-open-box>
       ${dropping ? html`<div class="dropping" aria-hidden="true"><p>${t('drop')}</p></div>` : nothing}
     `;
@@ -65,6 +69,32 @@ export class Page extends View {
           <fb-measures></fb-measures>
         </aside>
       </div>
+    `;
+  }
+
+  /** This room's code is fetched when it is first entered. */
+  #shrink() {
+    if (this.shrink === 'no') {
+      this.shrink = 'coming';
+      const arrive = (/** @type {'there' | 'absent'} */ how) => {
+        this.shrink = how;
+        this.requestUpdate();
+      };
+      Promise.all([speakOf('shrink'), import('../shrink/room.js')]).then(
+        () => arrive('there'),
+        () => arrive('absent'),
+      );
+    }
+    return html`
+      <section aria-label=${t('file.title')}><fb-file-strip></fb-file-strip></section>
+      <main id="main" class="shrink" tabindex="-1">
+        ${
+          this.shrink === 'there'
+            ? html`<fb-shrink></fb-shrink>`
+            : html`<h1 class="sr">${t('room.shrink')}</h1>
+                <div class="waiting"><p>${this.shrink === 'absent' ? t('room.absent') : ''}</p></div>`
+        }
+      </main>
     `;
   }
 

@@ -13,14 +13,27 @@ export class TopBar extends View {
   }
 
   /** @param {import('../types.js').State} state */
-  pick({ requests, theme }) {
-    return { requests, theme };
+  pick({ requests, theme, room }) {
+    return { requests, theme, room };
   }
 
   render() {
     const { requests, theme, language } = this.state;
     return html`
       <a class="wordmark" href="#/explore" aria-label="Fewerbits">Fewer<b>bits</b></a>
+      <nav class="rooms" aria-label=${t('rooms')}>
+        ${
+          /** @type {const} */ (['explore', 'shrink']).map(
+            (room) =>
+              html`<a
+                href="#/${room}"
+                aria-current=${room === this.state.room ? 'page' : nothing}
+                @click=${(/** @type {MouseEvent} */ e) => this.#enter(e, room)}
+                >${t(`room.${room}`)}</a
+              >`,
+          )
+        }
+      </nav>
       <span class="tagline">${t('tagline')}</span>
       <span class="local">
         <span class="lamp" aria-hidden="true"></span>
@@ -58,6 +71,13 @@ export class TopBar extends View {
             </ol>`
       }
     </div>`;
+  }
+
+  /** A room is found as it was left: the link alone would begin anew. @param {MouseEvent} event @param {'explore' | 'shrink'} room */
+  #enter(event, room) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    store.update((s) => ({ ...s, room }));
   }
 
   #toggle = () => this.#show(!this.listing);

@@ -5,12 +5,14 @@ use crate::process::{command, run};
 use crate::wasm::{self, Simd};
 use crate::{python, setup, site};
 use anyhow::{Result, bail};
+use std::ffi::OsString;
 
 /// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
-/// with `ggml` and perhaps a part of a name ggml's formats, with `nn` the sample network's layers; all without one.
+/// with `ggml` and perhaps a part of a name ggml's formats, with `effort` what the search for less error gains and costs, with `shrink` whole
+/// jobs on a file, with `nn` the sample network's layers; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
     let first = filter.first().map(String::as_str);
-    if !matches!(first, Some("page" | "ggml" | "quality")) {
+    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink")) {
         kernels(filter)?;
     }
     if matches!(first, None | Some("page")) {
@@ -22,7 +24,20 @@ pub fn all(filter: &[String]) -> Result<()> {
     if matches!(first, None | Some("ggml")) {
         ggml(filter.get(1..).unwrap_or_default())?;
     }
+    if matches!(first, None | Some("effort")) {
+        effort()?;
+    }
+    if matches!(first, None | Some("shrink")) {
+        shrink(filter.get(1..).unwrap_or_default())?;
+    }
     Ok(())
+}
+
+/// Whole jobs in Node, from a file to a file.
+fn shrink(filter: &[String]) -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg("benches/shrink.mjs").args(filter), "the benchmark of whole jobs")
 }
 
 /// What every scheme loses at its width.
@@ -36,14 +51,26 @@ fn quality() -> Result<()> {
 fn ggml(filter: &[String]) -> Result<()> {
     setup::all()?;
     let module = wasm::build_for_bench(Simd::Simd128)?;
-    let python = python::environment()?.map(|python| python.into_os_string()).unwrap_or_else(|why| {
-        println!("Without llama.cpp's times: {why}");
-        "".into()
-    });
     run(
-        command("node").arg("benches/ggml.mjs").arg(&module).arg(python).args(filter),
+        command("node").arg("benches/ggml.mjs").arg(&module).arg(python_or_not()?).args(filter),
         "the benchmark of ggml's formats",
     )
+}
+
+/// What the search for less error gains and costs.
+fn effort() -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    let module = wasm::build_for_bench(Simd::Simd128)?;
+    run(command("node").arg("benches/effort.mjs").arg(&module).arg(python_or_not()?), "the benchmark of the search")
+}
+
+/// The Python that calls llama.cpp's library; empty, and said, where there is none.
+fn python_or_not() -> Result<OsString> {
+    Ok(python::environment()?.map(|python| python.into_os_string()).unwrap_or_else(|why| {
+        println!("Without llama.cpp's times: {why}");
+        OsString::new()
+    }))
 }
 
 /// How the built page follows a dragged control, in Chromium.

@@ -32,7 +32,7 @@ const USAGE: &str = "\
 cargo xtask serve            set up, build and serve the page; Ctrl-C ends it
 cargo xtask build            the static site to dist/, the npm package to pkg/
 cargo xtask test [part]      set up and run every test there is, or the parts so named
-cargo xtask bench [filter]   measure SIMD against scalar, ggml's formats against llama.cpp, and the page
+cargo xtask bench [filter]   measure SIMD against scalar, ggml's formats against llama.cpp, the search for less error, and the page
 cargo xtask wasm             only the wasm module and its glue, to www/lib/wasm/";
 
 fn main() -> ExitCode {

@@ -88,6 +88,10 @@ fn run(report: &mut Report) {
         js_tests()
     });
 
+    if built {
+        peers(report);
+    }
+
     let browsers = match browsers::prepare() {
         Ok(browsers) => browsers,
         Err(error) => {
@@ -260,16 +264,24 @@ fn wasm_test_binaries() -> Result<Vec<PathBuf>> {
 
 /// The files that other implementations made, made again and compared.
 fn goldens(report: &mut Report) {
-    const PART: &str = "goldens: Python";
-    const SCRIPT: &str = "tests/goldens/generate.py";
-    if !report.wants(PART) || !at(SCRIPT).is_file() {
+    of_python(report, "goldens: Python", "tests/goldens/generate.py", &["--check"]);
+}
+
+/// What llama.cpp makes of what the engine writes.
+fn peers(report: &mut Report) {
+    of_python(report, "peers: llama.cpp", "tests/peers/best.py", &[]);
+}
+
+/// A part that is a script in Python.
+fn of_python(report: &mut Report, part: &str, script: &str, args: &[&str]) {
+    if !report.wants(part) || !at(script).is_file() {
         return;
     }
     match python::environment() {
-        Ok(Err(why)) => report.skip(PART, &why),
-        Err(error) => report.part(PART, || Err(error)),
+        Ok(Err(why)) => report.skip(part, &why),
+        Err(error) => report.part(part, || Err(error)),
         Ok(Ok(python)) => {
-            report.part(PART, || Ok(Counts::of_script(&watch_plain(python::script(&python, SCRIPT)?.arg("--check"))?)))
+            report.part(part, || Ok(Counts::of_script(&watch_plain(python::script(&python, script)?.args(args))?)))
         }
     }
 }

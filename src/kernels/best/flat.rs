@@ -1,10 +1,10 @@
-//! Blocks with one scale, or a scale and a minimum: `q8_0 q4_0 q5_0 q4_1 q5_1 iq4_nl tq1_0 tq2_0 mxfp4 nvfp4`.
+//! What searches of one block after the other are made of, and those of `iq4_nl` and `nvfp4`.
 
 use half::f16;
 
-use super::{FP4_TIMES_TWO, Lanes, Rule, amax, extreme, sums};
-use crate::kernels::scalar::ggml::{iq, mx, ternary};
-use crate::kernels::{ggml, ggml_more};
+use super::{FP4_TIMES_TWO, Lanes, Rule, amax, sums};
+use crate::kernels::ggml_more;
+use crate::kernels::scalar::ggml::{iq, mx};
 
 /// Scales that are tried: `unit / k` for `8 · passes` values of `k`, from `from` on, `step` apart.
 #[derive(Debug, Clone, Copy)]
@@ -65,12 +65,6 @@ pub fn half_near(x: f32, steps: i32) -> f16 {
     f16::from_bits(bits & 0x8000 | magnitude)
 }
 
-/// The half-precision scale near `scale` with the least error.
-pub fn best_half(x: &[f32], weights: &[f32], rule: &Rule, scale: f32) -> f16 {
-    let halves: [f16; 8] = std::array::from_fn(|l| half_near(scale, l as i32 - 3));
-    halves[least_of(&errors_of(x, weights, rule, &halves.map(f16::to_f32), None)).0]
-}
-
 /// Codes of evenly spaced levels, from 0.
 pub fn even_codes(x: &[f32], (low, high): (f32, f32), scale: f32, offset: f32, codes: &mut [u8]) {
     let (rule, inverse) = (Rule::Even { low, high }, 1.0 / scale);
@@ -91,51 +85,11 @@ pub fn put_nibbles(codes: &[u8], out: &mut [u8]) {
     }
 }
 
-fn put_fives(codes: &[u8; 32], out: &mut [u8]) {
+/// High bits and nibbles of codes of five bits.
+pub fn put_fives(codes: &[u8; 32], out: &mut [u8]) {
     let high = codes.iter().enumerate().fold(0_u32, |high, (j, code)| high | u32::from(code >> 4) << j);
     out[..4].copy_from_slice(&high.to_le_bytes());
     put_nibbles(codes, &mut out[4..]);
-}
-
-/// A half-precision scale and whole numbers.
-fn scaled(x: &[f32], weights: &[f32], (low, high): (f32, f32), range: Range, codes: &mut [u8; 32]) -> Option<f16> {
-    // As in the reference of `q4_0` and `q5_0` the extreme lies on the side that reaches further.
-    let unit = extreme(x) / low;
-    if !(1.0 / unit).is_finite() {
-        return None;
-    }
-    let rule = Rule::Even { low, high };
-    let (scale, error) = fit(x, weights, &rule, unit, range);
-    // Only with many levels do steps of half precision count.
-    let half = if high > 100.0 { best_half(x, weights, &rule, scale) } else { half_near(scale, 0) };
-    even_codes(x, (low, high), half.to_f32(), 0.0, codes);
-    error.is_finite().then_some(half)
-}
-
-fn search_8(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let mut codes = [0; 32];
-    let Some(half) = scaled(x, weights, (-128.0, 127.0), Range::new(0.86, 1.0, 6), &mut codes) else { return false };
-    put(half, out);
-    for (out, code) in out[2..].iter_mut().zip(codes) {
-        *out = code.wrapping_sub(128);
-    }
-    true
-}
-
-fn search_4(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let mut codes = [0; 32];
-    let Some(half) = scaled(x, weights, (-8.0, 7.0), Range::new(0.8, 1.2, 1), &mut codes) else { return false };
-    put(half, out);
-    put_nibbles(&codes, &mut out[2..]);
-    true
-}
-
-fn search_5(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let mut codes = [0; 32];
-    let Some(half) = scaled(x, weights, (-16.0, 15.0), Range::new(0.85, 1.1, 2), &mut codes) else { return false };
-    put(half, out);
-    put_fives(&codes, &mut out[2..]);
-    true
 }
 
 /// Shares of the range that are cut off at its two ends in the first tries, for numbers from 0 to 3, 15 and 31. Chosen on Gaussian weights,
@@ -201,47 +155,6 @@ pub fn ends(x: &[f32]) -> (f32, f32) {
     (min, max)
 }
 
-/// A half-precision scale and minimum and numbers from 0 to `most`.
-fn scaled_from(x: &[f32], weights: &[f32], most: f32, rounds: usize, codes: &mut [u8; 32]) -> Option<[f16; 2]> {
-    let (min, max) = ends(x);
-    let range = max - min;
-    if !(most / range).is_finite() {
-        return None;
-    }
-    let rule = Rule::Even { low: 0.0, high: most };
-    let total = weights.iter().sum();
-    let (mut scales, mut lows) = starts(min, range, most);
-    let mut best = (0.0, 0.0, f32::INFINITY);
-    for _ in 0..rounds {
-        let errors = refit(x, weights, &rule, total, &mut scales, &mut lows);
-        let (l, error) = least_of(&errors);
-        if error < best.2 {
-            best = (scales[l], lows[l], error);
-        }
-    }
-    let (scale, low) = (half_near(best.0, 0), half_near(best.1, 0));
-    even_codes(x, (0.0, most), scale.to_f32(), low.to_f32(), codes);
-    best.2.is_finite().then_some([scale, low])
-}
-
-fn search_41(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let mut codes = [0; 32];
-    let Some([scale, min]) = scaled_from(x, weights, 15.0, 2, &mut codes) else { return false };
-    put(scale, out);
-    put(min, &mut out[2..]);
-    put_nibbles(&codes, &mut out[4..]);
-    true
-}
-
-fn search_51(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let mut codes = [0; 32];
-    let Some([scale, min]) = scaled_from(x, weights, 31.0, 4, &mut codes) else { return false };
-    put(scale, out);
-    put(min, &mut out[2..]);
-    put_fives(&codes, &mut out[4..]);
-    true
-}
-
 /// The levels of `iq4_nl`.
 pub fn iq4_rule() -> Rule {
     Rule::table(iq::LEVELS.map(f32::from))
@@ -277,19 +190,6 @@ fn search_iq4(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
     error.is_finite()
 }
 
-/// One of three levels for 256 weights; codes 0, 1, 2.
-fn ternary_codes(x: &[f32], weights: &[f32], codes: &mut [u8; 256]) -> Option<f16> {
-    let unit = amax(x);
-    if !(1.0 / unit).is_finite() {
-        return None;
-    }
-    let rule = Rule::Even { low: -1.0, high: 1.0 };
-    let (scale, error) = fit(x, weights, &rule, unit, Range::new(1.5, 4.0, 1));
-    let half = half_near(scale, 0);
-    even_codes(x, (-1.0, 1.0), half.to_f32(), 0.0, codes);
-    error.is_finite().then_some(half)
-}
-
 /// Codes of E2M1 levels times two.
 fn fp4_codes(x: &[f32], inverse: f32, codes: &mut [u8]) {
     const CODES: [u8; 13] = [0, 1, 2, 3, 4, 4, 5, 6, 6, 6, 7, 7, 7];
@@ -299,20 +199,6 @@ fn fp4_codes(x: &[f32], inverse: f32, codes: &mut [u8]) {
         // There is no −0.
         *code = if q < 0.0 { magnitude | 8 } else { magnitude };
     }
-}
-
-fn search_mx(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let first = mx::exponent_of(amax(x)).saturating_sub(3);
-    let codes: [u8; 8] = std::array::from_fn(|l| first.saturating_add(l as u8).min(254));
-    let scales = codes.map(mx::half_power);
-    // In units of the middle, or squares would underflow.
-    let errors = errors_in(x, weights, &FP4_TIMES_TWO, &scales, scales[3]);
-    let (l, error) = least_of(&errors);
-    let mut nibbles = [0; 32];
-    fp4_codes(x, 1.0 / scales[l], &mut nibbles);
-    out[0] = codes[l];
-    put_nibbles(&nibbles, &mut out[1..]);
-    error.is_finite()
 }
 
 /// [`errors_of`] in units of a scale's square.
@@ -349,22 +235,6 @@ fn search_nv(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
     true
 }
 
-fn search_tq1(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let mut codes = [0; 256];
-    let Some(half) = ternary_codes(x, weights, &mut codes) else { return false };
-    ternary::put_tq1(&codes, out);
-    put(half, &mut out[52..]);
-    true
-}
-
-fn search_tq2(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let mut codes = [0; 256];
-    let Some(half) = ternary_codes(x, weights, &mut codes) else { return false };
-    crate::kernels::scalar::ggml::k::put_pairs(&codes, 0, out);
-    put(half, &mut out[64..]);
-    true
-}
-
 macro_rules! searched {
     ($($(#[$doc:meta])* $name:ident: $weights:literal, $bytes:literal, $reference:path, $decode:path, $search:path;)*) => {$(
         $(#[$doc])*
@@ -383,24 +253,8 @@ macro_rules! searched {
 pub(super) use searched;
 
 searched! {
-    /// 48 scales and the neighbours of the best; unlike the reference it uses the code −128, and scales below zero.
-    q8_0: 32, 34, ggml::q8_0, ggml::from_q8_0, search_8;
-    /// Eight scales of the reference's sign.
-    q4_0: 32, 18, ggml::q4_0, ggml::from_q4_0, search_4;
-    /// 16 scales of the reference's sign.
-    q5_0: 32, 22, ggml::q5_0, ggml::from_q5_0, search_5;
-    /// Eight ranges, each refitted.
-    q4_1: 32, 20, ggml::q4_1, ggml::from_q4_1, search_41;
-    /// Eight ranges, each refitted.
-    q5_1: 32, 24, ggml::q5_1, ggml::from_q5_1, search_51;
     /// 16 scales of each sign.
     iq4_nl: 32, 18, ggml_more::iq4_nl, ggml_more::from_iq4_nl, search_iq4;
-    /// Eight scales.
-    tq1_0: 256, 54, ggml_more::tq1_0, ggml_more::from_tq1_0, search_tq1;
-    /// Eight scales.
-    tq2_0: 256, 66, ggml_more::tq2_0, ggml_more::from_tq2_0, search_tq2;
-    /// Eight exponents.
-    mxfp4: 32, 17, ggml_more::mxfp4, ggml_more::from_mxfp4, search_mx;
     /// Sixteen scales.
     nvfp4: 64, 36, ggml_more::nvfp4, ggml_more::from_nvfp4, search_nv;
 }

@@ -77,6 +77,12 @@ pub fn reconstruct(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out:
     }
 }
 
+/// See [`crate::kernels::reconstruct_coded`].
+pub fn reconstruct_coded(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &mut [i8], out: &mut [f32]) {
+    encode(x, index, grid, rounding, codes);
+    reconstruct(x, index, grid, rounding, out);
+}
+
 /// See [`crate::kernels::reconstruct_runs`].
 pub fn reconstruct_runs(x: &[f32], index: usize, runs: &EvenRuns<'_>, rounding: Rounding, out: &mut [f32]) {
     runs.each(x, index, out, |x, i, grid, out| reconstruct(x, i, grid, rounding, out));

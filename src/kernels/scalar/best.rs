@@ -1,6 +1,6 @@
 //! Eight scales for the same weights at once, each in a lane: what every search asks for. Sums run in the order of the weights, in f32.
 
-use crate::kernels::best::{Lanes, Rule, Sums};
+use crate::kernels::best::{Lanes, Rule, Sums, Weighting, abreast};
 
 /// Rounds to the nearest whole number, half to even; for |t| below 2²².
 #[inline(always)]
@@ -83,4 +83,25 @@ pub fn sums(x: &[f32], weights: &[f32], inverse: &Lanes, low: Option<&Lanes>, ru
         (Rule::Float { .. }, _) => one_rule::<false>(x, weights, inverse, &none, |t| level(rule, t)),
         (Rule::Table { .. }, _) => one_rule::<false>(x, weights, inverse, &none, |t| level(rule, t)),
     }
+}
+
+/// The searches of [`abreast`], a block at a time.
+macro_rules! abreast {
+    ($($name:ident: $write:ident;)*) => {$(
+        /// See [`crate::kernels::best::$name`].
+        pub fn $name(x: &[f32], weighting: Weighting, out: &mut [u8]) {
+            abreast::$write::<f32>(x, weighting, out);
+        }
+    )*};
+}
+
+abreast! {
+    q8_0: write_q8_0;
+    q4_0: write_q4_0;
+    q5_0: write_q5_0;
+    q4_1: write_q4_1;
+    q5_1: write_q5_1;
+    tq1_0: write_tq1_0;
+    tq2_0: write_tq2_0;
+    mxfp4: write_mxfp4;
 }

@@ -10,6 +10,7 @@ pub mod float;
 pub mod ggml;
 pub mod hqq;
 pub mod nn;
+mod numbers;
 pub mod sums;
 
 pub use ggml::{iq, mx, ternary};

@@ -2,7 +2,7 @@
 
 use super::reduce;
 use crate::kernels::LANES;
-use crate::kernels::sums::{CompareSums, Energy, Extent, Moments};
+use crate::kernels::sums::{CompareSums, Energy, Extent, Fidelity, Moments};
 
 /// See [`crate::kernels::extent`].
 #[must_use]
@@ -73,6 +73,23 @@ pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
         s.both_zeros += u64::from(x == 0.0 && y == 0.0);
     }
     CompareSums { error2: reduce(error2), error_abs: reduce(error_abs), ..s }
+}
+
+/// See [`crate::kernels::fidelity`].
+#[must_use]
+pub fn fidelity(x: &[f32], y: &[f32]) -> Fidelity {
+    let (mut energy, mut error2, mut max) = ([0.0; LANES], [0.0; LANES], 0.0);
+    for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+        let lane = i % LANES;
+        let (x, y) = (f64::from(x), f64::from(y));
+        let e = x - y;
+        energy[lane] += x * x;
+        error2[lane] += e * e;
+        if e.abs() > max {
+            max = e.abs();
+        }
+    }
+    Fidelity { energy: reduce(energy), error2: reduce(error2), max }
 }
 
 /// See [`crate::kernels::products`].

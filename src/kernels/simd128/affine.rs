@@ -87,6 +87,14 @@ impl Vectors {
     }
 }
 
+/// Sixteen codes from steps with [`MAGIC`] added. Steps reach ±255 when the zero point is at an end; their low byte is enough, since
+/// step + `zero_point` lies in i8.
+#[inline(always)]
+fn pack16(magic_steps: [v128; 4], zero_point: v128) -> v128 {
+    let [a, b, c, d] = magic_steps.map(|steps| v128_and(steps, i32x4_splat(0xFF)));
+    i8x16_add(u8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d)), zero_point)
+}
+
 pub fn encode(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &mut [i8]) {
     match rounding {
         Rounding::TiesEven => encode_with(x, index, grid, rounding, Even, codes),
@@ -99,22 +107,38 @@ pub fn encode(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &m
 fn encode_with(x: &[f32], index: usize, grid: Grid, rounding: Rounding, round: impl Round, codes: &mut [i8]) {
     let v = Vectors::new(grid);
     let zero_point = i8x16_splat(grid.zero_point);
-    let low_byte = i32x4_splat(0xFF);
     let whole = x.len() / 16 * 16;
     let (x16, x_rest) = x.split_at(whole);
     let (codes16, codes_rest) = codes.split_at_mut(whole);
     for (block, (x, codes)) in x16.chunks_exact(16).zip(codes16.chunks_exact_mut(16)).enumerate() {
         let i = index + block * 16;
-        let a = v128_and(v.magic_steps(load4(x), i, round), low_byte);
-        let b = v128_and(v.magic_steps(load4(&x[4..]), i + 4, round), low_byte);
-        let c = v128_and(v.magic_steps(load4(&x[8..]), i + 8, round), low_byte);
-        let d = v128_and(v.magic_steps(load4(&x[12..]), i + 12, round), low_byte);
-        // Steps reach ±255 when the zero point is at an end; their low byte is enough, since step + zero_point lies in i8.
-        let ab = i16x8_narrow_i32x4(a, b);
-        let cd = i16x8_narrow_i32x4(c, d);
-        store16(i8x16_add(u8x16_narrow_i16x8(ab, cd), zero_point), codes);
+        let steps = [0, 4, 8, 12].map(|k| v.magic_steps(load4(&x[k..]), i + k, round));
+        store16(pack16(steps, zero_point), codes);
     }
     scalar::encode(x_rest, index + whole, grid, rounding, codes_rest);
+}
+
+pub fn reconstruct_coded(x: &[f32], index: usize, grid: Grid, rounding: Rounding, codes: &mut [i8], out: &mut [f32]) {
+    // The other ways of rounding are rarely dragged: twice the work is less than twice the code.
+    if rounding != Rounding::TiesEven {
+        encode(x, index, grid, rounding, codes);
+        return reconstruct(x, index, grid, rounding, out);
+    }
+    let v = Vectors::new(grid);
+    let (zero_point, magic) = (i8x16_splat(grid.zero_point), f32x4_splat(MAGIC));
+    let whole = x.len() / 16 * 16;
+    let (x16, x_rest) = x.split_at(whole);
+    let (codes16, codes_rest) = codes.split_at_mut(whole);
+    let (out16, out_rest) = out.split_at_mut(whole);
+    let blocks = x16.chunks_exact(16).zip(codes16.chunks_exact_mut(16)).zip(out16.chunks_exact_mut(16));
+    for ((x, codes), out) in blocks {
+        let steps = [0, 4, 8, 12].map(|k| v.magic_steps(load4(&x[k..]), 0, Even));
+        for (k, steps) in steps.into_iter().enumerate() {
+            store4(f32x4_mul(f32x4_sub(steps, magic), v.scale), &mut out[4 * k..]);
+        }
+        store16(pack16(steps, zero_point), codes);
+    }
+    scalar::reconstruct_coded(x_rest, index + whole, grid, rounding, codes_rest, out_rest);
 }
 
 pub fn steps(x: &[f32], index: usize, grid: Grid, rounding: Rounding, out: &mut [f32]) {

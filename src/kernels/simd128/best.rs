@@ -5,8 +5,9 @@ use core::arch::wasm32::{
     v128_bitselect,
 };
 
+use super::numbers::Four;
 use super::{load4, store4};
-use crate::kernels::best::{Lanes, Rule, Sums};
+use crate::kernels::best::{Lanes, Rule, Sums, Weighting, abreast};
 
 /// See [`crate::kernels::scalar::best::level`]: the operands stand in the order of its comparisons.
 #[inline(always)]
@@ -83,4 +84,25 @@ pub fn sums(x: &[f32], weights: &[f32], inverse: &Lanes, low: Option<&Lanes>, ru
             q
         }),
     }
+}
+
+/// The searches of [`abreast`], four blocks at a time.
+macro_rules! abreast {
+    ($($name:ident: $write:ident;)*) => {$(
+        /// See [`crate::kernels::best::$name`].
+        pub fn $name(x: &[f32], weighting: Weighting, out: &mut [u8]) {
+            abreast::$write::<Four>(x, weighting, out);
+        }
+    )*};
+}
+
+abreast! {
+    q8_0: write_q8_0;
+    q4_0: write_q4_0;
+    q5_0: write_q5_0;
+    q4_1: write_q4_1;
+    q5_1: write_q5_1;
+    tq1_0: write_tq1_0;
+    tq2_0: write_tq2_0;
+    mxfp4: write_mxfp4;
 }

@@ -1,13 +1,14 @@
 //! Counting into bins: places four at a time, counts one at a time.
 
 use core::arch::wasm32::{
-    f32x4_add, f32x4_floor, f32x4_le, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i32x4, i32x4_add,
-    i32x4_shl, i32x4_splat, u64x2_extract_lane, v128, v128_and,
+    f32x4_add, f32x4_floor, f32x4_le, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i8x16_splat, i16x8,
+    i16x8_shl, i16x8_splat, i32x4, i32x4_add, i32x4_shl, i32x4_splat, u16x8_shr, u64x2_extract_lane, v128, v128_and,
+    v128_or,
 };
 
-use super::super::binning::Axis;
+use super::super::binning::{Axis, CODE_WORD, column_bits};
 use super::super::scalar::binning as scalar;
-use super::load4;
+use super::{load4, load16};
 
 /// 2²³: added to a whole number below it, it leaves the number in the low bits.
 const MAGIC: f32 = 8_388_608.0;
@@ -105,4 +106,23 @@ fn count(
         vectors.for_each(|x| add4::<1>(v.slots(x), table));
     }
     rest(table);
+}
+
+pub fn count_code_pairs(words: &[[i8; CODE_WORD]], bits: u32, table: &mut [u32]) {
+    let column_bits = column_bits(bits, true);
+    assert_eq!(table.len(), 1 << (2 * bits + column_bits), "a row for each pair");
+    let mask = i8x16_splat((1 << bits) - 1);
+    let columns = v128_and(i16x8(0, 1, 2, 3, 4, 5, 6, 7), i16x8_splat((1 << column_bits) - 1));
+    for word in words {
+        let codes = v128_and(load16(word), mask);
+        let first = i16x8_shl(v128_and(codes, i16x8_splat(0xFF)), column_bits);
+        let second = i16x8_shl(u16x8_shr(codes, 8), bits + column_bits);
+        let places = v128_or(v128_or(first, second), columns);
+        for four in [u64x2_extract_lane::<0>(places), u64x2_extract_lane::<1>(places)] {
+            for place in [four as u16, (four >> 16) as u16, (four >> 32) as u16, (four >> 48) as u16] {
+                // SAFETY: both codes are below 2^bits and the column below 2^column_bits, so the place is within the length that was checked.
+                unsafe { *table.get_unchecked_mut(usize::from(place)) += 1 }
+            }
+        }
+    }
 }

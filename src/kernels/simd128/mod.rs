@@ -12,6 +12,7 @@ pub mod iq;
 mod levels;
 pub mod mx;
 pub mod nn;
+mod numbers;
 pub mod sums;
 pub mod ternary;
 

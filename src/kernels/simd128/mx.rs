@@ -44,18 +44,21 @@ fn codes(x: [v128; 4], twice: v128) -> v128 {
 
 pub fn mxfp4(x: &[f32], out: &mut [u8]) {
     for (x, out) in x.as_chunks::<32>().0.iter().zip(out.as_chunks_mut::<17>().0) {
-        let exponent = exponent_of(amax(x));
-        // Levels beyond f32, or a scale whose inverse is: compared one by one.
-        if !(3..252).contains(&exponent) {
-            scalar::mxfp4(x, out);
-            continue;
-        }
-        out[0] = exponent;
-        // 2 / half_power(exponent)
-        let twice = f32x4_splat(f32::from_bits((256 - u32::from(exponent)) << 23));
-        let (low, high) = (codes(load_weights(x), twice), codes(load_weights(&x[16..]), twice));
-        store_bytes(v128_or(low, i8x16_shl(high, 4)), &mut out[1..]);
+        mxfp4_with(x, exponent_of(amax(x)), out);
     }
+}
+
+pub fn mxfp4_with(x: &[f32; 32], exponent: u8, out: &mut [u8; 17]) {
+    // Levels beyond f32, or a scale whose inverse is: compared one by one.
+    if !(3..252).contains(&exponent) {
+        scalar::mxfp4_with(x, exponent, out);
+        return;
+    }
+    out[0] = exponent;
+    // 2 / half_power(exponent)
+    let twice = f32x4_splat(f32::from_bits((256 - u32::from(exponent)) << 23));
+    let (low, high) = (codes(load_weights(x), twice), codes(load_weights(&x[16..]), twice));
+    store_bytes(v128_or(low, i8x16_shl(high, 4)), &mut out[1..]);
 }
 
 pub fn from_mxfp4(bytes: &[u8], out: &mut [f32]) {

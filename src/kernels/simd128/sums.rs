@@ -6,7 +6,7 @@ use core::arch::wasm32::{
     u32x4_extract_lane, u32x4_max, v128, v128_and,
 };
 
-use super::super::sums::{CompareSums, Energy, Extent, Moments};
+use super::super::sums::{CompareSums, Energy, Extent, Fidelity, Moments};
 use super::super::{LANES, scalar};
 use super::{lanes, load4};
 
@@ -163,6 +163,32 @@ pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
         s.both_zeros += u64::from(x == 0.0 && y == 0.0);
     }
     CompareSums { error2: scalar::reduce(error2), error_abs: scalar::reduce(error_abs), ..s }
+}
+
+pub fn fidelity(x: &[f32], y: &[f32]) -> Fidelity {
+    let zero = f64x2_splat(0.0);
+    // The greatest of two accumulators: with four of each they and the operands do not fit in sixteen registers.
+    let (mut energy, mut error2, mut max) = ([zero; 4], [zero; 4], [zero; 2]);
+    let whole = x.len() / LANES * LANES;
+    for (x, y) in x.chunks_exact(LANES).zip(y.chunks_exact(LANES)) {
+        let (x, y) = (promote8(x), promote8(y));
+        for k in 0..4 {
+            let e = f64x2_sub(x[k], y[k]);
+            energy[k] = f64x2_add(energy[k], f64x2_mul(x[k], x[k]));
+            error2[k] = f64x2_add(error2[k], f64x2_mul(e, e));
+            max[k % 2] = f64x2_pmax(max[k % 2], f64x2_abs(e));
+        }
+    }
+    let (mut energy, mut error2) = (lanes(energy), lanes(error2));
+    let max = lanes([max[0], max[1], zero, zero]).into_iter().fold(0.0, |a, b| if b > a { b } else { a });
+    let rest = scalar::sums::fidelity(&x[whole..], &y[whole..]);
+    for (lane, (&x, &y)) in x[whole..].iter().zip(&y[whole..]).enumerate() {
+        let (x, y) = (f64::from(x), f64::from(y));
+        energy[lane] += x * x;
+        error2[lane] += (x - y) * (x - y);
+    }
+    let max = if rest.max > max { rest.max } else { max };
+    Fidelity { energy: scalar::reduce(energy), error2: scalar::reduce(error2), max }
 }
 
 fn total(v: v128) -> u64 {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::super::extents::Extents;
 use super::super::runs::{Granularity, Runs};
+use super::super::tally::{Codes, Tally};
 use super::super::trace::{RunInfo, Step, Trace};
 use super::super::{CodeUnit, Family, Fitted};
 use super::options::{Affine, Treatment};
@@ -314,6 +315,12 @@ impl Prepared {
         }
     }
 
+    /// Whether what is read back is a level of its run and nothing else, and runs are long.
+    fn counts_codes(&self) -> bool {
+        let plain = self.affine.treatment == Treatment::Plain && self.offsets.is_none() && !self.overflows;
+        plain && self.runs.even_len().is_some_and(|len| Tally::pays(len, self.affine.bits))
+    }
+
     fn reconstruct_plain(&self, x: &[f32], start: usize, out: &mut [f32]) {
         let rounding = self.affine.rounding;
         let whole = self.runs.even_len().filter(|len| start.is_multiple_of(*len) && out.len() >= *len);
@@ -385,6 +392,31 @@ impl Fitted for Prepared {
                 }
             });
         }
+    }
+
+    fn reconstruct_counted(&self, x: &[f32], start: usize, out: &mut [f32], tally: &mut Tally) -> bool {
+        if !self.counts_codes() {
+            self.reconstruct(x, start, out);
+            return false;
+        }
+        let mut codes = [0; CHUNK];
+        self.runs.for_each_segment(start, start + out.len(), |run, from, to| {
+            let grid = self.grid(run);
+            for from in (from..to).step_by(CHUNK) {
+                let to = to.min(from + CHUNK);
+                let codes = &mut codes[..to - from];
+                let out = &mut out[from - start..to - start];
+                kernels::reconstruct_coded(&x[from..to], from, grid, self.affine.rounding, codes, out);
+                let of = Codes { run, run_len: self.runs.run_len(run), bits: self.affine.bits, codes };
+                tally.add(&of, &|levels| {
+                    levels.extend((grid.q_min..=grid.q_max).map(|q| {
+                        let step = f32::from(q) - f32::from(grid.zero_point);
+                        (q as u8 & (0xFF >> (8 - self.affine.bits)), step * grid.scale)
+                    }));
+                });
+            }
+        });
+        true
     }
 
     fn encode(&self, values: &[f32]) -> Result<Vec<u8>> {

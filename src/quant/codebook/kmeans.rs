@@ -109,6 +109,10 @@ impl Book for KMeans {
         Layout::new(shape, self.granularity, Packing::Bits(self.bits))?.with_side(4 * self.levels())
     }
 
+    fn cost(&self) -> f64 {
+        80.0
+    }
+
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>> {
         let mut entries: Vec<f32> = Vec::new();
         let mut sorted = Sorted::default();

@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use super::extents::Extents;
 use super::runs::{Granularity, Runs};
+use super::tally::{Codes, Tally};
 use super::trace::{RunInfo, Step, Trace};
 use super::{CodeUnit, Family, Fitted, Prepared};
 use crate::error::{Code, Error, Result};
@@ -200,6 +201,11 @@ pub(super) trait Book: fmt::Debug {
     /// How a tensor is cut and packed.
     fn layout(&self, shape: &Shape) -> Result<Layout>;
 
+    /// See [`super::Scheme::cost`].
+    fn cost(&self) -> f64 {
+        10.0
+    }
+
     /// Finds the levels. What is not finite is left out.
     fn fit(&self, weights: &Weights<'_>) -> Result<Rc<dyn Codec>>;
 
@@ -283,6 +289,10 @@ impl Family for Coded {
     fn byte_len(&self, shape: &Shape) -> Result<usize> {
         let layout = self.book.layout(shape)?;
         layout.side_len.checked_add(layout.codes_len()).ok_or_else(too_long)
+    }
+
+    fn cost(&self) -> f64 {
+        self.book.cost()
     }
 
     fn prepare(&self, values: &[f32], shape: &Shape, _known: &Extents) -> Result<Prepared> {
@@ -384,6 +394,32 @@ impl Fitted for Fit {
                 self.codec.decode(run, &codes[from - start..to - start], &mut out[from - start..to - start]);
             });
         }
+    }
+
+    fn reconstruct_counted(&self, values: &[f32], start: usize, out: &mut [f32], tally: &mut Tally) -> bool {
+        let bits = match self.layout.packing {
+            Packing::Bits(width) => width,
+            Packing::HighFirst { .. } => 4,
+            Packing::Trits => 2,
+        };
+        if !self.layout.runs.even_len().is_some_and(|len| Tally::pays(len, bits)) {
+            self.reconstruct(values, start, out);
+            return false;
+        }
+        let Scratch { weights, codes } = &mut *self.scratch.borrow_mut();
+        for (i, out) in out.chunks_mut(CHUNK).enumerate() {
+            let start = start + i * CHUNK;
+            codes.resize(out.len(), 0);
+            self.codes_of(values, start, weights, codes);
+            self.layout.for_each_segment(start, start + out.len(), &mut |run, from, to| {
+                let codes = &codes[from - start..to - start];
+                self.codec.decode(run, codes, &mut out[from - start..to - start]);
+                tally.add(&Codes { run, run_len: self.layout.runs.run_len(run), bits, codes }, &|out| {
+                    out.extend((0..=u8::MAX).zip(self.codec.levels(run)))
+                });
+            });
+        }
+        true
     }
 
     fn encode(&self, values: &[f32]) -> Result<Vec<u8>> {

@@ -70,7 +70,8 @@ fn nibble_of_nv(i: usize) -> BitField {
     bits(1, 8 * (4 + i / 16 * 8 + i % 8) + i % 16 / 8 * 4, 4)
 }
 
-const FORMATS: &[Format] = &[
+/// How each of them is written and read.
+pub(super) const FORMATS: &[Format] = &[
     Format {
         id: "iq4_nl",
         weights: 32,

@@ -1,7 +1,9 @@
+/* global Worker */
 /**
  * Runs a plan: reads the model's rows, has them packed by workers, writes them in their places. Memory is bounded by what is under way.
  */
-import { options as checked, wrong } from '../check.js';
+import { options as checked, whole, wrong } from '../check.js';
+import { memoryBytes } from '../engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
 import { inside } from '../model.js';
 import { isNode, builtin } from '../node.js';
@@ -22,41 +24,29 @@ import { sinkOf } from './sinks.js';
  * @property {string} tensor the one that was finished last, or is under way
  * @property {TensorReport | null} finished a tensor that is done
  * @property {number} memory bytes of WebAssembly memory and of buffers under way
+ * @property {number} deaths workers that died and were replaced
  *
- * @typedef {object} TensorReport
- * @property {string} name
- * @property {string} target
- * @property {{dtype: string, byteLength: number}} from
- * @property {string} dtype
- * @property {number} byteLength
- * @property {number} count
- * @property {import('../types.js').Scheme | null} scheme
- * @property {number | null} sqnrDb `null` where nothing was changed
- * @property {number | null} rmse
- * @property {number | null} maxAbs
- *
- * @typedef {object} Report
- * @property {string} model
- * @property {string} to
- * @property {{name: string, byteLength: number}[]} files
- * @property {number} inputBytes
- * @property {number} outputBytes
- * @property {number} bitsPerWeight
- * @property {number} seconds
- * @property {number} peakMemory bytes of WebAssembly memory and of buffers under way, at most
- * @property {TensorReport[]} tensors
+ * @typedef {import('./report.js').TensorReport} TensorReport
+ * @typedef {import('./report.js').Report} Report
  *
  * @typedef {object} ShrinkOptions
  * @property {AbortSignal} [signal]
  * @property {(progress: Progress) => void} [onProgress]
- * @property {number} [workers] as many as there are cores, 4 at most, by default
+ * @property {number} [workers] as many as there are cores, 4 at most, by default; 0 packs in this thread
  * @property {boolean} [overwrite] of a path or a folder
  * @property {(error: Error, tensor: string) => Promise<'retry' | 'stop'> | 'retry' | 'stop'} [onFailure] asked when a tensor failed; by
  *   default the job stops
  */
 
 /** Bytes copied at once. */
-const COPY_BYTES = 8 << 20;
+const COPY_BYTES = 4 << 20;
+
+/** Buffers between these are kept. */
+const LEAST_KEPT = 1 << 18;
+const MOST_KEPT = 16 << 20;
+
+/** Bytes that are read before what came before them is written, at most; a single larger step goes alone. */
+const UNDER_WAY = 64 << 20;
 
 /**
  * Shrinks a model as planned.
@@ -74,12 +64,18 @@ export async function shrink(plan, to, given) {
     const facts = { expected: 'signal, onProgress, workers, overwrite, onFailure', found: name };
     throw new FewerbitsError('unknown_option', 'a job has no such option', facts);
   }
+  if (workers !== undefined && whole(workers, 'the number of workers') === 0) {
+    throw wrong('the number of workers', '1 or more', workers);
+  }
   throwIfAborted(signal);
+  const sink = sinkOf(to, { overwrite });
   const job = new Running(plan, new Pool(workers ?? defaultWorkers()), { signal, onProgress, onFailure });
-  return job.run(sinkOf(to, { overwrite }));
+  return job.run(sink);
 }
 
 function defaultWorkers() {
+  // An old browser may have no workers inside workers.
+  if (!isNode && typeof Worker === 'undefined') return 0;
   const cores = isNode ? builtin('os').availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 2);
   return Math.max(1, Math.min(4, cores));
 }
@@ -106,12 +102,19 @@ class Running {
     this.placed = held.tensors;
     /** @type {Output[]} */
     this.outputs = [];
+    /** Steps that have been read and are not done. @type {Set<Promise<void>>} */
+    this.busy = new Set();
+    this.busyBytes = 0;
+    /** Memory to use again: fresh memory costs as much as packing does. @type {ArrayBuffer[]} */
+    this.spare = [];
+    /** @type {{error: unknown} | null} */
+    this.failure = null;
     this.read = 0;
     this.total = plan.tensors.reduce((sum, tensor) => sum + tensor.from.byteLength, 0);
     this.written = 0;
     this.inFlight = 0;
     this.peak = 0;
-    /** @type {Map<number, TensorReport>} */
+    /** @type {Map<string, TensorReport>} */
     this.reports = new Map();
     this.planned = new Map(plan.tensors.map((tensor) => [tensor.name, tensor]));
   }
@@ -128,7 +131,9 @@ class Running {
     } catch (error) {
       this.failed.abort();
       this.pool.close();
-      await Promise.all(this.outputs.map((output) => output.abort()));
+      // What is being written still is written before it is thrown away.
+      await Promise.allSettled(this.busy);
+      await Promise.allSettled(this.outputs.map((output) => output.abort()));
       throwIfAborted(this.given);
       throw error;
     }
@@ -136,9 +141,9 @@ class Running {
     return this.#report();
   }
 
-  /** All there is to do, in the order of its places; a few things at a time. */
+  /** All there is to do, in the order of its places. Each step is read here and goes on by itself, so that reading never waits for packing. */
   async #all() {
-    /** @type {{at: number, file: number, run: () => AsyncGenerator<{step: Promise<void>}> | Promise<void>}[]} */
+    /** @type {{at: number, file: number, run: () => Promise<void>}[]} */
     const units = [];
     this.plan.job.files.forEach(({ segments }, file) =>
       segments.forEach((segment, i) => {
@@ -150,34 +155,77 @@ class Running {
       units.push({ at, file, run: () => this.#task(task) });
     }
     units.sort((a, b) => a.file - b.file || a.at - b.at);
-    const most = this.pool.count + 1;
-    /** @type {Set<Promise<void>>} */
-    const busy = new Set();
-    /** @type {unknown} */
-    let wrongness = null;
-    for (const { run } of units) {
-      const steps = run();
-      if (steps instanceof Promise) {
-        await steps;
-        continue;
-      }
-      for await (const { step } of steps) {
-        const tracked = step.then(
-          () => void busy.delete(tracked),
-          (error) => {
-            busy.delete(tracked);
-            wrongness ??= error;
-            this.failed.abort();
-          },
-        );
-        busy.add(tracked);
-        if (busy.size >= most) await Promise.race(busy);
-        if (wrongness) throw wrongness;
-        throwIfAborted(this.signal);
-      }
+    for (const { run } of units) await run();
+    while (this.busy.size > 0) await this.#someDone();
+    this.#check();
+  }
+
+  /** Waits until there is room for a step that holds so many bytes. @param {number} bytes */
+  async #room(bytes) {
+    while (
+      this.busy.size > 0 &&
+      (this.busy.size >= this.pool.count + 2 || this.busyBytes + bytes > UNDER_WAY) &&
+      !this.failure
+    ) {
+      await this.#someDone();
     }
-    await Promise.all(busy);
-    if (wrongness) throw wrongness;
+    this.#check();
+  }
+
+  #someDone() {
+    return Promise.race(this.busy);
+  }
+
+  #check() {
+    if (this.failure) throw this.failure.error;
+    throwIfAborted(this.signal);
+  }
+
+  /**
+   * Lets a step go on by itself. The first that fails stops the others.
+   * @param {number} bytes that it holds
+   * @param {() => Promise<void>} run
+   */
+  #start(bytes, run) {
+    this.#hold(bytes);
+    this.busyBytes += bytes;
+    const step = run()
+      .catch((error) => {
+        this.failure ??= { error };
+        this.failed.abort();
+      })
+      .finally(() => {
+        this.busy.delete(step);
+        this.busyBytes -= bytes;
+        this.#hold(-bytes);
+      });
+    this.busy.add(step);
+  }
+
+  /** Counts bytes in memory. @param {number} bytes */
+  #hold(bytes) {
+    this.inFlight += bytes;
+    this.peak = Math.max(this.peak, this.#memory());
+  }
+
+  /** Memory of so many bytes at least. @param {number} bytes */
+  #buffer(bytes) {
+    const at = this.spare.findIndex(({ byteLength }) => byteLength >= bytes);
+    return at < 0 ? new ArrayBuffer(bytes) : this.spare.splice(at, 1)[0];
+  }
+
+  /** Gives memory back that nothing holds any more. @param {ArrayBuffer} buffer */
+  #recycle(buffer) {
+    if (buffer.byteLength < LEAST_KEPT || buffer.byteLength > MOST_KEPT) return;
+    this.spare.push(buffer);
+    this.spare.sort((a, b) => a.byteLength - b.byteLength);
+    if (this.spare.length > this.pool.count + 2) this.spare.shift();
+  }
+
+  #memory() {
+    const spare = this.spare.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const waiting = this.outputs.reduce((sum, output) => sum + (output.held?.() ?? 0), 0);
+    return memoryBytes() + this.pool.memory + this.inFlight + spare + waiting;
   }
 
   /**
@@ -192,14 +240,18 @@ class Running {
       await this.#copy(this.sources[copy.part], copy.range.start, copy.range.end, file, at);
     } else if (stored) {
       const tensor = this.placed[stored.tensor];
-      if (tensor.deflated !== null || tensor.strides !== null || tensor.fortranOrder || tensor.beside !== null) {
-        const bytes = await this.plan.model.readBytes(tensor.name, { signal: this.signal });
-        await this.#write(file, at, bytes);
-      } else {
-        await this.#copy(tensor.source, tensor.start, tensor.end, file, at);
+      const finished = () => this.#finish(stored.tensor, null);
+      if (isPlain(tensor)) {
+        await this.#copy(tensor.source, tensor.start, tensor.end, file, at, { tensor, finished });
+        return;
       }
-      this.read += tensor.end - tensor.start;
-      this.#finish(stored.tensor, null);
+      await this.#room(tensor.end - tensor.start);
+      const whole = await this.#guarded(tensor, () => this.plan.model.readBytes(tensor.name, { signal: this.signal }));
+      this.#start(whole.length, async () => {
+        await this.#write(file, at, whole);
+        this.read += tensor.end - tensor.start;
+        finished();
+      });
     }
   }
 
@@ -209,44 +261,71 @@ class Running {
    * @param {number} end
    * @param {number} file
    * @param {number} to
+   * @param {{tensor: import('../model.js').Placed, finished: () => void}} [of]
    */
-  async #copy(source, start, end, file, to) {
+  async #copy(source, start, end, file, to, of) {
+    let left = 1;
+    const done = () => {
+      if (--left === 0) of?.finished();
+    };
     for (let at = start; at < end; at += COPY_BYTES) {
-      try {
-        const bytes = await source.read(at, Math.min(end, at + COPY_BYTES), { signal: this.signal });
+      const size = Math.min(COPY_BYTES, end - at);
+      await this.#room(size);
+      const room = this.#buffer(COPY_BYTES);
+      const read = () => source.read(at, at + size, { signal: this.signal, room });
+      const bytes = await this.#guarded(of?.tensor ?? { name: '', source }, read);
+      left++;
+      this.#start(size, async () => {
         await this.#write(file, to + at - start, bytes);
-      } catch (error) {
-        throw inFile(error, source.name);
-      }
+        if (this.outputs[file].isDone) this.#recycle(bytes.buffer);
+        if (of) this.read += size;
+        done();
+        if (of) this.#tell(of.tensor.name, null);
+      });
     }
+    done();
   }
 
   /**
-   * The rows of a tensor, read in order, each run of them a step that goes on by itself.
+   * The rows of a tensor, read in order.
    * @param {Task} task
    */
-  async *#task(task) {
+  async #task(task) {
     const tensor = this.placed[task.tensor];
     const [rows, ...rest] = task.dims.length === 0 ? [1] : task.dims.length === 1 ? [1, ...task.dims] : task.dims;
     const columns = rest.reduce((product, n) => product * n, 1);
-    const sums = { energy: 0, error2: 0, maxAbs: 0, count: 0, left: 1 };
+    const bits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
+    const packedBytes = task.parts.reduce((sum, { byteLen }) => sum + byteLen, 0);
+    const sums = { energy: 0, error2: 0, maxAbs: 0, count: 0 };
+    let left = 1;
     const done = () => {
-      if (--sums.left === 0) this.#finish(task.tensor, sums);
+      if (--left === 0) this.#finish(task.tensor, sums);
     };
+    const read = this.#reader(tensor);
     for (let row = 0; row < rows || row === 0; row += task.rowsAtOnce) {
       const end = Math.min(rows, row + task.rowsAtOnce);
       const dims = rows === end - row ? task.dims : [end - row, ...rest];
-      const read = () => this.#rows(tensor, row * columns, end * columns);
-      const first = await this.#guarded(tensor.name, read);
-      sums.left++;
-      const share = ((end - row) / Math.max(1, rows)) * (tensor.end - tensor.start);
-      const step = this.#step(task, tensor, first, read, dims, row, end, sums).then(() => {
-        this.read += share;
+      // What is read and what is packed of it share their memory.
+      const stored = Math.ceil(((end - row) * columns * bits) / 8);
+      const size = Math.max(stored, Math.ceil(((end - row) / Math.max(1, rows)) * packedBytes));
+      await this.#room(size);
+      const again = () => read(row * columns, end * columns, this.#buffer(size));
+      const first = await this.#guarded(tensor, again);
+      left++;
+      this.#start(first.bytes.buffer.byteLength, async () => {
+        const packed = await this.#pack(task, tensor, first, again, dims, row * columns);
+        await this.#store(task, tensor, packed, row, end);
+        if (task.parts.every(({ file }) => this.outputs[file].isDone)) {
+          new Set(packed.parts.map(({ buffer }) => buffer)).forEach((buffer) => this.#recycle(buffer));
+        }
+        sums.energy += packed.energy;
+        sums.error2 += packed.error2;
+        sums.maxAbs = Math.max(sums.maxAbs, packed.maxAbs);
+        sums.count += packed.count;
+        this.read += rows === 0 ? 0 : ((end - row) / rows) * (tensor.end - tensor.start);
         done();
         this.#tell(tensor.name, null);
       });
-      // In an object: a generator would wait for a bare promise.
-      yield { step };
     }
     done();
   }
@@ -254,48 +333,49 @@ class Running {
   /**
    * @param {Task} task
    * @param {import('../model.js').Placed} tensor
-   * @param {Stored} first
-   * @param {() => Promise<any>} again
+   * @param {Stored} read
+   * @param {() => Promise<Stored>} again
    * @param {number[]} dims
-   * @param {number} row
-   * @param {number} end
-   * @param {{energy: number, error2: number, maxAbs: number, count: number}} sums
+   * @param {number} first
    */
-  async #step(task, tensor, first, again, dims, row, end, sums) {
+  #pack(task, tensor, read, again, dims, first) {
     const packing = JSON.stringify(task.packing);
-    let rows = /** @type {any} */ (first);
-    const size = rows.bytes.length;
-    this.inFlight += size;
-    try {
-      const packed = await this.#guarded(tensor.name, async () => {
-        const given = rows ?? (await again());
-        rows = null;
-        return this.pool.pack({ packing, dims, ...given });
-      });
-      for (const [i, { file, at, rowBytes, byteLen }] of task.parts.entries()) {
-        const bytes = packed.parts[i];
-        const expected = rowBytes === null || end - row === task.dims[0] ? bytes.length : rowBytes * (end - row);
-        if (bytes.length !== expected || bytes.length > byteLen) {
-          const facts = { tensor: tensor.name, expected: `${expected} bytes`, found: `${bytes.length} bytes` };
-          throw new FewerbitsError('unexpected', 'a tensor took other bytes than planned', facts);
-        }
-        await this.#write(file, at + (rowBytes ?? 0) * row, bytes);
-      }
-      sums.energy += packed.energy;
-      sums.error2 += packed.metrics.mse * packed.metrics.count;
-      sums.maxAbs = Math.max(sums.maxAbs, packed.metrics.maxAbs);
-      sums.count += packed.metrics.count;
-    } catch (error) {
-      throw named(error, tensor);
-    } finally {
-      this.inFlight -= size;
-    }
+    /** @type {Stored | null} */
+    let rows = read;
+    return this.#guarded(tensor, async () => {
+      // A buffer that was handed to a worker is gone.
+      const given = rows ?? (await again());
+      rows = null;
+      return this.pool.pack({ packing, dims, first, ...given });
+    });
   }
 
   /**
-   * Tries again what a dying worker failed, once by itself; then asks.
+   * @param {Task} task
+   * @param {import('../model.js').Placed} tensor
+   * @param {import('./pool.js').Packed} packed
+   * @param {number} row
+   * @param {number} end
+   */
+  async #store(task, tensor, packed, row, end) {
+    const rows = task.dims.length < 2 ? 1 : task.dims[0];
+    const isWhole = end - row === rows;
+    const writes = task.parts.map(({ file, at, rowBytes, byteLen }, i) => {
+      const bytes = packed.parts[i];
+      const expected = isWhole ? byteLen : /** @type {number} */ (rowBytes) * (end - row);
+      if (bytes.length !== expected) {
+        const facts = { tensor: tensor.name, expected: `${expected} bytes`, found: `${bytes.length} bytes` };
+        throw new FewerbitsError('unexpected', 'a tensor took other bytes than planned', facts);
+      }
+      return { file, at: isWhole ? at : at + /** @type {number} */ (rowBytes) * row, bytes };
+    });
+    for (const { file, at, bytes } of writes) await this.#write(file, at, bytes);
+  }
+
+  /**
+   * Tries again what a dying worker failed, once by itself; then asks. What fails for good names its tensor and file.
    * @template T
-   * @param {string} tensor
+   * @param {{name: string, source: import('../sources.js').Source}} tensor
    * @param {() => Promise<T>} run
    * @returns {Promise<T>}
    */
@@ -307,37 +387,42 @@ class Running {
         throwIfAborted(this.signal);
         const e = /** @type {Error & {code?: string}} */ (error);
         if (e.code === 'worker_died' && tries === 0) continue;
-        if (e.code === 'aborted' || (await this.onFailure(e, tensor)) !== 'retry') throw error;
+        if (e.code === 'aborted') throw error;
+        const about = named(error, tensor);
+        if ((await this.onFailure(about, tensor.name)) !== 'retry') throw about;
       }
     }
   }
 
   /**
-   * Stored elements, or f32 where they are not stored one after the other.
+   * Reads elements of a tensor: stored ones, or f32 where they are not stored one after the other. What can only be read whole is read once.
    * @param {import('../model.js').Placed} tensor
-   * @param {number} from
-   * @param {number} to
+   * @returns {(from: number, to: number, room: ArrayBuffer) => Promise<Stored>}
    */
-  async #rows(tensor, from, to) {
+  #reader(tensor) {
     const { dtype, bigEndian, block, start, source } = tensor;
-    const isPlain =
-      tensor.strides === null && tensor.deflated === null && !tensor.fortranOrder && tensor.beside === null;
     const [elements, size] = block;
-    if (isPlain && from % elements === 0 && to % elements === 0) {
-      const bytes = await source.read(start + (from / elements) * size, start + (to / elements) * size, {
-        signal: this.signal,
-      });
-      return { dtype, bigEndian, bytes };
-    }
-    const [, columns] = tensor.row;
-    const first = Math.floor(from / columns);
-    const values = await this.plan.model.read(tensor.name, {
-      start: first,
-      end: Math.ceil(to / columns),
-      signal: this.signal,
-    });
-    const wanted = values.slice(from - first * columns, to - first * columns);
-    return { dtype: 'F32', bigEndian: false, bytes: new Uint8Array(wanted.buffer) };
+    const { signal } = this;
+    /** @type {Promise<Float32Array<ArrayBuffer>> | null} */
+    let all = null;
+    return async (from, to, room) => {
+      if (isPlain(tensor) && from % elements === 0 && to % elements === 0) {
+        const at = (/** @type {number} */ element) => start + (element / elements) * size;
+        return { dtype, bigEndian, bytes: await source.read(at(from), at(to), { signal, room }) };
+      }
+      let values;
+      if (tensor.fortranOrder || tensor.deflated !== null) {
+        all ??= this.plan.model.read(tensor.name, { signal });
+        all.catch(() => (all = null));
+        values = (await all).slice(from, to);
+      } else {
+        const columns = Math.max(1, tensor.row[1]);
+        const first = Math.floor(from / columns);
+        const rows = { start: first, end: Math.ceil(to / columns), signal };
+        values = (await this.plan.model.read(tensor.name, rows)).slice(from - first * columns, to - first * columns);
+      }
+      return { dtype: 'F32', bigEndian: false, bytes: new Uint8Array(values.buffer) };
+    };
   }
 
   /**
@@ -347,13 +432,8 @@ class Running {
    */
   async #write(file, at, bytes) {
     const { length } = bytes;
-    this.inFlight += length;
-    try {
-      await this.outputs[file].write(at, bytes);
-      this.written += length;
-    } finally {
-      this.inFlight -= length;
-    }
+    await this.outputs[file].write(at, bytes);
+    this.written += length;
   }
 
   /**
@@ -363,16 +443,9 @@ class Running {
   #finish(index, sums) {
     const planned = this.planned.get(this.placed[index].name);
     if (!planned) return;
-    const { name, target, from, dtype, byteLength, count, scheme } = planned;
-    const sqnrDb = sums && (sums.error2 === 0 ? Infinity : 10 * Math.log10(sums.energy / sums.error2));
-    const report = {
-      ...{ name, target, from, dtype, byteLength, count, scheme },
-      sqnrDb,
-      rmse: sums && Math.sqrt(sums.error2 / Math.max(1, sums.count)),
-      maxAbs: sums && sums.maxAbs,
-    };
-    this.reports.set(index, report);
-    this.#tell(name, report);
+    const report = reportOf(planned, sums);
+    this.reports.set(planned.name, report);
+    this.#tell(planned.name, report);
   }
 
   /**
@@ -380,10 +453,9 @@ class Running {
    * @param {TensorReport | null} finished
    */
   #tell(tensor, finished) {
-    const waiting = this.outputs.reduce((sum, output) => sum + (output.held?.() ?? 0), 0);
-    const memory = this.pool.memory + this.inFlight + waiting;
+    const [memory, { deaths }] = [this.#memory(), this.pool];
     this.peak = Math.max(this.peak, memory);
-    this.onProgress?.({ read: this.read, total: this.total, written: this.written, tensor, finished, memory });
+    this.onProgress?.({ read: this.read, total: this.total, written: this.written, tensor, finished, memory, deaths });
   }
 
   /** @returns {Report} */
@@ -393,20 +465,40 @@ class Running {
       ...{ model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight },
       seconds: (Date.now() - this.started) / 1000,
       peakMemory: this.peak,
-      tensors: [...this.reports.entries()].sort(([a], [b]) => a - b).map(([, report]) => report),
+      // A tensor that was copied along with what surrounds it was not told of.
+      tensors: this.plan.tensors.map((tensor) => this.reports.get(tensor.name) ?? reportOf(tensor, null)),
     };
   }
 }
 
 /**
+ * @param {import('./plan.js').PlannedTensor} planned
+ * @param {{energy: number, error2: number, maxAbs: number, count: number} | null} sums
+ * @returns {TensorReport}
+ */
+function reportOf({ name, target, from, dtype, byteLength, count, scheme }, sums) {
+  const is = { name, target, from, dtype, byteLength, count, scheme };
+  if (sums === null) return { ...is, sqnrDb: null, rmse: null, maxAbs: null };
+  const { energy, error2, maxAbs } = sums;
+  const sqnrDb = error2 === 0 ? Infinity : 10 * Math.log10(energy / error2);
+  return { ...is, sqnrDb, rmse: Math.sqrt(error2 / Math.max(1, sums.count)), maxAbs };
+}
+
+/** Whether elements are stored one after the other, as they are. @param {import('../model.js').Placed} tensor */
+function isPlain({ strides, deflated, fortranOrder, beside }) {
+  return strides === null && deflated === null && !fortranOrder && beside === null;
+}
+
+/**
  * @param {unknown} error
- * @param {import('../model.js').Placed} tensor
+ * @param {{name: string, source: import('../sources.js').Source}} tensor
+ * @returns {Error}
  */
 function named(error, { name, source }) {
   const e = /** @type {Error & {code?: string, tensor?: string}} */ (error);
-  if (e instanceof Error && typeof e.code === 'string' && e.code !== 'aborted' && e.tensor === undefined) {
+  if (name !== '' && e instanceof Error && typeof e.code === 'string' && e.tensor === undefined) {
     e.tensor = name;
     e.message = `tensor ${JSON.stringify(name)}: ${e.message}`;
   }
-  return inFile(error, source.name);
+  return /** @type {Error} */ (inFile(error, source.name));
 }

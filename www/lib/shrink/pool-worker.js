@@ -9,13 +9,19 @@ const port = isNode ? builtin('worker_threads').parentPort : globalThis;
 const started = init();
 started.catch(() => {});
 
+/** @param {import('./pool.js').Rows} rows the parts lie in the memory that they came in, where they fit */
+function pack({ packing, dtype, bigEndian, bytes, dims, first }) {
+  const room = new Uint8Array(bytes.buffer);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
+}
+
 /** @param {MessageEvent} event */
-async function answer({ data: { id, packing, dtype, bigEndian, bytes, dims } }) {
+async function answer({ data: { id, packing, dtype, bigEndian, bytes, dims, first } }) {
   try {
     await started;
-    const { parts, metrics, energy } = wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims));
-    const buffers = parts.map((/** @type {Uint8Array} */ part) => part.buffer);
-    port.postMessage({ id, parts, metrics, energy, memory: memoryBytes() }, buffers);
+    const packed = pack({ packing, dtype, bigEndian, bytes, dims, first });
+    const buffers = new Set(packed.parts.map((/** @type {Uint8Array} */ part) => part.buffer));
+    port.postMessage({ id, ...packed, memory: memoryBytes() }, [...buffers]);
   } catch (error) {
     const e = /** @type {any} */ (error);
     // A trap leaves the memory in no known state: this worker is done for.

@@ -2,6 +2,7 @@
  * Workers that pack rows, each with an engine of its own. A worker that dies fails what it had in hand, and another takes its place.
  */
 /* global Worker */
+import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { builtin, isNode } from '../node.js';
 
@@ -12,11 +13,14 @@ import { builtin, isNode } from '../node.js';
  * @property {boolean} bigEndian
  * @property {Uint8Array<ArrayBuffer>} bytes stored elements; the buffer is handed over
  * @property {number[]} dims
+ * @property {number} first which element of the tensor the first one is
  *
  * @typedef {object} Packed
- * @property {Uint8Array<ArrayBuffer>[]} parts
- * @property {import('../types.js').Metrics} metrics
- * @property {number} energy
+ * @property {Uint8Array<ArrayBuffer>[]} parts in the buffer that was handed over, where they fit in it
+ * @property {number} count of weights
+ * @property {number} energy the sum of their squares
+ * @property {number} error2 the sum of the errors' squares
+ * @property {number} maxAbs the greatest error
  *
  * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
  * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
@@ -57,7 +61,7 @@ export class Pool {
   #closed = false;
 
   /**
-   * @param {number} count
+   * @param {number} count 0: this thread packs by itself, where workers cannot be had
    * @param {Spawner} [spawner]
    */
   constructor(count, spawner = platform) {
@@ -69,6 +73,7 @@ export class Pool {
 
   /** Bytes of WebAssembly memory that the workers hold, as they last said. */
   get memory() {
+    if (this.count === 0) return memoryBytes();
     return this.#workers.reduce((sum, worker) => sum + worker.memory, 0);
   }
 
@@ -80,6 +85,7 @@ export class Pool {
   pack(rows) {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new FewerbitsError('freed', 'the pool has been closed'));
+      if (this.count === 0) return resolve(packHere(rows));
       this.#waiting.push({ rows, resolve, reject });
       this.#next();
     });
@@ -136,4 +142,12 @@ export class Pool {
     this.#workers.push(worker);
     return worker;
   }
+}
+
+/**
+ * @param {Rows} rows
+ * @returns {Packed}
+ */
+function packHere({ packing, dtype, bigEndian, bytes, dims }) {
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims));
 }

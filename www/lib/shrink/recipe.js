@@ -40,7 +40,7 @@ export function wishesOf(tensors, recipe, rules) {
     if (!Array.isArray(list)) throw wrong('the rules', 'an array of {match, scheme} or {match, keep: true}', list);
     for (const rule of list) {
       const { match, scheme, keep } = record(rule, 'a rule', '{match, scheme} or {match, keep: true}');
-      const pattern = glob(text(match, "a rule's match"));
+      const pattern = globOf(text(match, "a rule's match"));
       if (!scheme && !keep) throw wrong('a rule', '{match, scheme} or {match, keep: true}', rule);
       for (const { name } of tensors)
         if (pattern.test(name)) wishes[name] = keep ? 'keep' : /** @type {Scheme} */ (scheme);
@@ -56,8 +56,11 @@ export function wishesOf(tensors, recipe, rules) {
   return wishes;
 }
 
-/** @param {string} pattern */
-function glob(pattern) {
+/**
+ * A rule's pattern as a regular expression.
+ * @param {string} pattern
+ */
+export function globOf(pattern) {
   const escaped = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replace(/\*/g, '.*')

@@ -12,6 +12,7 @@ import { builtin, isNode } from '../node.js';
  * @property {() => Promise<void>} close keeps the file
  * @property {() => Promise<void>} abort throws it away
  * @property {() => number} [held] bytes that wait in memory
+ * @property {boolean} [isDone] the memory of bytes may be used again as soon as their `write` has resolved
  *
  * @typedef {{open(name: string, size: number): Promise<Output>}} Sink
  *
@@ -48,17 +49,25 @@ export function pathSink(path, overwrite) {
   return {
     async open(name) {
       const file = name === '' ? root : paths.join(root, name);
-      if (!overwrite && (await exists(fs, file))) throw taken(file);
-      await fs.mkdir(paths.dirname(file), { recursive: true });
+      const folder = paths.dirname(paths.resolve(file));
       const partial = `${file}.partial`;
+      /** @param {unknown} cause */
+      const unwritable = (cause) =>
+        new FewerbitsError('unwritable', 'the file cannot be written', { file, found: said(cause), cause });
+      if (!overwrite && (await exists(fs, file))) throw taken(file);
+      /** @type {string | undefined} */
+      let made;
       let handle;
       try {
+        made = await fs.mkdir(folder, { recursive: true });
         handle = await fs.open(partial, 'w');
       } catch (cause) {
-        throw new FewerbitsError('unwritable', 'the file cannot be written', { file, found: said(cause), cause });
+        await removeMade(fs, paths, folder, made);
+        throw unwritable(cause);
       }
-      let over = false;
+      let kept = false;
       return {
+        isDone: true,
         async write(at, bytes) {
           try {
             let done = 0;
@@ -66,23 +75,45 @@ export function pathSink(path, overwrite) {
               done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
             }
           } catch (cause) {
-            throw new FewerbitsError('unwritable', 'the file cannot be written', { file, found: said(cause), cause });
+            throw unwritable(cause);
           }
         },
         async close() {
-          over = true;
-          await handle.close();
-          await fs.rename(partial, file);
+          try {
+            await handle.close();
+            await fs.rename(partial, file);
+          } catch (cause) {
+            throw unwritable(cause);
+          }
+          kept = true;
         },
         async abort() {
-          if (over) return;
-          over = true;
+          if (kept) return;
           await handle.close().catch(() => {});
           await fs.rm(partial, { force: true });
+          await removeMade(fs, paths, folder, made);
         },
       };
     },
   };
+}
+
+/**
+ * Removes folders that were made for a file that is not kept, as far as they are empty.
+ * @param {any} fs
+ * @param {any} paths
+ * @param {string} folder the innermost
+ * @param {string | undefined} made the outermost that was made
+ */
+async function removeMade(fs, paths, folder, made) {
+  if (made === undefined) return;
+  for (let at = folder; at.length >= made.length; at = paths.dirname(at)) {
+    try {
+      await fs.rmdir(at);
+    } catch {
+      return;
+    }
+  }
 }
 
 /** @param {any} fs @param {string} file */
@@ -133,6 +164,7 @@ async function handleOutput(handle) {
     throw unwritable(cause);
   });
   return {
+    isDone: true,
     write: (position, data) =>
       stream.write({ type: 'write', position, data }).catch((cause) => {
         throw unwritable(cause);
@@ -177,12 +209,13 @@ export function folderSink(folder, overwrite) {
 export function streamSink(stream) {
   let opened = false;
   return {
-    async open() {
+    async open(name, size) {
       if (opened)
         throw new FewerbitsError('invalid_argument', 'a model of several files cannot be written to one stream');
       opened = true;
       const writer = stream.getWriter();
       return inOrder(
+        size,
         (bytes) => writer.write(bytes),
         () => writer.close(),
         () => writer.abort(),
@@ -193,12 +226,13 @@ export function streamSink(stream) {
 
 /**
  * An output that hands bytes on in order.
+ * @param {number} size bytes of the file
  * @param {(bytes: Uint8Array<ArrayBuffer>) => Promise<void>} write
  * @param {() => Promise<void>} close
  * @param {() => Promise<void>} abort
  * @returns {Output}
  */
-export function inOrder(write, close, abort) {
+export function inOrder(size, write, close, abort) {
   /** @type {Map<number, Uint8Array<ArrayBuffer>>} */
   const early = new Map();
   let at = 0;
@@ -220,7 +254,14 @@ export function inOrder(write, close, abort) {
       last = last.then(flush);
       return last;
     },
-    close: () => last.then(close),
+    async close() {
+      await last;
+      if (at !== size) {
+        const facts = { expected: `${size} bytes`, found: `${at} bytes in a row` };
+        throw new FewerbitsError('unexpected', 'the file is not complete', facts);
+      }
+      await close();
+    },
     abort: () => abort().catch(() => {}),
     held: () => held,
   };
@@ -235,10 +276,11 @@ export function blobSink() {
   const files = new Map();
   return {
     files,
-    async open(name) {
+    async open(name, size) {
       /** @type {Blob[]} */
       const pieces = [];
       return inOrder(
+        size,
         async (bytes) => void pieces.push(new Blob([bytes])),
         async () => void files.set(name, new Blob(pieces)),
         async () => void pieces.splice(0),

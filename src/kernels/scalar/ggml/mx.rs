@@ -63,9 +63,14 @@ pub fn half_power(code: u8) -> f32 {
 /// See [`crate::kernels::ggml_more::mxfp4`].
 pub fn mxfp4(x: &[f32], out: &mut [u8]) {
     for (x, out) in x.as_chunks::<32>().0.iter().zip(out.as_chunks_mut::<17>().0) {
-        out[0] = exponent_of(amax(x));
-        put_codes(x, half_power(out[0]), &mut out[1..]);
+        mxfp4_with(x, exponent_of(amax(x)), out);
     }
+}
+
+/// See [`crate::kernels::ggml_more::mxfp4_with`].
+pub fn mxfp4_with(x: &[f32; 32], exponent: u8, out: &mut [u8; 17]) {
+    out[0] = exponent;
+    put_codes(x, half_power(exponent), &mut out[1..]);
 }
 
 /// See [`crate::kernels::ggml_more::from_mxfp4`].

@@ -326,25 +326,30 @@ fn extremes(x: &[Pair; 16]) -> (Pair, Pair) {
     (extreme, both(|g| f32x4_lt(amax[g], f32x4_splat(ALL_ZERO))))
 }
 
-/// The sums of a try of [`fit_6`]. With at most 32.4 steps to the extreme no code lies below −32.
+/// The sums of tries of [`fit_6`], two at once, since each sum waits for the one before. With at most 32.4 steps to the extreme no code lies
+/// `BELOW` −32; `ABOVE` 31 one lies only where a weight on the other side of zero is almost as large.
 #[inline(always)]
-fn sums_6<const CLAMPED: bool>(
+fn sums_6<const BELOW: bool, const ABOVE: bool, const TRIES: usize>(
     x: &[Pair; 16],
     weights: &[Pair; 16],
     weighted: &[Pair; 16],
-    inverse: Pair,
-) -> (Pair, Pair) {
-    let (mut sum_xl, mut sum_l2) = ([f32x4_splat(0.0); 2], [f32x4_splat(0.0); 2]);
+    inverses: [Pair; TRIES],
+) -> [(Pair, Pair); TRIES] {
+    let zero = f32x4_splat(0.0);
+    let mut sums = [([zero; 2], [zero; 2]); TRIES];
     for i in 0..16 {
         for g in 0..2 {
-            let t = f32x4_nearest(f32x4_mul(inverse[g], x[i][g]));
-            let l = f32x4_pmin(t, f32x4_splat(31.0));
-            let l = if CLAMPED { f32x4_pmax(l, f32x4_splat(-32.0)) } else { l };
-            sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(weighted[i][g], l));
-            sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(f32x4_mul(weights[i][g], l), l));
+            for k in 0..TRIES {
+                let t = f32x4_nearest(f32x4_mul(inverses[k][g], x[i][g]));
+                let l = if ABOVE { f32x4_pmin(t, f32x4_splat(31.0)) } else { t };
+                let l = if BELOW { f32x4_pmax(l, f32x4_splat(-32.0)) } else { l };
+                let (sum_xl, sum_l2) = &mut sums[k];
+                sum_xl[g] = f32x4_add(sum_xl[g], f32x4_mul(weighted[i][g], l));
+                sum_l2[g] = f32x4_add(sum_l2[g], f32x4_mul(f32x4_mul(weights[i][g], l), l));
+            }
         }
     }
-    (sum_xl, sum_l2)
+    sums
 }
 
 /// `scalar::fit_6` for eight sub-blocks: the scales, and the reciprocals that their codes come from, 0 for a sub-block of zeros.
@@ -357,25 +362,46 @@ fn fit_6(x: &[f32], scales: &mut [f32], inverses: &mut [f32]) {
         weights[i] = both(|g| f32x4_mul(x[i][g], x[i][g]));
         weighted[i] = both(|g| f32x4_mul(weights[i][g], x[i][g]));
     }
-    let mut chosen = both(|g| v128_andnot(f32x4_div(f32x4_splat(-32.0), extreme[g]), is_zero[g]));
-    let (sum_xl, sum_l2) = sums_6::<false>(x, &weights, &weighted, chosen);
+    let (mut min, mut max) = (x[0], x[0]);
+    for x in x {
+        for g in 0..2 {
+            (min[g], max[g]) = (f32x4_pmin(min[g], x[g]), f32x4_pmax(max[g], x[g]));
+        }
+    }
+    // Products are rounded monotonously: no other one is greater than these.
+    let above = |inverse: Pair| {
+        let limit = f32x4_splat(31.4);
+        let [a, b] = both(|g| {
+            let over = |x| f32x4_gt(f32x4_mul(inverse[g], x), limit);
+            v128_or(over(min[g]), over(max[g]))
+        });
+        v128_any_true(v128_or(a, b))
+    };
+    let inverse = |i: i32| {
+        let steps = f32x4_splat(-(32.0 + 0.1 * i as f32));
+        both(|g| v128_andnot(f32x4_div(steps, extreme[g]), is_zero[g]))
+    };
+    let mut chosen = inverse(0);
+    let [(sum_xl, sum_l2)] = sums_6::<false, true, 1>(x, &weights, &weighted, [chosen]);
     let mut scale = both(|g| v128_and(f32x4_div(sum_xl[g], sum_l2[g]), f32x4_ne(sum_l2[g], zero)));
     let mut best = both(|g| f32x4_mul(scale[g], sum_xl[g]));
-    for i in (-9..=9).filter(|&i| i != 0) {
-        let steps = f32x4_splat(-(32.0 + 0.1 * i as f32));
-        let inverse = both(|g| v128_andnot(f32x4_div(steps, extreme[g]), is_zero[g]));
-        let (sum_xl, sum_l2) = if i < 5 {
-            sums_6::<false>(x, &weights, &weighted, inverse)
-        } else {
-            sums_6::<true>(x, &weights, &weighted, inverse)
+    for [i, j] in [[-9, -8], [-7, -6], [-5, -4], [-3, -2], [-1, 1], [2, 3], [4, 5], [6, 7], [8, 9]] {
+        let inverses = [inverse(i), inverse(j)];
+        let sums = match (j >= 5, above(inverses[1])) {
+            (false, false) => sums_6::<false, false, 2>(x, &weights, &weighted, inverses),
+            (false, true) => sums_6::<false, true, 2>(x, &weights, &weighted, inverses),
+            (true, false) => sums_6::<true, false, 2>(x, &weights, &weighted, inverses),
+            (true, true) => sums_6::<true, true, 2>(x, &weights, &weighted, inverses),
         };
-        for g in 0..2 {
-            let more = f32x4_gt(f32x4_mul(sum_xl[g], sum_xl[g]), f32x4_mul(best[g], sum_l2[g]));
-            let better = v128_and(f32x4_gt(sum_l2[g], zero), more);
-            let this = f32x4_div(sum_xl[g], sum_l2[g]);
-            chosen[g] = v128_bitselect(inverse[g], chosen[g], better);
-            scale[g] = v128_bitselect(this, scale[g], better);
-            best[g] = v128_bitselect(f32x4_mul(this, sum_xl[g]), best[g], better);
+        for ((sum_xl, sum_l2), inverse) in sums.into_iter().zip(inverses) {
+            for g in 0..2 {
+                let more = f32x4_gt(f32x4_mul(sum_xl[g], sum_xl[g]), f32x4_mul(best[g], sum_l2[g]));
+                let better = v128_and(f32x4_gt(sum_l2[g], zero), more);
+                let this = f32x4_div(sum_xl[g], sum_l2[g]);
+                chosen[g] = v128_bitselect(inverse[g], chosen[g], better);
+                scale[g] = v128_bitselect(this, scale[g], better);
+                best[g] = v128_bitselect(f32x4_mul(this, sum_xl[g]), best[g], better);
+            }
         }
     }
     store_pair(both(|g| v128_andnot(scale[g], is_zero[g])), scales);

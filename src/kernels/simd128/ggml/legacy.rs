@@ -141,61 +141,85 @@ fn encode<const BITS: u32, const MIN: bool, const BYTES: usize>(
 ) {
     let (fours, rest) = x.as_chunks::<128>();
     let (outs, rest_out) = out.as_chunks_mut::<BYTES>();
-    let steps = 1 << BITS;
-    let magic = f32x4_splat(8_388_608.0);
-    let byte = i32x4_splat(0xFF);
-    let most = i8x16_splat(steps as i8 - 1);
-    for (x, out) in fours.iter().zip(outs) {
-        let (mut min, mut max) = ([f32x4_splat(0.0); 4], [f32x4_splat(0.0); 4]);
-        for b in 0..4 {
-            let first = load4(&x[32 * b..]);
-            let (mut lows, mut highs) = (first, first);
-            for k in 1..8 {
-                let v = load4(&x[32 * b + 4 * k..]);
-                lows = f32x4_pmin(lows, v);
-                highs = f32x4_pmax(highs, v);
-            }
-            (min[b], max[b]) = (lows, highs);
-        }
-        let (min, max) = (fold(min, f32x4_pmin), fold(max, f32x4_pmax));
-        let d = if MIN {
-            f32x4_div(f32x4_sub(max, min), f32x4_splat((steps - 1) as f32))
-        } else {
-            f32x4_div(extremes(x, min, max), f32x4_splat(-((steps / 2) as f32)))
-        };
-        let (scales, ids) = (each_half(d), splats(reciprocals(d)));
-        let (offsets, mins) = if MIN { (splats(min), each_half(min)) } else { ([min; 4], [[0; 2]; 4]) };
-        let half = f32x4_splat(if MIN { 0.5 } else { (steps / 2) as f32 + 0.5 });
-        for (b, out) in out.chunks_exact_mut(BYTES / 4).enumerate() {
-            let mut at = 2;
-            out[..2].copy_from_slice(&scales[b]);
-            if MIN {
-                out[2..4].copy_from_slice(&mins[b]);
-                at = 4;
-            }
-            let codes: [v128; 2] = std::array::from_fn(|h| {
-                let t: [v128; 4] = std::array::from_fn(|k| {
-                    let v = load4(&x[32 * b + 16 * h + 4 * k..]);
-                    let v = if MIN { f32x4_sub(v, offsets[b]) } else { v };
-                    let t = f32x4_add(f32x4_mul(v, ids[b]), half);
-                    // NaN, of an infinite range, becomes 0.
-                    let t = f32x4_trunc(if MIN { f32x4_pmax(f32x4_splat(0.0), t) } else { t });
-                    v128_and(f32x4_add(t, magic), byte)
-                });
-                let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(t[0], t[1]), i16x8_narrow_i32x4(t[2], t[3]));
-                u8x16_min(bytes, most)
-            });
-            let mut low = codes[0];
-            if BITS == 5 {
-                let high = |codes| u32::from(i8x16_bitmask(i8x16_shl(codes, 3)));
-                out[at..at + 4].copy_from_slice(&(high(codes[0]) | high(codes[1]) << 16).to_le_bytes());
-                at += 4;
-                low = v128_and(low, i8x16_splat(15));
-            }
-            store_bytes(v128_or(low, i8x16_shl(codes[1], 4)), &mut out[at..]);
-        }
+    let mut coming = fours.first().map(scales::<BITS, MIN>);
+    for (i, (x, out)) in fours.iter().zip(outs).enumerate() {
+        // The divisions for the next blocks run while these are written.
+        let Some(these) = coming else { break };
+        coming = fours.get(i + 1).map(scales::<BITS, MIN>);
+        put::<BITS, MIN, BYTES>(x, &these, out);
     }
     scalar(rest, rest_out);
+}
+
+/// What is decided once for each of four blocks: scale and minimum in half precision, the reciprocal scale, the minimum.
+struct Scales {
+    scales: [[u8; 2]; 4],
+    mins: [[u8; 2]; 4],
+    ids: v128,
+    offsets: v128,
+}
+
+#[inline(always)]
+fn scales<const BITS: u32, const MIN: bool>(x: &[f32; 128]) -> Scales {
+    let steps = 1 << BITS;
+    let (mut min, mut max) = ([f32x4_splat(0.0); 4], [f32x4_splat(0.0); 4]);
+    for b in 0..4 {
+        let first = load4(&x[32 * b..]);
+        let (mut lows, mut highs) = (first, first);
+        for k in 1..8 {
+            let v = load4(&x[32 * b + 4 * k..]);
+            lows = f32x4_pmin(lows, v);
+            highs = f32x4_pmax(highs, v);
+        }
+        (min[b], max[b]) = (lows, highs);
+    }
+    let (min, max) = (fold(min, f32x4_pmin), fold(max, f32x4_pmax));
+    let d = if MIN {
+        f32x4_div(f32x4_sub(max, min), f32x4_splat((steps - 1) as f32))
+    } else {
+        f32x4_div(extremes(x, min, max), f32x4_splat(-((steps / 2) as f32)))
+    };
+    let mins = if MIN { each_half(min) } else { [[0; 2]; 4] };
+    Scales { scales: each_half(d), mins, ids: reciprocals(d), offsets: min }
+}
+
+/// Writes four blocks.
+#[inline(always)]
+fn put<const BITS: u32, const MIN: bool, const BYTES: usize>(x: &[f32; 128], scales: &Scales, out: &mut [u8; BYTES]) {
+    let steps = 1 << BITS;
+    let magic = f32x4_splat(8_388_608.0);
+    let most = i8x16_splat(steps as i8 - 1);
+    let half = f32x4_splat(if MIN { 0.5 } else { (steps / 2) as f32 + 0.5 });
+    let (ids, offsets) = (splats(scales.ids), splats(scales.offsets));
+    for (b, out) in out.chunks_exact_mut(BYTES / 4).enumerate() {
+        let mut at = 2;
+        out[..2].copy_from_slice(&scales.scales[b]);
+        if MIN {
+            out[2..4].copy_from_slice(&scales.mins[b]);
+            at = 4;
+        }
+        let codes: [v128; 2] = std::array::from_fn(|h| {
+            let t: [v128; 4] = std::array::from_fn(|k| {
+                let v = load4(&x[32 * b + 16 * h + 4 * k..]);
+                let v = if MIN { f32x4_sub(v, offsets[b]) } else { v };
+                let t = f32x4_add(f32x4_mul(v, ids[b]), half);
+                // NaN, of an infinite range, becomes 0.
+                let t = f32x4_trunc(if MIN { f32x4_pmax(f32x4_splat(0.0), t) } else { t });
+                // A mask instead of the difference lets LLVM see a truncation, which it takes apart lane by lane.
+                i32x4_sub(f32x4_add(t, magic), magic)
+            });
+            let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(t[0], t[1]), i16x8_narrow_i32x4(t[2], t[3]));
+            u8x16_min(bytes, most)
+        });
+        let mut low = codes[0];
+        if BITS == 5 {
+            let high = |codes| u32::from(i8x16_bitmask(i8x16_shl(codes, 3)));
+            out[at..at + 4].copy_from_slice(&(high(codes[0]) | high(codes[1]) << 16).to_le_bytes());
+            at += 4;
+            low = v128_and(low, i8x16_splat(15));
+        }
+        store_bytes(v128_or(low, i8x16_shl(codes[1], 4)), &mut out[at..]);
+    }
 }
 
 /// Spreads sixteen bits to sixteen bytes, 16 where the bit is set.

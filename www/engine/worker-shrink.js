@@ -1,0 +1,313 @@
+/**
+ * What the worker answers for the Shrink room: plans, samples of their damage, and the job itself. The pool's workers do the packing, so that
+ * Explore's questions are answered meanwhile.
+ */
+import { wasm } from '../lib/engine.js';
+import { shrink } from '../lib/shrink/job.js';
+import { openPlanning } from '../lib/shrink/plan.js';
+import { keepIn, placeFor, sweep } from './worker-sinks.js';
+
+/**
+ * @typedef {import('../lib/model.js').Model} Model
+ * @typedef {import('../lib/shrink/plan.js').Plan} Plan
+ * @typedef {import('../lib/shrink/plan.js').Task} Task
+ * @typedef {{signal: AbortSignal, tell: (progress: any) => void}} Tools
+ */
+
+/** A tensor up to this many weights is measured whole, of a larger one a sample of about this many. */
+const SAMPLE = 1 << 16;
+/** A scheme that looks at the whole tensor cannot be sampled: up to this many weights it is measured on all of them. */
+const WHOLE = 1 << 20;
+/** Places that a sample is taken from. */
+const PLACES = 8;
+/** Milliseconds of measuring before others have their turn. */
+const TURN = 24;
+/** Milliseconds between two messages of a job. */
+const BEAT = 100;
+
+export class Shrinking {
+  /** @param {() => {model: Model | null, isRemote: boolean}} held what is open */
+  constructor(held) {
+    this.held = held;
+    /** @type {{model: Model, planning: Promise<Awaited<ReturnType<typeof openPlanning>>>} | null} */
+    this.planner = null;
+    /** The last plan, and its tasks by tensor. @type {{id: number, model: Model, tasks: Map<string, Task>} | null} */
+    this.latest = null;
+    this.plans = 0;
+    /** Models that a job reads, and whether they shall be closed after it. @type {Map<Model, boolean>} */
+    this.used = new Map();
+    /** What was written last. @type {import('./worker-sinks.js').Kept | null} */
+    this.kept = null;
+    /** A question to the page that waits for its answer. @type {((choice: 'retry' | 'stop') => void) | null} */
+    this.asked = null;
+    /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
+    this.answers = {
+      'shrink-plan': ({ options }) => this.#plan(options),
+      'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
+      'shrink-place': async ({ bytes }) => {
+        await sweep();
+        return placeFor(bytes);
+      },
+      'shrink-run': (payload, tools) => this.#run(payload, tools),
+      'shrink-answer': ({ choice }) => this.asked?.(choice),
+      'shrink-forget': () => this.#forget(),
+      // What was written is open in the page: it stays until the tab is closed.
+      'shrink-keep': () => void (this.kept = null),
+    };
+  }
+
+  /** Closes a model that is no longer shown, at once or when the job that reads it is over. @param {Model} model */
+  async release(model) {
+    if (this.planner?.model === model) this.#freePlanner();
+    if (this.used.has(model)) this.used.set(model, true);
+    else await model.close();
+  }
+
+  #freePlanner() {
+    this.planner?.planning.then(
+      (planning) => planning.free(),
+      () => {},
+    );
+    this.planner = null;
+    this.latest = null;
+  }
+
+  /** @returns {Model} */
+  get #model() {
+    const { model } = this.held();
+    if (!model) throw Object.assign(new Error('nothing is open'), { code: 'invalid_argument' });
+    return model;
+  }
+
+  /** @param {any} options */
+  async #planFor(options) {
+    const model = this.#model;
+    if (this.planner?.model !== model) {
+      if (!wasm().Planner) throw Object.assign(new Error('the whole engine could not be loaded'), { code: 'network' });
+      this.#freePlanner();
+      this.planner = { model, planning: openPlanning(model) };
+    }
+    const planner = this.planner;
+    try {
+      const planning = await planner.planning;
+      return { model, plan: planning.plan(options) };
+    } catch (error) {
+      // What could not be opened is tried anew by the next question.
+      planner.planning.catch(() => {
+        if (this.planner === planner) this.planner = null;
+      });
+      throw error;
+    }
+  }
+
+  /** @param {any} options */
+  async #plan(options) {
+    const { model, plan } = await this.#planFor(options);
+    const { tensors } = model;
+    const id = ++this.plans;
+    this.latest = { id, model, tasks: new Map(plan.job.tasks.map((task) => [tensors[task.tensor].name, task])) };
+    return { id, ...columns(plan, tensors), isRemote: this.held().isRemote };
+  }
+
+  /**
+   * What a plan does to these tensors, measured until the turn is over; nothing once another plan was made.
+   * @param {{plan: number, names: string[]}} payload
+   * @param {AbortSignal} signal
+   */
+  async #measure({ plan, names }, signal) {
+    const { latest } = this;
+    /** @type {{name: string, sqnrDb: number | null, sampled: boolean}[]} */
+    const found = [];
+    if (latest?.id !== plan || latest.model !== this.held().model) return found;
+    const end = performance.now() + TURN;
+    for (const name of names) {
+      const task = latest.tasks.get(name);
+      found.push({ name, ...(task ? await sampled(latest.model, task, signal) : { sqnrDb: null, sampled: false }) });
+      if (performance.now() > end) break;
+    }
+    return found;
+  }
+
+  /**
+   * @param {{options: any, place: import('./worker-sinks.js').Place}} payload
+   * @param {Tools} tools
+   */
+  async #run({ options, place }, { signal, tell }) {
+    const { model, plan } = await this.#planFor(options);
+    await this.#forget();
+    const names = plan.files.map(({ name }) => name);
+    const kept = await keepIn(place, names);
+    this.used.set(model, false);
+    try {
+      const onProgress = batched(tell);
+      const report = await shrink(plan, kept.sink, { signal, onProgress, onFailure: this.#asker(signal, tell) });
+      this.kept = kept;
+      return { report, files: await kept.made() };
+    } catch (error) {
+      await kept.drop();
+      throw error;
+    } finally {
+      const over = this.used.get(model);
+      this.used.delete(model);
+      if (over) await model.close();
+    }
+  }
+
+  /** Failures are put before the page one at a time. @param {AbortSignal} signal @param {(progress: any) => void} tell */
+  #asker(signal, tell) {
+    /** @type {Promise<any>} */
+    let last = Promise.resolve();
+    return (/** @type {any} */ error, /** @type {string} */ tensor) => {
+      const ask = () =>
+        new Promise((/** @type {(choice: 'retry' | 'stop') => void} */ resolve) => {
+          if (signal.aborted) return resolve('stop');
+          const answered = (/** @type {'retry' | 'stop'} */ choice) => {
+            this.asked = null;
+            tell({ failed: null });
+            resolve(choice);
+          };
+          this.asked = answered;
+          signal.addEventListener('abort', () => answered('stop'), { once: true });
+          const { code = 'unexpected', message, file, found, expected } = error;
+          tell({ failed: { code, message, file, tensor, found, expected } });
+        });
+      last = last.then(ask);
+      return last;
+    };
+  }
+
+  async #forget() {
+    const { kept } = this;
+    this.kept = null;
+    await kept?.drop();
+  }
+}
+
+/**
+ * A plan as columns: thousands of tensors cross to the page in a few arrays.
+ * @param {Plan} plan
+ * @param {readonly {name: string}[]} tensors of the model
+ */
+function columns(plan, tensors) {
+  const places = new Map(tensors.map(({ name }, i) => [name, i]));
+  const n = plan.tensors.length;
+  const [dtypes, schemes, lefts] = [new Table(), new Table(), new Table()];
+  const answer = {
+    tensor: new Uint32Array(n),
+    bytes: new Float64Array(n),
+    dtype: new Uint16Array(n),
+    scheme: new Int32Array(n),
+    left: new Int32Array(n),
+    insteadOf: new Int32Array(n),
+    /** Names in the file that is written, where they differ. @type {{[at: number]: string}} */
+    targets: {},
+  };
+  plan.tensors.forEach(({ name, target, dtype, byteLength, scheme, left, insteadOf }, i) => {
+    answer.tensor[i] = places.get(name) ?? 0;
+    answer.bytes[i] = byteLength;
+    answer.dtype[i] = dtypes.at(dtype);
+    answer.scheme[i] = scheme ? schemes.at(JSON.stringify(scheme)) : -1;
+    answer.left[i] = left ? lefts.at(JSON.stringify(left)) : -1;
+    answer.insteadOf[i] = insteadOf ? dtypes.at(insteadOf) : -1;
+    if (target !== name) answer.targets[i] = target;
+  });
+  const { to, outputBytes, bitsPerWeight, notes, files } = plan;
+  const parsed = (/** @type {Table} */ table) => table.texts.map((text) => JSON.parse(text));
+  return {
+    ...{ to, outputBytes, bitsPerWeight, notes, files, ...answer },
+    ...{ dtypes: dtypes.texts, schemes: parsed(schemes), lefts: parsed(lefts) },
+  };
+}
+
+/** Texts by number. */
+class Table {
+  /** @type {string[]} */
+  texts = [];
+  /** @type {Map<string, number>} */
+  #places = new Map();
+
+  /** @param {string} text */
+  at(text) {
+    let place = this.#places.get(text);
+    if (place === undefined) {
+      place = this.texts.push(text) - 1;
+      this.#places.set(text, place);
+    }
+    return place;
+  }
+}
+
+/**
+ * The SQNR of a tensor as the job will pack it, of all of it or of rows from a few places.
+ * @param {Model} model
+ * @param {Task} task
+ * @param {AbortSignal} signal
+ * @returns {Promise<{sqnrDb: number | null, sampled: boolean}>}
+ */
+async function sampled(model, task, signal) {
+  const unknown = { sqnrDb: null, sampled: true };
+  const { name, count, row } = model.tensors[task.tensor];
+  const [rows, ...rest] = task.dims.length < 2 ? [1, ...task.dims] : task.dims;
+  const width = rest.reduce((product, n) => product * n, 1);
+  const isWhole = count <= SAMPLE;
+  // Rows of the packing are rows of the model, or nothing is known of where they lie.
+  const byRows = rows === row[0] && width === row[1];
+  const apart = task.rowsAtOnce < rows;
+  if (!isWhole && !(byRows && apart) && count > WHOLE) return unknown;
+  if (!isWhole && byRows && apart && width > WHOLE) return unknown;
+  const pieces = isWhole || !apart || !byRows ? [[0, row[0]]] : places(rows, width, task.rowsAtOnce);
+  let [energy, error2] = [0, 0];
+  const packing = JSON.stringify(task.packing);
+  try {
+    for (const [start, end] of pieces) {
+      const values = await model.read(name, { start, end, signal });
+      const dims = end - start === row[0] ? task.dims : [end - start, ...rest];
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims));
+      energy += packed.energy;
+      error2 += packed.metrics.mse * packed.metrics.count;
+    }
+  } catch (error) {
+    const { code } = /** @type {{code?: string}} */ (error);
+    // The job will say what is wrong with it; a trap ends the worker.
+    if (code === undefined || code === 'aborted') throw error;
+    return unknown;
+  }
+  const sqnrDb = error2 === 0 ? Infinity : 10 * Math.log10(energy / error2);
+  return { sqnrDb, sampled: pieces.length > 1 || pieces[0][1] - pieces[0][0] < row[0] };
+}
+
+/**
+ * Runs of rows, evenly spaced; each of whole units that the packing keeps together.
+ * @param {number} rows
+ * @param {number} width
+ * @param {number} most rows that are packed at once
+ * @returns {[number, number][]}
+ */
+function places(rows, width, most) {
+  const take = Math.max(1, Math.min(most, Math.floor(SAMPLE / PLACES / width)));
+  const n = Math.max(1, Math.min(PLACES, Math.floor(rows / take), Math.ceil(SAMPLE / (take * width))));
+  return Array.from({ length: n }, (_, i) => {
+    const start = Math.floor(((rows - take) * (i + 0.5)) / n);
+    return [start, start + take];
+  });
+}
+
+/**
+ * Progress in a few messages a second, each with all tensors that were finished since the last.
+ * @param {(progress: any) => void} tell
+ */
+function batched(tell) {
+  let last = -Infinity;
+  /** @type {{name: string, sqnrDb: number | null}[]} */
+  let finished = [];
+  return (/** @type {import('../lib/shrink/job.js').Progress} */ progress) => {
+    const { read, total, written, tensor, memory } = progress;
+    if (progress.finished) finished.push({ name: progress.finished.name, sqnrDb: progress.finished.sqnrDb });
+    const now = performance.now();
+    if (now - last < BEAT) return;
+    last = now;
+    tell({ read, total, written, tensor, memory, finished });
+    finished = [];
+  };
+}

@@ -1,0 +1,22 @@
+/** What the commands say about themselves. */
+
+export const OVERVIEW = `Usage: fewerbits COMMAND …
+
+  inspect FILE            what is in a model file
+  shrink IN… -o OUT       makes it smaller, and proves what was written (also: quantize)
+  plan IN -o RECIPE       what shrink would do, as a recipe for this or another machine
+  compare A B             how far two models lie apart, tensor by tensor
+  schemes [ID]            the schemes, or the options of one
+  merge SHARD… -o INDEX   the index of shards that were shrunk one by one
+
+  fewerbits COMMAND --help tells more; --version.
+  Inputs are paths or addresses, a folder or index for a model in several files. MB = 10^6 bytes.
+  Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.`;
+
+/** What shrink and plan share. */
+export const CHOICES = `  --scheme ID[:option=value,…]  for every tensor that is quantized at all (fewerbits schemes)
+  --preset NAME                 a named set of the format's rules, such as Q4_K_M
+  --recipe FILE                 what plan wrote
+  --rule GLOB=SCHEME            for tensors whose names match; may be repeated, the last that matches decides
+  --keep GLOB                   leaves tensors as they are; may be repeated, stronger than rules
+  --to FORMAT                   gguf, onnx, safetensors or npz; by default the input's own`;

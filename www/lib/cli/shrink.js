@@ -1,0 +1,153 @@
+/** `fewerbits shrink`: one model or several, each proven as it is written. */
+import { basename, join } from 'node:path';
+
+import { openModel } from '../model.js';
+import { shrink } from '../shrink/job.js';
+import { plan } from '../shrink/plan.js';
+import { Usage, countOf } from './arguments.js';
+import { OPTIONS, choicesOf, planData, planSummary, planTable } from './choices.js';
+import { exists, isFolder, refuseTaken, sizeOf, writeText } from './files.js';
+import { CHOICES } from './help.js';
+import { bytes, decibels, plain, table } from './terminal.js';
+
+/**
+ * @typedef {import('../shrink/plan.js').Plan} Plan
+ * @typedef {import('../shrink/job.js').Report} Report
+ */
+
+/** Tensors shown after a job, those that lost the most. */
+const SHOWN = 5;
+
+/** @type {import('./arguments.js').Command} */
+export const command = {
+  help: `Usage: fewerbits shrink IN… -o OUT …
+
+Writes a smaller model. Each tensor is read back from what was packed and compared. A file takes its place when it is complete: what fails or
+is interrupted leaves nothing.
+
+${CHOICES}
+  -o OUT                        the file; for several inputs, or a model in several files, a folder
+  --workers N                   as many as there are cores, 4 at most, by default
+  --force                       overwrites
+  --resume                      leaves out inputs whose output is there and complete
+  --dry-run                     says what would be done
+  --report FILE                 writes what became of each tensor there, as JSON
+  --json                        the same on the standard output`,
+  options: {
+    ...OPTIONS,
+    workers: { type: 'string' },
+    resume: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    report: { type: 'string' },
+  },
+  inputs: [1, Infinity],
+  async run({ values, inputs }, { terminal, signal }) {
+    const { output, json, force, resume, report } = values;
+    const isDry = values['dry-run'] === true;
+    if (!output && !isDry) throw new Usage('-o says where to write');
+    const workers = countOf(values.workers, '--workers');
+    const options = await choicesOf(values);
+    if (report !== undefined) await refuseTaken(report, force);
+    const isBatch = inputs.length > 1;
+    const inFolder = output !== undefined && (isBatch || output.endsWith('/') || (await isFolder(output)));
+    if (isBatch && output !== undefined && (await exists(output)) && !(await isFolder(output))) {
+      throw new Usage(`several models are written to a folder, and ${JSON.stringify(output)} is none`);
+    }
+    /** @type {Set<string>} */
+    const taken = new Set();
+    const done = [];
+    for (const [i, input] of inputs.entries()) {
+      const model = await openModel(input, { signal });
+      try {
+        const planned = await plan(model, options);
+        if (isDry) {
+          done.push(planData(planned));
+          if (!json) terminal.print(`${planTable(planned)}\n\n${plain(model.name)}: ${planSummary(planned)}`);
+          continue;
+        }
+        const path = inFolder ? join(output, outputName(model.name, planned)) : output;
+        if (taken.has(path)) throw new Usage(`two of the inputs would be written to ${JSON.stringify(path)}`);
+        taken.add(path);
+        if (resume && (await isComplete(path, planned))) {
+          terminal.say(`${path}: there and complete, left out`);
+          done.push({ output: path, skipped: true });
+          continue;
+        }
+        for (const { text } of planned.notes) terminal.say(text);
+        const what = isBatch ? `${i + 1}/${inputs.length} ${basename(path)}` : basename(path);
+        const outcome = await run(planned, path, { signal, workers, overwrite: force, what, terminal });
+        done.push({ output: path, ...outcome });
+        if (!json) terminal.print(summary(path, planned, outcome));
+      } finally {
+        await model.close();
+      }
+    }
+    const data = { version: 1, [isDry ? 'plans' : 'outputs']: done };
+    if (report !== undefined && !isDry) {
+      await writeText(report, `${JSON.stringify(data, (_, x) => (x === Infinity ? 'Infinity' : x), 2)}\n`, force);
+    }
+    if (json) terminal.json(data);
+  },
+};
+
+/**
+ * @param {Plan} planned
+ * @param {string} path
+ * @param {{signal: AbortSignal, workers?: number, overwrite?: boolean, what: string, terminal: import('./terminal.js').Terminal}} tools
+ */
+async function run(planned, path, { what, terminal, ...options }) {
+  const started = Date.now();
+  terminal.restart();
+  try {
+    return await shrink(planned, path, {
+      ...options,
+      onProgress: ({ read, total }) => terminal.progress(what, read, total, (Date.now() - started) / 1000),
+    });
+  } finally {
+    terminal.clear();
+  }
+}
+
+/**
+ * The name in a folder of outputs: the model's own with the format's ending; of several files a folder.
+ * @param {string} name
+ * @param {Plan} plan
+ */
+function outputName(name, { to, files }) {
+  const stem = basename(name).replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|ckpt)$/i, '') || 'model';
+  return files.every((file) => file.name === '') ? `${stem}.${to}` : stem;
+}
+
+/**
+ * Whether all files are there, as long as planned. They only ever take their places when they are complete.
+ * @param {string} path
+ * @param {Plan} plan
+ */
+async function isComplete(path, { files }) {
+  for (const { name, byteLength } of files) {
+    if ((await sizeOf(name === '' ? path : join(path, name))) !== byteLength) return false;
+  }
+  return true;
+}
+
+/**
+ * @param {string} path
+ * @param {Plan} planned
+ * @param {Report} report
+ */
+function summary(path, planned, { seconds, inputBytes, peakMemory, tensors }) {
+  const changed = tensors.filter(({ sqnrDb }) => sqnrDb !== null);
+  const worst = changed
+    .toSorted((a, b) => Number(a.sqnrDb) - Number(b.sqnrDb))
+    .slice(0, SHOWN)
+    .filter(({ sqnrDb }) => sqnrDb !== Infinity);
+  const rows = worst.map(({ name, from, dtype, sqnrDb, maxAbs }) => [
+    ...[name, from.dtype, dtype, decibels(sqnrDb), maxAbs === null ? '' : maxAbs.toPrecision(3)],
+  ]);
+  const speed = bytes(inputBytes / Math.max(seconds, 1e-3));
+  return [
+    `${plain(path)}: ${planSummary(planned)}`,
+    `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${changed.length} tensors read back and compared`,
+    ...(rows.length > 0 ? ['', table(['lost the most', 'from', 'to', '>SQNR dB', '>max error'], rows)] : []),
+  ].join('\n');
+}

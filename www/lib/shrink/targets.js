@@ -1,0 +1,60 @@
+/**
+ * What each format that is read can be written as, and what there is to choose then: a row per target.
+ */
+
+/**
+ * @typedef {object} Target
+ * @property {'gguf' | 'onnx' | 'safetensors' | 'npz'} to
+ * @property {string} title
+ * @property {string} extension of its files
+ * @property {string[]} presets named sets of rules; the first is the default, where there are any
+ * @property {SchemeGroup[]} schemes what a tensor can become, in groups; the first of all is the default where there are no presets
+ * @property {string[]} layouts ways to store quantized tensors; the first is the default, where there are any
+ *
+ * @typedef {object} SchemeGroup
+ * @property {string} kind `cast`: nothing but a type; `block`: packed; `study`: what a scheme makes of the weights, stored as float
+ * @property {string[] | '*'} ids `*`: every scheme that no other group of the target has
+ */
+
+/** @type {(Target & {from: string[]})[]} */
+const TARGETS = [
+  {
+    from: ['safetensors', 'npy', 'npz', 'torch'],
+    to: 'safetensors',
+    title: 'safetensors',
+    extension: 'safetensors',
+    presets: [],
+    schemes: [
+      { kind: 'cast', ids: ['f16', 'bf16', 'fp8_e4m3', 'fp8_e5m2'] },
+      { kind: 'study', ids: '*' },
+    ],
+    layouts: [],
+  },
+];
+
+/**
+ * The formats that a model of this format can be written as; the first is the default.
+ * @param {string} format
+ * @returns {Target[]}
+ */
+export function targetsOf(format) {
+  return TARGETS.filter(({ from }) => from.includes(format));
+}
+
+/**
+ * The schemes of a target that the engine knows, group by group.
+ * @template {{id: string}} Entry
+ * @param {Target} target
+ * @param {readonly Entry[]} catalogue
+ * @returns {{kind: string, schemes: Entry[]}[]}
+ */
+export function schemesOf({ schemes }, catalogue) {
+  const named = new Set(schemes.flatMap(({ ids }) => (ids === '*' ? [] : ids)));
+  return schemes.map(({ kind, ids }) => ({
+    kind,
+    schemes:
+      ids === '*'
+        ? catalogue.filter(({ id }) => !named.has(id))
+        : ids.flatMap((id) => catalogue.find((entry) => entry.id === id) ?? []),
+  }));
+}

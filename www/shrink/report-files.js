@@ -1,0 +1,34 @@
+/** A job's report as files: full precision, stable names, no translation. */
+import { cell } from '../text/report.js';
+
+/** @typedef {import('../lib/shrink/report.js').Report} Report */
+
+/** @param {Report} report @param {string} output the name of what was written */
+export function reportJson(report, output) {
+  // JSON has no infinities: a tensor that lost nothing has an SQNR of "Infinity".
+  const spell = (/** @type {string} */ _key, /** @type {unknown} */ value) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+  return `${JSON.stringify({ output, ...report }, spell, 2)}\n`;
+}
+
+/** @param {Report} report */
+export function reportCsv({ tensors }) {
+  const names = [
+    'name',
+    'target',
+    'fromDtype',
+    'fromBytes',
+    'dtype',
+    'bytes',
+    'count',
+    'scheme',
+    'sqnrDb',
+    'rmse',
+    'maxAbs',
+  ];
+  const rows = tensors.map(({ name, target, from, dtype, byteLength, count, scheme, sqnrDb, rmse, maxAbs }) => [
+    ...[name, target, from.dtype, from.byteLength, dtype, byteLength, count, scheme ? JSON.stringify(scheme) : ''],
+    ...[sqnrDb ?? '', rmse ?? '', maxAbs ?? ''],
+  ]);
+  return `${[names, ...rows].map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;
+}

@@ -1,0 +1,106 @@
+import { html, nothing } from 'lit';
+import { View } from '../views/view.js';
+import { t } from '../i18n/index.js';
+import { bytes, count, decibel, number } from '../text/format.js';
+import { shown, shownShort } from '../text/names.js';
+import { save } from '../figures/export.js';
+import { shrinking } from './actions.js';
+import { reportCsv, reportJson } from './report-files.js';
+import * as change from './state.js';
+
+/** Tensors that lost most, so many of them. */
+const WORST = 5;
+
+/** What was written: where it is, what it cost, and which tensors paid for it. */
+export class ReportView extends View {
+  /** @param {import('../types.js').State} state */
+  pick({ shrink }) {
+    return { job: shrink?.job };
+  }
+
+  firstUpdated() {
+    // The verb of this state takes the place of the one that was pressed.
+    /** @type {HTMLElement | null} */ (this.querySelector('button'))?.focus({ preventScroll: true });
+  }
+
+  render() {
+    const { job } = change.shrinkOf(this.state);
+    const report = job?.report;
+    if (!job || !report) return nothing;
+    const inHand = job.place === 'file' || job.place === 'folder';
+    const several = job.made.length > 1;
+    return html`<section class="done" aria-label=${t('shrink.report')}>
+      <div class="what">
+        <p class="headline" role="status">
+          ${inHand ? t('shrink.done.file', { name: shown(job.name) }) : t('shrink.done')}
+        </p>
+        <p class="num soft">
+          ${t('shrink.done.facts', {
+            bytes: bytes(report.outputBytes),
+            seconds: number(report.seconds, 3),
+            memory: bytes(report.peakMemory),
+          })}
+        </p>
+        ${job.place === 'memory' && !job.saved ? html`<p class="note">${t('shrink.done.memory')}</p>` : nothing}
+      </div>
+      <p class="answers">
+        ${
+          inHand
+            ? nothing
+            : job.made.map(
+                (made, i) =>
+                  html`<button class=${i === 0 ? 'primary save' : 'save'} @click=${() => this.#save(made)}>
+                    ${several ? t('shrink.save.one', { name: shownShort(made.name, 40) }) : t('shrink.save')}
+                  </button>`,
+              )
+        }
+        <button class=${inHand ? 'primary open-result' : 'open-result'} @click=${() => shrinking().open()}>
+          ${t('shrink.open')}
+        </button>
+        <button class="plain json" @click=${() => this.#report('json')}>${t('shrink.report.json')}</button>
+        <button class="plain csv" @click=${() => this.#report('csv')}>${t('shrink.report.csv')}</button>
+        <button class="plain back" @click=${() => shrinking().dismiss()}>${t('shrink.back')}</button>
+      </p>
+      ${this.#worst(report)}
+    </section>`;
+  }
+
+  /** @param {import('../lib/shrink/report.js').Report} report */
+  #worst({ tensors }) {
+    const lost = tensors.filter(({ sqnrDb }) => sqnrDb !== null && Number.isFinite(sqnrDb));
+    const exact = tensors.length - lost.length;
+    const worst = [...lost].sort((a, b) => Number(a.sqnrDb) - Number(b.sqnrDb)).slice(0, WORST);
+    const { language } = this.state;
+    return html`<div class="worst">
+      <p class="soft">
+        ${t('shrink.verified', { n: count(tensors.length, language), exact: count(exact, language) })}
+        ${worst.length > 0 ? t('shrink.worst') : nothing}
+      </p>
+      <ol>
+        ${worst.map(
+          ({ name, sqnrDb, dtype }) =>
+            html`<li>
+              <bdi>${shownShort(name, 48)}</bdi> <span class="soft">${dtype}</span>
+              <span class="num">${decibel(Number(sqnrDb))}</span>
+            </li>`,
+        )}
+      </ol>
+    </div>`;
+  }
+
+  /** @param {import('./state.js').Made} made */
+  #save({ file, name }) {
+    save(file, name);
+    shrinking().saved();
+  }
+
+  /** @param {'json' | 'csv'} kind */
+  #report(kind) {
+    const { job } = change.shrinkOf(this.state);
+    if (!job?.report) return;
+    const text = kind === 'json' ? reportJson(job.report, job.name) : reportCsv(job.report);
+    save(text, `${job.name}-report.${kind}`, kind === 'json' ? 'application/json' : 'text/csv');
+  }
+}
+
+customElements.define('fb-shrink-report', ReportView);

@@ -1,0 +1,210 @@
+import { html, nothing } from 'lit';
+import { live } from 'lit/directives/live.js';
+import { View } from '../views/view.js';
+import { detailLine } from '../views/file-strip.js';
+import { store } from '../store.js';
+import { schemesOf } from '../lib/shrink/targets.js';
+import { t, tn, tOr, schemeTitle } from '../i18n/index.js';
+import { bitsPerWeight, bytes, count, percent } from '../text/format.js';
+import { shown } from '../text/names.js';
+import { tell } from '../text/tell.js';
+import { schemeText } from '../url.js';
+import * as change from './state.js';
+import { shrinking, valueOf } from './actions.js';
+import './strip.js';
+import './table.js';
+import './rules.js';
+import './progress.js';
+import './report.js';
+
+/** The Shrink room: choose, shrink, save. */
+export class Room extends View {
+  /** @param {import('../types.js').State} state */
+  pick({ shrink, model, catalogue }) {
+    return {
+      plan: shrink?.plan,
+      choice: shrink?.choice,
+      problem: shrink?.problem,
+      place: shrink?.place,
+      job: shrink?.job,
+      model,
+      catalogue,
+    };
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    shrinking();
+  }
+
+  render() {
+    const { model, catalogue } = this.state;
+    const shrink = change.shrinkOf(this.state);
+    const plan = shrink.job?.plan ?? shrink.plan;
+    if (!plan && !shrink.problem) return this.#waiting(model, catalogue.length > 0);
+    const { job } = shrink;
+    return html`
+      <h1 class="sr">${t('shrink.title')}</h1>
+      <div class="head">
+        ${job ? this.#fixed(job.plan) : this.#choices()} ${plan ? this.#totals(plan) : nothing}
+        ${job || !plan ? nothing : this.#verb()}
+      </div>
+      ${job && job.state !== 'done' ? html`<fb-shrink-progress></fb-shrink-progress>` : nothing}
+      ${job?.state === 'done' ? html`<fb-shrink-report></fb-shrink-report>` : nothing} ${this.#problem(shrink.problem)}
+      ${
+        plan
+          ? html`<fb-shrink-strip></fb-shrink-strip>
+              ${job ? nothing : html`<fb-shrink-rules></fb-shrink-rules>`}
+              <fb-shrink-table></fb-shrink-table>`
+          : nothing
+      }
+    `;
+  }
+
+  /** @param {import('../types.js').Model | null} model @param {boolean} ready */
+  #waiting(model, ready) {
+    const none = model && ready && change.targets(this.state).length === 0;
+    return html`<h1 class="sr">${t('shrink.title')}</h1>
+      <div class="waiting">
+        <p>${none ? t('shrink.no.target', { format: model.format }) : t('shrink.waiting')}</p>
+      </div>`;
+  }
+
+  /** What a running or finished job was asked for. @param {import('./state.js').Plan} plan */
+  #fixed({ model, choice, to }) {
+    return html`<p class="fixed">
+      <bdi>${shown(model)}</bdi> → ${to} · ${choice.preset ?? (choice.scheme ? this.#title(choice.scheme) : '')}
+    </p>`;
+  }
+
+  /** @param {import('../types.js').Scheme} scheme */
+  #title(scheme) {
+    const info = this.state.catalogue.find(({ id }) => id === scheme.id);
+    const text = schemeText(scheme);
+    return info && text === scheme.id ? schemeTitle(info) : text;
+  }
+
+  #choices() {
+    const target = change.targetOf(this.state);
+    if (!target) return nothing;
+    const { choice } = change.shrinkOf(this.state);
+    const all = change.targets(this.state);
+    const value = choice.preset !== null ? `preset:${choice.preset}` : `scheme:${choice.scheme?.id ?? ''}`;
+    const hasOptions = choice.scheme !== null && Object.keys(choice.scheme).length > 1;
+    return html`<div class="choices">
+      <span class="field"
+        ><label for="shrink-to">${t('shrink.to')}</label>
+        <select id="shrink-to" @change=${(/** @type {Event} */ e) => this.#choose({ to: valueOf(e) })}>
+          ${all.map(({ to, title }) => html`<option value=${to} ?selected=${to === target.to}>${title}</option>`)}
+        </select></span
+      >
+      <span class="field"
+        ><label for="shrink-all">${t('shrink.all')}</label>
+        <select
+          id="shrink-all"
+          .value=${live(value)}
+          @change=${(/** @type {Event} */ e) => store.update((s) => change.chooseAll(s, valueOf(e)))}
+        >
+          ${
+            target.presets.length > 0
+              ? html`<optgroup label=${t('shrink.group.preset')}>
+                  ${target.presets.map(
+                    (x) =>
+                      html`<option value="preset:${x}" ?selected=${value === `preset:${x}`}>
+                        ${tOr(`shrink.preset.${x}`, x)}
+                      </option>`,
+                  )}
+                </optgroup>`
+              : nothing
+          }
+          ${schemesOf(target, this.state.catalogue).map(
+            ({ kind, schemes }) =>
+              html`<optgroup label=${t(`shrink.group.${kind}`)}>
+                ${schemes.map(
+                  (x) =>
+                    html`<option value="scheme:${x.id}" ?selected=${value === `scheme:${x.id}`}>
+                      ${schemeTitle(x)}
+                    </option>`,
+                )}
+              </optgroup>`,
+          )}</select
+        >${hasOptions ? html`<code>${schemeText(/** @type {any} */ (choice.scheme))}</code>` : nothing}</span
+      >
+      ${
+        target.layouts.length > 0
+          ? html`<span class="field"
+              ><label for="shrink-layout">${t('shrink.layout')}</label>
+              <select id="shrink-layout" @change=${(/** @type {Event} */ e) => this.#choose({ layout: valueOf(e) })}>
+                ${target.layouts.map(
+                  (x) =>
+                    html`<option value=${x} ?selected=${x === choice.layout}>${tOr(`shrink.layout.${x}`, x)}</option>`,
+                )}
+              </select></span
+            >`
+          : nothing
+      }
+    </div>`;
+  }
+
+  /** @param {Partial<import('./state.js').Choice>} choice */
+  #choose(choice) {
+    store.update((s) => change.choose(s, choice));
+  }
+
+  /** @param {import('./state.js').Plan} plan */
+  #totals(plan) {
+    const { language } = this.state;
+    const { rows, before, outputBytes, notes } = plan;
+    const changed = rows.filter(({ scheme }) => scheme !== null).length;
+    const fallbacks = rows.filter(({ insteadOf }) => insteadOf !== null).length;
+    const facts = [
+      `${bitsPerWeight(plan.bitsPerWeight)} ${t('bits.per.weight')}`,
+      t('shrink.share', { share: percent(outputBytes / Math.max(1, before)) }),
+      t('shrink.changed', { n: count(changed, language), all: count(rows.length, language) }),
+      fallbacks > 0 ? tn('shrink.fallbacks', fallbacks, { n: count(fallbacks, language) }) : '',
+      plan.files.length > 1 ? t('shrink.files', { n: plan.files.length }) : '',
+    ].filter(Boolean);
+    return html`<div class="totals num" data-bytes=${outputBytes}>
+      <p class="sizes">
+        <span class="float">${bytes(before)}</span> <span class="soft">→</span>
+        <span class="quantized">${bytes(outputBytes)}</span>
+      </p>
+      <p class="soft">${facts.join(' · ')}</p>
+      ${notes.map(({ code, text }) => html`<p class="note">${tOr(`shrink.note.${code}`, text)}</p>`)}
+      ${outputBytes >= before && changed > 0 ? html`<p class="note">${t('shrink.no.smaller')}</p>` : nothing}
+    </div>`;
+  }
+
+  #verb() {
+    const { problem, place, plan } = change.shrinkOf(this.state);
+    const stale = !plan || plan.modelId !== this.state.model?.id;
+    return html`<div class="verb">
+      <button
+        class="primary start"
+        ?disabled=${problem?.what === 'plan' || stale || place === null}
+        @click=${this.#start}
+      >
+        ${t('shrink.start')}
+      </button>
+      <p class="soft place">${place && plan ? t(`shrink.place.${place}`, { bytes: bytes(plan.outputBytes) }) : ''}</p>
+    </div>`;
+  }
+
+  #start = () => shrinking().start();
+
+  /** @param {import('../types.js').Problem | null} problem */
+  #problem(problem) {
+    const told = problem && tell(problem, () => this.requestUpdate());
+    if (!told) return nothing;
+    return html`<div class="problem" role="alert">
+      <div>
+        <p class="headline">${told.what}</p>
+        ${told.where.length ? html`<p class="where">${told.where.map((fact) => html`<bdi>${fact}</bdi>`)}</p>` : nothing}
+        <p>${told.remedy}</p>
+        ${told.detail ? html`<p class="detail">${detailLine(told.detail)}</p>` : nothing}
+      </div>
+    </div>`;
+  }
+}
+
+customElements.define('fb-shrink', Room);

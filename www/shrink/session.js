@@ -1,0 +1,326 @@
+/**
+ * Keeps the engine's planning, measuring and shrinking in step with the Shrink room's state, as session.js does for Explore. A job goes on
+ * whichever room is shown.
+ */
+import { targetsOf } from '../lib/shrink/targets.js';
+import { fromQuery, toQuery } from './address.js';
+import * as change from './state.js';
+
+/**
+ * @typedef {import('../types.js').State} State
+ * @typedef {import('./state.js').Shrink} Shrink
+ * @typedef {import('./state.js').Job} Job
+ * @typedef {import('./state.js').Plan} Plan
+ */
+
+/** Names that are sent to be measured at once. */
+const BATCH = 64;
+/** Seconds over which a job's speed is taken. */
+const WINDOW = 4;
+
+export class ShrinkSession {
+  /**
+   * @param {import('../store.js').Store} store
+   * @param {import('../session.js').Session} session
+   * @param {import('../engine/client.js').EngineClient} client
+   */
+  constructor(store, session, client) {
+    this.store = store;
+    this.session = session;
+    this.client = client;
+    /** What was planned last. */
+    this.asked = '';
+    /** The address that this room wrote or read last. @type {string | null} */
+    this.query = null;
+    this.planning = false;
+    this.measuring = false;
+    this.placed = -1;
+    /** @type {AbortController | null} */
+    this.running = null;
+    store.subscribe((state) => this.follow(state));
+    this.follow(store.state);
+  }
+
+  /** @param {State} state @returns {void} */
+  follow(state) {
+    if (state.room !== 'shrink' || !state.model || state.fatal || state.catalogue.length === 0) return;
+    if (state.shrinkQuery !== this.query) return this.#read(state);
+    const choice = change.fitted(state);
+    if (choice && JSON.stringify(choice) !== JSON.stringify(state.shrink?.choice)) {
+      return this.store.update((s) => change.choose(s, choice));
+    }
+    const query = choice ? toQuery(choice) : '';
+    if (query !== state.shrinkQuery) {
+      this.query = query;
+      this.store.update((s) => ({ ...s, shrinkQuery: query }));
+    }
+    this.#plan();
+    this.#measure();
+    this.#place();
+  }
+
+  /** The address says what to choose. @param {State} state @returns {void} */
+  #read(state) {
+    const query = state.shrinkQuery;
+    this.query = query;
+    if (query === '' && state.shrink) return this.follow(state);
+    const { tensors } = change.shrinkOf(state).choice;
+    this.store.update((s) => change.choose(s, query === '' ? {} : { ...fromQuery(query), tensors }));
+  }
+
+  /** One plan at a time; what is asked for by then is looked at afresh after each. */
+  async #plan() {
+    if (this.planning) return;
+    this.planning = true;
+    try {
+      for (;;) {
+        const { model, shrink } = this.store.state;
+        if (!model || !shrink || shrink.choice.to === '' || shrink.job) return;
+        const recipe = change.recipeOf(shrink.choice);
+        const key = JSON.stringify([model.id, recipe]);
+        if (key === this.asked) return;
+        this.asked = key;
+        await this.#planOnce(model, shrink.choice, recipe);
+      }
+    } finally {
+      this.planning = false;
+    }
+  }
+
+  /**
+   * @param {import('../types.js').Model} model
+   * @param {import('./state.js').Choice} choice
+   * @param {any} recipe
+   */
+  async #planOnce(model, choice, recipe) {
+    const started = performance.now();
+    try {
+      const answer = await this.client.call('shrink-plan', { options: { recipe } });
+      const plan = change.planFrom(answer, model, choice, performance.now() - started);
+      performance.measure('fewerbits:plan', { start: started });
+      this.store.update((s) => (s.model?.id === model.id ? change.setShrink(s, { plan, problem: null }) : s));
+    } catch (error) {
+      const problem = problemOf(error, 'plan');
+      this.store.update((s) => (s.model?.id === model.id ? change.setShrink(s, { problem, ...others(s, model) }) : s));
+    }
+  }
+
+  /** What the plan does to each tensor is measured while nothing else is under way, the largest first. */
+  async #measure() {
+    if (this.measuring) return;
+    this.measuring = true;
+    try {
+      for (;;) {
+        const { shrink, room, model } = this.store.state;
+        const plan = shrink?.plan;
+        if (!shrink || !plan || shrink.job || room !== 'shrink' || plan.isRemote || plan.modelId !== model?.id) break;
+        const wanted = plan.rows.filter((row) => row.scheme !== null && !Object.hasOwn(shrink.damage, row.key));
+        if (wanted.length === 0) break;
+        if (!shrink.measuring) this.store.update((s) => change.setShrink(s, { measuring: true }));
+        wanted.sort((a, b) => b.before - a.before);
+        const keys = new Map(wanted.slice(0, BATCH).map((row) => [row.name, row.key]));
+        const found = await this.client.call('shrink-measure', { plan: plan.id, names: [...keys.keys()] });
+        // Another plan was made meanwhile: it will be asked for when it is here.
+        if (found.length === 0) break;
+        const measured = Object.fromEntries(
+          found.map((/** @type {any} */ { name, sqnrDb, sampled }) => [keys.get(name), { sqnrDb, sampled }]),
+        );
+        this.store.update((s) => change.setShrink(s, { damage: { ...change.shrinkOf(s).damage, ...measured } }));
+      }
+    } catch {
+      // Nothing is known then, and the job will find out.
+    } finally {
+      this.measuring = false;
+      if (this.store.state.shrink?.measuring) this.store.update((s) => change.setShrink(s, { measuring: false }));
+    }
+  }
+
+  /** Where the result will go, so that it can be said beforehand. */
+  async #place() {
+    const plan = this.store.state.shrink?.plan;
+    if (!plan || this.placed >= plan.outputBytes) return;
+    this.placed = plan.outputBytes * 2;
+    const picked = plan.files.length > 1 ? 'showDirectoryPicker' : 'showSaveFilePicker';
+    /** @type {import('./state.js').Place} */
+    const place =
+      picked in window
+        ? plan.files.length > 1
+          ? 'folder'
+          : 'file'
+        : await this.client.call('shrink-place', { bytes: this.placed }).catch(() => 'memory');
+    this.store.update((s) => change.setShrink(s, { place }));
+  }
+
+  /** Starts the job. Called by a press of the hand: only then a browser shows its picker. */
+  async start() {
+    const { shrink, model } = this.store.state;
+    const plan = shrink?.plan;
+    if (!shrink || !plan || !model || plan.modelId !== model.id || shrink.job?.state === 'running') return;
+    const [{ extension }] = targetsOf(model.format).filter(({ to }) => to === plan.to);
+    const name = change.outputName(plan, extension);
+    const kind = shrink.place ?? 'memory';
+    /** @type {any} */
+    let handle = null;
+    try {
+      if (kind === 'file') handle = await pickFile(name);
+      if (kind === 'folder') handle = await pickFolder();
+    } catch (error) {
+      // Nothing was chosen: nothing is begun.
+      if (/** @type {Error} */ (error).name !== 'AbortError') {
+        this.store.update((s) => change.setShrink(s, { problem: problemOf(error, 'shrink') }));
+      }
+      return;
+    }
+    await this.#run(plan, { kind, handle }, handle?.name ?? name);
+  }
+
+  /**
+   * @param {Plan} plan
+   * @param {{kind: import('./state.js').Place, handle: any}} place
+   * @param {string} name
+   */
+  async #run(plan, place, name) {
+    const controller = new AbortController();
+    this.running = controller;
+    const total = plan.before;
+    /** @type {Job} */
+    const begun = {
+      ...{
+        state: 'running',
+        place: place.kind,
+        plan,
+        name,
+        started: performance.now(),
+        read: 0,
+        total,
+        written: 0,
+        memory: 0,
+      },
+      ...{ speed: 0, tensor: '', finished: {}, failed: null, problem: null, report: null, made: [], saved: false },
+    };
+    this.store.update((s) => change.setShrink(s, { job: begun, problem: null, eye: null }));
+    window.addEventListener('beforeunload', warn);
+    const speed = speedometer();
+    const onProgress = (/** @type {any} */ { failed, finished, ...rest }) =>
+      this.#update(controller, (job) => {
+        if (failed !== undefined) return { failed: failed && problemOf(failed, 'shrink') };
+        const done = Object.fromEntries(finished.map((/** @type {any} */ x) => [x.name, x.sqnrDb]));
+        return { ...rest, speed: speed(rest.read), finished: { ...job.finished, ...done } };
+      });
+    try {
+      const payload = { options: { recipe: change.recipeOf(plan.choice) }, place };
+      const { report, files } = await this.client.call('shrink-run', payload, {
+        signal: controller.signal,
+        onProgress,
+      });
+      const finished = Object.fromEntries(report.tensors.map((/** @type {any} */ x) => [x.name, x.sqnrDb]));
+      const made = files.map((/** @type {any} */ x) => ({ ...x, name: x.name === '' ? name : x.name }));
+      const saved = place.kind === 'file' || place.kind === 'folder';
+      this.#update(controller, (job) => ({
+        ...{ state: 'done', report, made, finished, saved, failed: null },
+        ...{ read: job.total, written: report.outputBytes },
+      }));
+    } catch (error) {
+      if (/** @type {any} */ (error).code === 'aborted') this.#update(controller, null);
+      else this.#update(controller, () => ({ state: 'failed', problem: problemOf(error, 'shrink'), failed: null }));
+    } finally {
+      window.removeEventListener('beforeunload', warn);
+      if (this.running === controller) this.running = null;
+    }
+  }
+
+  /**
+   * @param {AbortController} controller of the job that is meant
+   * @param {((job: Job) => Partial<Job>) | null} update null ends it
+   */
+  #update(controller, update) {
+    if (this.running !== controller) return;
+    this.store.update((s) => {
+      const { job } = change.shrinkOf(s);
+      return job ? change.setShrink(s, { job: update && { ...job, ...update(job) } }) : s;
+    });
+  }
+
+  cancel() {
+    this.running?.abort();
+  }
+
+  /** @param {'retry' | 'stop'} choice */
+  answer(choice) {
+    this.client.call('shrink-answer', { choice }).catch(() => {});
+  }
+
+  /** The result was handed over. */
+  saved() {
+    this.store.update((s) => {
+      const { job } = change.shrinkOf(s);
+      return job ? change.setShrink(s, { job: { ...job, saved: true } }) : s;
+    });
+  }
+
+  /** Back to choosing. What lies in memory is let go; a file in the browser's storage may still be on its way to a download. */
+  dismiss() {
+    const { job } = change.shrinkOf(this.store.state);
+    if (job?.place === 'memory') this.client.call('shrink-forget').catch(() => {});
+    this.store.update((s) => change.setShrink(s, { job: null }));
+  }
+
+  /** Opens what was written, in Explore. */
+  async open() {
+    const { job } = change.shrinkOf(this.store.state);
+    if (!job || job.made.length === 0) return;
+    const files = job.made.map(({ name, file }) =>
+      file instanceof File && file.name === name ? file : new File([file], name),
+    );
+    await this.client.call('shrink-keep').catch(() => {});
+    this.store.update((s) => ({ ...change.setShrink(s, { job: null }), room: 'explore' }));
+    await this.session.open(files.length === 1 ? files[0] : files, { name: job.name });
+  }
+
+  /** @param {string} text @param {string} name */
+  loadRecipe(text, name) {
+    this.store.update((s) => {
+      try {
+        return change.loadRecipe(s, text);
+      } catch (error) {
+        return change.setShrink(s, { problem: { ...problemOf(error, 'plan'), file: name } });
+      }
+    });
+  }
+}
+
+/** What must not stay shown of another model. @param {State} s @param {import('../types.js').Model} model */
+const others = (s, model) => (s.shrink?.plan?.modelId === model.id ? {} : { plan: null });
+
+/** @param {BeforeUnloadEvent} event */
+function warn(event) {
+  event.preventDefault();
+  event.returnValue = '';
+}
+
+/** @param {string} suggestedName */
+const pickFile = (suggestedName) => /** @type {any} */ (window).showSaveFilePicker({ suggestedName });
+const pickFolder = () => /** @type {any} */ (window).showDirectoryPicker({ mode: 'readwrite' });
+
+/** Bytes a second over the last few seconds. */
+function speedometer() {
+  /** @type {[time: number, read: number][]} */
+  const marks = [[performance.now(), 0]];
+  return (/** @type {number} */ read) => {
+    const now = performance.now();
+    marks.push([now, read]);
+    while (marks.length > 2 && now - marks[0][0] > WINDOW * 1000) marks.shift();
+    const [[then, before]] = marks;
+    return now > then ? ((read - before) / (now - then)) * 1000 : 0;
+  };
+}
+
+/**
+ * @param {unknown} error
+ * @param {'plan' | 'shrink'} what
+ * @returns {import('../types.js').Problem}
+ */
+function problemOf(error, what) {
+  const { code = 'unexpected', message, file, tensor, offset, expected, found } = /** @type {any} */ (error);
+  return { code, message: message ?? String(error), file, tensor, offset, expected, found, what };
+}
