@@ -28,6 +28,8 @@
 //! wasm32), and errors that name the tensor, the offset, what was expected and what was found.
 
 #[cfg(feature = "full")]
+pub mod compressed_write;
+#[cfg(feature = "full")]
 pub mod crc32;
 pub mod derived;
 pub mod gguf;

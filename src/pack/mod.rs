@@ -2,6 +2,7 @@
 //! quantization. A [`Packing`] is plain data, so that a recipe can name it; [`Packing::packer`] makes of it what turns rows of weights
 //! into the bytes of one or several parts, and back for the proof. Where the parts lie in the file is the writer's business.
 
+pub mod compressed;
 mod scheme;
 
 use std::rc::Rc;
@@ -44,9 +45,30 @@ pub enum Packing {
         #[serde(flatten)]
         options: Options,
     },
+    /// Codes and scales as compressed-tensors stores them.
+    Compressed {
+        /// Which of its layouts.
+        layout: compressed::Layout,
+        /// The type of the scales: `F32`, `F16`, `BF16`.
+        scale: String,
+        /// The scheme's name: `int2`, `int4`, `int8`, `fp8_e4m3`.
+        id: String,
+        /// Its options.
+        #[serde(flatten)]
+        options: Options,
+    },
 }
 
 impl Packing {
+    /// Parts whose bytes follow from the tensor's dimensions, beside those that a packer makes. They come after them.
+    #[must_use]
+    pub fn literals(&self, dims: &[u64]) -> Vec<(Part, Vec<u8>)> {
+        match self {
+            Packing::Compressed { layout, .. } => compressed::literals(*layout, dims),
+            _ => vec![],
+        }
+    }
+
     /// What packs.
     ///
     /// # Errors
@@ -58,6 +80,7 @@ impl Packing {
             Packing::Cast { dtype } => scheme::cast(dtype),
             Packing::Scheme { id, options } => scheme::own_layout(id, options),
             Packing::Rounded { dtype, id, options } => scheme::rounded(dtype, id, options),
+            Packing::Compressed { layout, scale, id, options } => compressed::packer(*layout, scale, id, options),
         }
     }
 }
@@ -147,11 +170,8 @@ pub fn pack_and_verify(packer: &dyn Packer, stored: Stored<'_>, shape: &Shape) -
             .with_found(format!("{} bytes", bytes.len())));
     }
     let pieces = Pieces::of(packer, dtype, shape);
-    let mut parts = packer
-        .parts(shape)?
-        .into_iter()
-        .map(|part| with_room(part.byte_len))
-        .collect::<Result<Vec<_>>>()?;
+    let mut parts =
+        packer.parts(shape)?.into_iter().map(|part| with_room(part.byte_len)).collect::<Result<Vec<_>>>()?;
     let mut values = try_vec(0.0, to_usize(pieces.largest)?)?;
     let mut fidelity = Fidelity::default();
     let (mut from, mut rest) = (0, bytes);
