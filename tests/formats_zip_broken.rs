@@ -5,7 +5,7 @@ mod formats_support;
 use std::fs;
 use std::path::Path;
 
-use formats_support::{Random, exercise, list, npy, step_claimed};
+use formats_support::{Random, exercise, list, npy, step_claimed, stored_zip};
 
 /// An archive with a place for every fault: where its records begin.
 #[derive(Clone)]
@@ -210,7 +210,7 @@ impl Pick for (&'static str, Vec<u8>) {
 
 /// A checkpoint with this pickle and a storage of 24 bytes.
 fn checkpoint(pickle: &[u8]) -> Vec<u8> {
-    Archive::of(&[("x/data.pkl", pickle, false), ("x/byteorder", b"little", false), ("x/data/0", &[7; 24], false)]).file
+    stored_zip(&[("x/data.pkl", pickle), ("x/byteorder", b"little"), ("x/data/0", &[7; 24])])
 }
 
 fn text(s: &str) -> Vec<u8> {

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn stretches_put_together_are_the_whole() {
-        let bytes: Vec<u8> = (0..1000u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..1000u32).map(|i| ((i * i) >> 3) as u8).collect();
         for cut in [0, 1, 7, 8, 9, 255, 256, 999, 1000] {
             let (a, b) = bytes.split_at(cut);
             assert_eq!(combine(crc32(0, a), crc32(0, b), b.len() as u64), crc32(0, &bytes), "{cut}");

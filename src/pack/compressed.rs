@@ -79,8 +79,8 @@ pub(super) fn packer(layout: Layout, scale: &str, id: &str, options: &Options) -
     }
     let scheme = Scheme::new(id, &options)?;
     let plain = |name: &str| matches!(scheme.options().get(name), None | Some(Value::Flag(false))) || is(name, "none");
-    if !scheme.is_len_exact() || !["prune", "correction"].iter().all(|name| options.get(*name).is_none() || plain(name))
-    {
+    let is_set = |name: &&str| options.contains_key(*name) && !plain(name);
+    if !scheme.is_len_exact() || ["prune", "correction"].iter().any(is_set) {
         return Err(Error::new(
             Code::InvalidOption,
             "the layout has no place for pruning, corrections or entropy coding",
@@ -164,7 +164,7 @@ impl Integers {
     /// Groups of a row, and weights of each.
     fn groups(&self, columns: u64) -> Result<(u64, u64)> {
         let group = self.group.unwrap_or(columns).max(1);
-        if columns % group != 0 {
+        if !columns.is_multiple_of(group) {
             return Err(Error::new(Code::ShapeMismatch, "groups do not divide the rows")
                 .with_expected(format!("rows of a multiple of {group}"))
                 .with_found(columns));

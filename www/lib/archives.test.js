@@ -193,3 +193,14 @@ test('a view whose span is read in many pieces is the same as its definition', a
     assert.equal(length, tensor.count * 4);
   }
 });
+
+test('a view that claims 10¹² elements is listed, and refused on reading with its size', async () => {
+  const model = await openModel(await readFile(new URL('zips/claims.pt', data)));
+  const huge = model.tensors.find(({ name }) => name === 'huge');
+  assert.equal(huge?.count, 1e12);
+  assert.notEqual(huge?.readable, true);
+  const want = { code: 'unsupported', tensor: 'huge', found: 'F32, 1000000000000 elements in 4 bytes' };
+  await assert.rejects(model.read('huge'), want);
+  assert.throws(() => model.chunks('huge'), want);
+  assert.deepEqual(await model.read('w'), Float32Array.of(1, 1));
+});

@@ -172,7 +172,7 @@ impl Torch {
         for tensor in found.tensors {
             infos.push(self.place(tensor)?);
         }
-        infos.sort_by(|a: &TensorInfo, b| (a.bytes.start, a.bytes.end).cmp(&(b.bytes.start, b.bytes.end)));
+        infos.sort_by_key(|t: &TensorInfo| (t.bytes.start, t.bytes.end));
         if infos.is_empty() {
             if let Some((_, e)) = found.refused.into_iter().next() {
                 return Err(e);
@@ -230,10 +230,10 @@ impl Parser for Torch {
     fn take(&mut self, _: u64, bytes: &[u8]) -> Result<Step> {
         if self.stage == Stage::Start {
             self.start()?;
-        } else if let Some(open) = &mut self.open {
-            if let Progress::Need(range) = open.take(bytes)? {
-                return Ok(Step::Need(range));
-            }
+        } else if let Some(open) = &mut self.open
+            && let Progress::Need(range) = open.take(bytes)?
+        {
+            return Ok(Step::Need(range));
         }
         loop {
             if let Some(open) = self.open.take() {

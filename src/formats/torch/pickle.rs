@@ -249,7 +249,7 @@ impl Machine<'_> {
     }
 
     fn set(&mut self, target: Value, items: &[Value]) -> Result<()> {
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err(self.malformed("the pickle sets a key without a value"));
         }
         if let Value::Node(i) = target {
