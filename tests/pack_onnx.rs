@@ -1,7 +1,7 @@
 //! How ONNX stores quantized weights: sizes, rows packed apart, edges, and how far codes lie from weights. That ONNX Runtime reads them
 //! alike is for tests/python/onnx_proof.py to say.
 
-use fewerbits::pack::{Packed, Packer, Packing, Stored, pack_and_verify};
+use fewerbits::pack::{Bytes, Packer, Packing, Stored, pack_and_verify};
 use fewerbits::{Code, DType, Result, Shape};
 
 fn linear(bits: u32, axis: Option<usize>, block: Option<u64>, scale: &str) -> Packing {
@@ -27,9 +27,35 @@ fn values(n: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
+/// Parts as they come.
+struct Packed {
+    parts: Vec<Vec<u8>>,
+}
+
+/// A file in memory.
+struct Memory {
+    stored: Vec<u8>,
+    parts: Vec<Vec<u8>>,
+}
+
+impl Bytes for Memory {
+    fn read(&mut self, at: usize, out: &mut [u8]) {
+        out.copy_from_slice(&self.stored[at..at + out.len()]);
+    }
+
+    fn write(&mut self, part: usize, bytes: &[u8]) -> Result<()> {
+        self.parts.resize(self.parts.len().max(part + 1), vec![]);
+        self.parts[part].extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 fn verified(packer: &dyn Packer, values: &[f32], shape: &Shape) -> Result<Packed> {
-    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    pack_and_verify(packer, Stored { dtype: DType::F32, big_endian: false, bytes: &bytes, first: 0 }, shape)
+    let stored: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let header = Stored { dtype: DType::F32, big_endian: false, byte_len: stored.len() as u64, first: 0 };
+    let mut memory = Memory { stored, parts: vec![] };
+    pack_and_verify(packer, header, shape, &mut memory)?;
+    Ok(Packed { parts: memory.parts })
 }
 
 fn shape(dims: &[u64]) -> Shape {

@@ -293,7 +293,7 @@ mod find {
             let (kind @ (rows, words, groups), shape) = self.packed(base, packed)?;
             let inputs = *inputs.get(&kind)?;
             let bits =
-                [2, 4, 8].into_iter().find(|&bits| inputs > 0 && inputs.div_ceil(u64::from(32 / bits)) == words)?;
+                [4, 8, 2].into_iter().find(|&bits| inputs > 0 && inputs.div_ceil(u64::from(32 / bits)) == words)?;
             let group = even(inputs, groups)?;
             let scale = self.part(&format!("{base}weight_scale"), &FLOATS)?;
             let zero = self.part(&format!("{base}weight_zero_point"), &[DType::I32]);

@@ -27,6 +27,10 @@
 //! allocation by a number that the file claims, checked 64-bit arithmetic throughout (a model of 40 GB lists on
 //! wasm32), and errors that name the tensor, the offset, what was expected and what was found.
 
+#[cfg(feature = "full")]
+pub mod compressed_write;
+#[cfg(feature = "full")]
+pub mod crc32;
 pub mod derived;
 pub mod gguf;
 #[cfg(feature = "full")]
@@ -35,6 +39,8 @@ mod json;
 mod npy;
 #[cfg(feature = "full")]
 mod npz;
+#[cfg(feature = "full")]
+pub mod npz_write;
 #[cfg(feature = "full")]
 pub mod onnx;
 mod safetensors;

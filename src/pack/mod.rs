@@ -2,6 +2,7 @@
 //! quantization. A [`Packing`] is plain data, so that a recipe can name it; [`Packing::packer`] makes of it what turns rows of weights
 //! into the bytes of one or several parts, and back for the proof. Where the parts lie in the file is the writer's business.
 
+pub mod compressed;
 mod onnx;
 mod scheme;
 
@@ -76,9 +77,30 @@ pub enum Packing {
         /// The scales' type: `F32` or `F16`.
         scale: String,
     },
+    /// Codes and scales as compressed-tensors stores them.
+    Compressed {
+        /// Which of its layouts.
+        layout: compressed::Layout,
+        /// The type of the scales: `F32`, `F16`, `BF16`.
+        scale: String,
+        /// The scheme's name: `int2`, `int4`, `int8`, `fp8_e4m3`.
+        id: String,
+        /// Its options.
+        #[serde(flatten)]
+        options: Options,
+    },
 }
 
 impl Packing {
+    /// Parts whose bytes follow from the tensor's dimensions, beside those that a packer makes. They come after them.
+    #[must_use]
+    pub fn literals(&self, dims: &[u64]) -> Vec<(Part, Vec<u8>)> {
+        match self {
+            Packing::Compressed { layout, .. } => compressed::literals(*layout, dims),
+            _ => vec![],
+        }
+    }
+
     /// What packs.
     ///
     /// # Errors
@@ -93,6 +115,7 @@ impl Packing {
             Packing::OnnxLinear { bits, axis, block, scale } => onnx::linear(*bits, *axis, *block, scale),
             Packing::OnnxMatMul { bits, block, scale } => onnx::columns(*bits, *block, scale),
             Packing::OnnxGather { bits, block, scale } => onnx::rows(*bits, *block, scale),
+            Packing::Compressed { layout, scale, id, options } => compressed::packer(*layout, scale, id, options),
         }
     }
 }

@@ -21,8 +21,11 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
         }
         let (task, parts) =
             Task::new(choice.tensor, &choice.packing, &choice.dims).map_err(|e| e.with_tensor(&choice.name))?;
-        tasks.push((Some((task, parts.clone())), parts.len()));
-        names.extend(parts.into_iter().map(|part| (format!("{}{}", choice.name, suffix(part.name)), part)));
+        let literals = choice.packing.literals(&choice.dims);
+        let all = parts.iter().chain(literals.iter().map(|(part, _)| part));
+        names.extend(all.map(|part| (format!("{}{}", choice.name, suffix(part.name)), part.clone())));
+        let count = parts.len() + literals.len();
+        tasks.push((Some((task, parts, literals)), count));
     }
     let written: Vec<Written<'_>> = names
         .iter()
@@ -44,9 +47,15 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
             })
             .collect();
         match task {
-            Some((mut task, parts)) => {
+            Some((mut task, parts, literals)) => {
                 task.place(&parts, &places)?;
                 done.push(task);
+                let rest = &places[parts.len()..];
+                segments.extend(
+                    rest.iter()
+                        .zip(literals)
+                        .map(|(&(_, at), (_, bytes))| Segment { at, content: Content::Bytes(bytes) }),
+                );
             }
             None => {
                 let byte_len = at - places[0].1;

@@ -156,6 +156,9 @@ for source, target in (("views.pt", "deflated.pt"), ("many.pt", "unaligned.pt"))
             b.writestr(info.filename, a.read(info.filename), kind)
     expected[target] = expected[source]
 
+# A view that claims 10^12 elements of the one that is stored.
+torch.save({"huge": torch.ones(1).expand(10**6, 10**6), "w": torch.ones(2)}, HERE / "claims.pt")
+
 # torch that cannot be read, and why.
 quantized = torch.quantize_per_tensor(torch.randn(2, 3), 0.1, 0, torch.qint8)
 torch.save({"q": quantized}, HERE / "quantized.pt")

@@ -127,6 +127,25 @@ pub fn gguf_array(of: u32, len: u64, values: &[u8]) -> Vec<u8> {
     [&of.to_le_bytes()[..], &len.to_le_bytes(), values].concat()
 }
 
+/// A zip archive of stored members.
+pub fn stored_zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut file, mut central) = (Vec::new(), Vec::new());
+    for (name, content) in members {
+        let sizes = [content.len() as u32; 2].map(u32::to_le_bytes).concat();
+        let name_len = (name.len() as u16).to_le_bytes();
+        central.extend([b"PK\x01\x02".as_slice(), &[0; 16], &sizes, &name_len, &[0; 12]].concat());
+        central.extend((file.len() as u32).to_le_bytes());
+        central.extend(name.as_bytes());
+        file.extend(
+            [b"PK\x03\x04".as_slice(), &[0; 14], &sizes, &name_len, &[0; 2], name.as_bytes(), content].concat(),
+        );
+    }
+    let (start, count) = ((file.len() as u32).to_le_bytes(), (members.len() as u16).to_le_bytes());
+    let length = (central.len() as u32).to_le_bytes();
+    file.extend([central.as_slice(), b"PK\x05\x06\0\0\0\0", &count, &count, &length, &start, &[0; 2]].concat());
+    file
+}
+
 /// The facts of an error, as tests write them down: code, tensor, offset, expected, found.
 pub type Facts<'a> = (&'a str, Option<&'a str>, Option<u64>, &'a str, &'a str);
 

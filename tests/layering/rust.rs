@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nn", &["quant", "kernels"]),
     ("evaluate", &["quant", "stats", "kernels"]),
     ("picture", &["quant"]),
-    ("pack", &["quant", "stats", "decode", "kernels"]),
+    ("pack", &["quant", "stats", "decode", "formats", "kernels"]),
     ("plan", &["formats", "quant", "stats", "pack"]),
     ("pipeline", &["plan", "pack", "formats", "quant", "stats", "evaluate", "decode"]),
     (

@@ -145,7 +145,7 @@ impl Walk<'_> {
         }
         let name = self.unique(if name.is_empty() { "tensor".to_owned() } else { name });
         let stated = tensor.and_then(|(storage, offset, size, strides)| {
-            let shape = Shape::new(&size)?;
+            let shape = Shape::new(&size).map_err(|e| e.with_code(Code::Malformed))?;
             Ok((storage, offset, shape, strides))
         });
         match stated {
@@ -239,13 +239,10 @@ fn rebuild(
             _ => value,
         };
         let items = tree.sequence(value).filter(|items| items.len() <= MAX_DIMS);
-        let items =
-            items.ok_or_else(|| malformed(&format!("{what} that is no tuple of at most {MAX_DIMS} numbers")))?;
+        let items = items.ok_or_else(|| malformed(&format!("{what} not given as at most {MAX_DIMS} numbers")))?;
         let number = |item: &Value| match item {
             Value::Int(n) if *n >= 0 => Ok(*n as u64),
-            other => {
-                Err(malformed(&format!("{what} that is not of whole numbers")).with_found(format_args!("{other:?}")))
-            }
+            other => Err(malformed(&format!("{what} not made of whole numbers")).with_found(shown(tree, *other))),
         };
         items.iter().map(number).collect()
     };
@@ -256,9 +253,20 @@ fn rebuild(
             .with_found(strides.len()));
     }
     let Value::Int(offset @ 0..) = offset else {
-        return Err(malformed("an offset that is not a whole number").with_found(format_args!("{offset:?}")));
+        return Err(malformed("an offset that is not a whole number").with_found(shown(tree, offset)));
     };
     Ok((storage(tree, id, dtype)?, offset as u64, size, strides))
+}
+
+/// A value as people can compare it.
+fn shown(tree: &Tree<'_>, value: Value) -> String {
+    match value {
+        Value::Int(n) => n.to_string(),
+        Value::Text(span) => excerpt(&tree.text(span)),
+        Value::Global(global) => excerpt(&tree.global(global)),
+        Value::None => "None".into(),
+        _ => "something else".into(),
+    }
 }
 
 /// The persistent id of a storage: `('storage', class, key, location, count)`.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Member, piece};
 use crate::error::{Code, Error, Result};
-use crate::formats::{MAX_HEADER_BYTES, excerpt};
+use crate::formats::MAX_HEADER_BYTES;
 
 /// The end record with the longest comment, and the zip64 locator before it.
 pub(super) const END_BYTES: u64 = 22 + 65_535 + 20;
@@ -17,6 +17,9 @@ const ENTRY: &[u8] = b"PK\x01\x02";
 
 /// Bytes of an entry before its name.
 const ENTRY_BYTES: usize = 46;
+
+/// Bytes that one byte of a deflate stream can become: 258 by two bits.
+const MOST_RATIO: u64 = 1032;
 
 /// Reads little-endian numbers at fixed places of a record that is held whole.
 #[derive(Clone, Copy)]
@@ -235,6 +238,13 @@ fn entry(bytes: &[u8], at: u64) -> Result<(Member, usize)> {
             .with_expected(format_args!("{} bytes", member.size))
             .with_found(format_args!("{} bytes", member.packed)));
     }
+    if member.is_deflated && member.packed.saturating_mul(MOST_RATIO).saturating_add(MOST_RATIO) < member.size {
+        return Err(member
+            .malformed("a deflated member claims more than deflate can hold")
+            .with_offset(at)
+            .with_expected(format_args!("at most {MOST_RATIO} bytes for each of {}", member.packed))
+            .with_found(format_args!("{} bytes", member.size)));
+    }
     Ok((member, length))
 }
 
@@ -250,7 +260,7 @@ fn zip64(member: &mut Member, mut extra: &[u8]) -> Result<()> {
         }
         extra = &extra[4 + length..];
     }
-    let name = excerpt(&member.name);
+    let name = member.name.clone();
     for value in [&mut member.size, &mut member.packed, &mut member.at] {
         if *value == WIDE
             && let Some(field) = &mut wide
@@ -258,7 +268,8 @@ fn zip64(member: &mut Member, mut extra: &[u8]) -> Result<()> {
             let Some((first, rest)) = field.split_first_chunk::<8>() else {
                 return Err(Error::new(Code::Malformed, "the zip64 field of a member is too short")
                     .with_expected("8 bytes for each number that 32 bits do not hold")
-                    .with_found(format_args!("{} bytes of {name}", field.len())));
+                    .with_tensor(&name)
+                    .with_found(format_args!("{} bytes", field.len())));
             };
             *value = u64::from_le_bytes(*first);
             *field = rest;
