@@ -47,12 +47,12 @@ const WORDS: [&str; 16] = [
 
 fn bases() -> Vec<(String, Vec<u8>)> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    let folders = [data.join("corpus"), data.join("corpus/sharded"), data.join("gguf")];
+    let folders = [data.join("corpus"), data.join("corpus/sharded"), data.join("gguf"), data.join("corpus/onnx")];
     let mut files: Vec<_> = folders
         .iter()
         .flat_map(|folder| fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file() && !path.ends_with("expected.json"))
+        .filter(|path| path.is_file() && !path.ends_with("expected.json") && !path.ends_with("external.data"))
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap()))
         .collect();
     files.sort();

@@ -82,7 +82,6 @@ fn a_foreign_file_is_named_for_what_it_is() {
             "unsupported",
             "a Python pickle (an old PyTorch checkpoint)",
         ),
-        (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "unsupported", "an ONNX model"),
         (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "unsupported", "a gzip archive"),
         (b"\x28\xb5\x2f\xfd\x04\x00\x00\x00\x00\x00", "unsupported", "a zstd archive"),
         (b"\x89HDF\r\n\x1a\n\x00\x00", "unsupported", "an HDF5 file (Keras)"),

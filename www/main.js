@@ -52,7 +52,8 @@ function writeHash() {
   clearTimeout(timer);
   if (!state?.model || (state.room === 'explore' && state.tensor === null)) return;
   const hash = toHash(state);
-  const choice = written && historyKey(hash) !== historyKey(location.hash);
+  // A room that was entered by its bare name says what it shows: no step of its own.
+  const choice = written && location.hash !== '#/shrink' && historyKey(hash) !== historyKey(location.hash);
   written = true;
   if (hash === location.hash) return;
   lastWrite = performance.now();

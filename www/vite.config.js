@@ -60,13 +60,23 @@ const FIRST = {
     /\.m?js$/.test(id) && isFirst(id, context) ? 'page' : null,
 };
 
+/**
+ * What a worker begins with, but for its entry, is a file of its own: WebKit runs an entry again, as another module, when a file that is fetched
+ * later imports from it.
+ */
+const ENGINE = {
+  debugName: 'engine',
+  name: (/** @type {string} */ id, /** @type {any} */ context) =>
+    /\.m?js$/.test(id) && !context.getModuleInfo(id)?.isEntry && isFirst(id, context) ? 'engine' : null,
+};
+
 export default defineConfig({
   base: './',
   logLevel: 'warn',
   clearScreen: false,
   plugins: [policyForDevelopment(), announce()],
   server: { port: 5170, strictPort: false },
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { output: { codeSplitting: { groups: [ENGINE] } } } },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -251,6 +251,8 @@ struct TensorJson<'a> {
     row: (u64, u64),
     /// The file that holds it, where it is another.
     beside: Option<&'a str>,
+    /// Its bytes in hexadecimal, where the file has them in another form.
+    inline: Option<String>,
     start: u64,
     end: u64,
     fortran_order: bool,
@@ -272,6 +274,7 @@ impl<'a> ListingJson<'a> {
             start: t.bytes.start,
             end: t.bytes.end,
             beside: t.file.as_deref(),
+            inline: t.inline.as_deref().map(hex),
             fortran_order: t.layout == Layout::Fortran,
             strides: if let Layout::Strided(strides) = &t.layout { Some(strides) } else { None },
             big_endian: t.big_endian,
@@ -296,6 +299,14 @@ impl<'a> ListingJson<'a> {
             derived: derived.collect(),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
 }
 
 /// Why a view is not read: a repeat of few stored elements may claim any number of them.

@@ -11,6 +11,8 @@
 //! - compressed-tensors, `int-quantized` and `float-quantized`, and fp8 in blocks: `weight` I8 or F8, `weight_scale` (or
 //!   `weight_scale_inv`) with a number for the whole, for each row, or for each block.
 //!
+//! In ONNX they are told by the nodes that take them; `crate::formats::onnx` finds those.
+//!
 //! The shapes of `pack-quantized` fit several numbers of bits, so one `weight_shape` is read for each kind of shape that occurs.
 
 use crate::tensor::Shape;
@@ -70,6 +72,36 @@ pub enum Method {
         /// Columns that share a scale.
         columns: u64,
         /// Whether zero points, of the scales' shape, are there.
+        zero_points: bool,
+    },
+    /// ONNX's `DequantizeLinear`: `[x, scale]` and zero points, of the scale's shape and x's type, where `zero_points`:
+    /// `(x − zero) · scale`. There is one scale where there is no `axis`, and one for each index of it where there is no `block`.
+    OnnxLinear {
+        /// The axis of the scales.
+        axis: Option<usize>,
+        /// So many of the axis share a scale, with each index of the other axes.
+        block: Option<u64>,
+        /// Whether zero points are there.
+        zero_points: bool,
+    },
+    /// `MatMulNBits` of com.microsoft, of a weight `[K, N]`: `[B, scales]` and packed zero points where `zero_points`, which are half the
+    /// codes' range where not. Codes `[N, K/block, block·bits/8]`, low nibble first.
+    OnnxMatMul {
+        /// Of a code: 2, 4 or 8.
+        bits: u32,
+        /// So many along K share a scale.
+        block: u64,
+        /// Whether zero points, each row of them packed to a byte, are there.
+        zero_points: bool,
+    },
+    /// `GatherBlockQuantized` of com.microsoft, of codes in bytes: `[data, scales]` and zero points as in [`Method::OnnxMatMul`]. Codes
+    /// `[rows, columns·bits/8]`, low nibble first; blocks along the columns.
+    OnnxGather {
+        /// Of a code: 4 or 8.
+        bits: u32,
+        /// So many of a row share a scale.
+        block: u64,
+        /// Whether zero points are there.
         zero_points: bool,
     },
 }

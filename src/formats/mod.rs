@@ -41,6 +41,8 @@ mod npy;
 mod npz;
 #[cfg(feature = "full")]
 pub mod npz_write;
+#[cfg(feature = "full")]
+pub mod onnx;
 mod safetensors;
 #[cfg(feature = "full")]
 pub mod safetensors_write;
@@ -79,6 +81,8 @@ pub enum Format {
     Safetensors,
     /// One numpy array.
     Npy,
+    /// An ONNX model.
+    Onnx,
     /// numpy arrays in a zip archive.
     Npz,
     /// A PyTorch checkpoint of the zip kind.
@@ -94,6 +98,7 @@ impl Format {
         match self {
             Format::Safetensors => "safetensors",
             Format::Npy => "npy",
+            Format::Onnx => "onnx",
             Format::Npz => "npz",
             Format::Torch => "torch",
             Format::Gguf => "gguf",
@@ -112,8 +117,11 @@ pub struct TensorInfo {
     pub shape: Shape,
     /// The file beside this one that holds the bytes, where it is another (ONNX's external data). A plain name, as in [`ShardIndex`].
     pub file: Option<String>,
-    /// Absolute byte range in the file: exactly what `dtype` and `shape` ask for, but of strided and deflated tensors.
+    /// Absolute byte range in the file: exactly what `dtype` and `shape` ask for, but of strided and deflated tensors. 4-bit integers of
+    /// ONNX may leave half of the last byte unused.
     pub bytes: Range<u64>,
+    /// The bytes themselves, where the file has them in another form (ONNX's numbers of varying length); `bytes` then says how many.
+    pub inline: Option<Vec<u8>>,
     /// In which order the elements lie.
     pub layout: Layout,
     /// Elements are stored most significant byte first (npy, npz).
@@ -132,6 +140,7 @@ impl TensorInfo {
             shape,
             file: None,
             bytes,
+            inline: None,
             layout: Layout::RowMajor,
             big_endian: false,
             deflated: None,
@@ -162,6 +171,9 @@ pub struct Listing {
     pub tensors: Vec<TensorInfo>,
     /// Weights that are stored in several of them (only the whole engine looks for them).
     pub derived: Vec<Derived>,
+    /// The structure of an ONNX model, from which another is written.
+    #[cfg(feature = "full")]
+    pub onnx: Option<std::sync::Arc<onnx::Model>>,
     /// What else the header of a GGUF file says.
     pub gguf: Option<gguf::Header>,
 }
@@ -170,7 +182,15 @@ impl Listing {
     /// A listing of tensors that are all there is to say.
     #[must_use]
     pub fn new(format: Format, metadata: Vec<(String, String)>, tensors: Vec<TensorInfo>) -> Listing {
-        Listing { format, metadata, tensors, derived: Vec::new(), gguf: None }
+        Listing {
+            format,
+            metadata,
+            tensors,
+            derived: Vec::new(),
+            #[cfg(feature = "full")]
+            onnx: None,
+            gguf: None,
+        }
     }
 }
 

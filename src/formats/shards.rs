@@ -53,8 +53,8 @@ pub(super) fn parse(text: &[u8]) -> Result<ShardIndex> {
 
 /// Whether joining this name to a folder or a URL can only lead to a file in that folder.
 ///
-/// `%`, `?` and `#` mean something in a URL, `:` a drive or a scheme; no writer of shards uses them.
-fn is_plain_name(name: &str) -> bool {
+/// `%`, `?` and `#` mean something in a URL, `:` a drive or a scheme; no writer of shards or of ONNX's external data uses them.
+pub(super) fn is_plain_name(name: &str) -> bool {
     const FORBIDDEN: [char; 8] = ['/', '\\', ':', '%', '?', '#', '*', '|'];
     !name.is_empty()
         && name.len() <= 255

@@ -18,6 +18,10 @@ pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Kind> {
         return safetensors::header(n, file_len).map(Kind::Prefix);
     }
     #[cfg(feature = "full")]
+    if is_onnx(start) {
+        return Ok(Kind::Other(Box::new(super::onnx::Parser::new(file_len))));
+    }
+    #[cfg(feature = "full")]
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
         return Ok(Kind::Other(Box::new(super::zip::Zip::new(file_len))));
     }
@@ -123,12 +127,7 @@ const FOREIGN: [Foreign; 11] = [
         message: "pickles are never executed: save it as safetensors",
         is: |b| matches!(b, [0x80, 2..=5, ..]),
     },
-    Foreign {
-        code: Code::Unsupported,
-        name: "an ONNX model",
-        message: NOT_YET,
-        is: |b| matches!(b, [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..]),
-    },
+    Foreign { code: Code::Unsupported, name: "an ONNX model", message: NOT_YET, is: is_onnx },
     Foreign { code: Code::Unsupported, name: "a gzip archive", message: UNPACK, is: |b| b.starts_with(&[0x1f, 0x8b]) },
     Foreign {
         code: Code::Unsupported,
@@ -155,6 +154,11 @@ const FOREIGN: [Foreign; 11] = [
         is: |b| b.starts_with(b"%PDF-"),
     },
 ];
+
+/// `ir_version`, which every writer puts first, and then another field of the model.
+fn is_onnx(start: &[u8]) -> bool {
+    matches!(start, [0x08, 1..=20, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42 | 0x72, ..])
+}
 
 fn is_html(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();

@@ -3,6 +3,7 @@
 //! ([`crate::pack`]) and writes at the places given, in any order. Everything's size is known before the first byte.
 
 mod gguf;
+mod onnx;
 mod safetensors;
 
 use std::ops::Range;
@@ -17,6 +18,8 @@ use crate::tensor::Shape;
 
 /// Weights packed at once, at most, where rows can be packed apart: 8 MB as f32.
 pub const CHUNK_WEIGHTS: u64 = 2 << 20;
+
+pub use onnx::job_with_limit as onnx_job_with_limit;
 
 /// What is to be done.
 #[derive(Debug, Default, Serialize)]
@@ -35,6 +38,7 @@ pub struct Job {
 pub fn job(model: &Model, plan: &Plan) -> Result<Job> {
     match plan.to {
         Target::Safetensors => safetensors::job(model, plan),
+        Target::Onnx => onnx::job(model, plan),
         Target::Gguf => gguf::job(model, plan),
         other => {
             Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))

@@ -3,7 +3,11 @@
 #[cfg(feature = "full")]
 mod gguf;
 #[cfg(feature = "full")]
-mod llama;
+pub mod hugging_face;
+#[cfg(feature = "full")]
+pub mod llama;
+#[cfg(feature = "full")]
+mod onnx;
 #[cfg(feature = "full")]
 mod request;
 #[cfg(feature = "full")]
@@ -13,5 +17,5 @@ mod suggest;
 #[cfg(feature = "full")]
 pub use gguf::GgufDetails;
 #[cfg(feature = "full")]
-pub use request::{Choice, Model, Note, Plan, Request, Target, Wish, plan};
+pub use request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish, plan};
 pub use suggest::{Reason, Suggestion, suggest};

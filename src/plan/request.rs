@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::gguf::{self, GgufDetails};
-use super::safetensors;
+use super::{onnx, safetensors};
 use crate::error::{Code, Error, Result};
 use crate::formats::{Derived, Format, Listing, TensorInfo};
 use crate::pack::Packing;
@@ -191,6 +191,7 @@ pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
     }
     match request.to {
         Target::Safetensors => safetensors::plan(model, request),
+        Target::Onnx => onnx::plan(model, request),
         Target::Gguf => gguf::plan(model, request),
         other => {
             Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))

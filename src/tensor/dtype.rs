@@ -203,6 +203,17 @@ impl DType {
     }
 }
 
+impl DType {
+    /// As [`DType::byte_len`], but the last byte of 4-bit integers may be half used, as ONNX stores them.
+    #[must_use]
+    pub fn padded_len(self, count: u64) -> Option<u64> {
+        match self {
+            DType::I4 | DType::U4 | DType::F4 => self.byte_len(count.checked_next_multiple_of(2)?),
+            _ => self.byte_len(count),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,8 @@
 use fewerbits::decode::{decode, fortran_to_row_major, strided_to_row_major, unreadable};
 use fewerbits::formats::gguf::Header;
 use fewerbits::formats::{Format, Layout, Listing, Reader, ShardIndex, Step, TensorInfo};
+use fewerbits::pipeline::job;
+use fewerbits::plan::{Model, Request, plan};
 use fewerbits::{Error, Result};
 
 /// Runs the reader over `start`, the first bytes of a file that claims to be `len` bytes long.
@@ -150,14 +152,12 @@ pub type Facts<'a> = (&'a str, Option<&'a str>, Option<u64>, &'a str, &'a str);
 #[track_caller]
 pub fn assert_error(got: Result<impl std::fmt::Debug>, want: Facts<'_>) {
     let e: Error = got.expect_err("this file must be refused");
-    let got = (
-        e.code.as_str(),
-        e.tensor.as_deref(),
-        e.offset,
-        e.expected.as_deref().unwrap_or(""),
-        e.found.as_deref().unwrap_or(""),
-    );
-    assert_eq!(got, want, "\n{e}");
+    assert_eq!(facts_of(&e), want, "\n{e}");
+}
+
+pub fn facts_of(e: &Error) -> Facts<'_> {
+    let [expected, found] = [&e.expected, &e.found].map(|fact| fact.as_deref().unwrap_or(""));
+    (e.code.as_str(), e.tensor.as_deref(), e.offset, expected, found)
 }
 
 /// Bytes of a view from its first element to its last.
@@ -217,6 +217,9 @@ impl Random {
 /// What must hold for every listing, whoever wrote the file: tensors lie in the file, each with exactly the bytes that its type and shape
 /// ask for; names are unique; and in formats that promise it, one lies after the other.
 pub fn check_listing(listing: &Listing, file_len: u64) {
+    if listing.onnx.is_some() {
+        return check_onnx(listing, file_len);
+    }
     let gguf = listing.gguf.as_ref();
     let archive = matches!(listing.format, Format::Npz | Format::Torch);
     let mut at = listing.tensors.first().map_or(file_len, |t| t.bytes.start);
@@ -246,6 +249,58 @@ pub fn check_listing(listing: &Listing, file_len: u64) {
     }
 }
 
+/// Tensors of ONNX lie where they like: in the file, beside it, or in the listing itself. Each has the bytes that it asks for, where
+/// half a byte may be left over.
+fn check_onnx(listing: &Listing, file_len: u64) {
+    for t in &listing.tensors {
+        assert_eq!(t.dtype.padded_len(t.shape.count()), t.bytes.end.checked_sub(t.bytes.start), "{t:?}");
+        match (&t.file, &t.inline) {
+            (None, None) => assert!(t.bytes.end <= file_len, "{t:?}"),
+            (None, Some(inline)) => assert_eq!(t.bytes, 0..inline.len() as u64),
+            (Some(file), inline) => assert!(inline.is_none() && !file.contains(['/', '\\']) && !file.contains("..")),
+        }
+    }
+    let mut names: Vec<_> = listing.tensors.iter().map(|t| &t.name).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), listing.tensors.len(), "names are unique");
+}
+
+/// The stored bytes of a tensor that is not beside the file, and its elements as numbers.
+pub fn onnx_values(file: &[u8], t: &TensorInfo) -> Vec<f32> {
+    let here = || file[t.bytes.start as usize..t.bytes.end as usize].to_vec();
+    let bytes = t.inline.clone().unwrap_or_else(here);
+    let (elements, size) = t.dtype.block();
+    let mut values = vec![0.0; bytes.len() / size as usize * elements as usize];
+    decode(t.dtype, t.big_endian, &bytes, &mut values).expect("a listed tensor decodes");
+    values.truncate(t.shape.count() as usize);
+    values
+}
+
+/// What is listed can be planned and laid out, or is refused; every byte of what is written has its place.
+fn shrink_onnx(listing: &Listing, file_len: u64) {
+    let model = Model { parts: vec![listing.clone()] };
+    for request in [
+        r#"{"to":"onnx"}"#,
+        r#"{"to":"onnx","scheme":{"id":"int8"}}"#,
+        r#"{"to":"onnx","scheme":{"id":"int4"}}"#,
+        r#"{"to":"onnx","scheme":{"id":"f16"},"layout":"contrib"}"#,
+    ] {
+        let request: Request = serde_json::from_str(request).unwrap();
+        let Ok(plan) = plan(&model, &request) else { continue };
+        let Ok(job) = job(&model, &plan) else { continue };
+        let mut places: Vec<(u64, u64)> = job.files[0].segments.iter().map(|s| (s.at, s.content.byte_len())).collect();
+        places.extend(job.tasks.iter().flat_map(|task| &task.parts).map(|part| (part.at, part.byte_len)));
+        places.sort_unstable();
+        let end = places.iter().fold(0, |at, (start, len)| {
+            assert_eq!(at, *start);
+            at + len
+        });
+        assert_eq!(end, job.files[0].byte_len);
+        assert!(request.scheme.is_some() || end == file_len || listing.tensors.iter().any(|t| t.file.is_some()));
+    }
+}
+
 /// Keys lie one after the other before the data.
 fn check_header(header: &Header, data_start: u64) {
     assert!(header.alignment.is_power_of_two());
@@ -263,7 +318,16 @@ pub fn exercise(file: &[u8]) -> Option<Listing> {
     match step_claimed(file, file.len() as u64) {
         Ok(Step::Done(listing)) => {
             check_listing(&listing, file.len() as u64);
+            if listing.onnx.is_some() {
+                shrink_onnx(&listing, file.len() as u64);
+            }
             for t in &listing.tensors {
+                if listing.onnx.is_some() {
+                    if t.file.is_none() && unreadable(t.dtype).is_none() {
+                        onnx_values(file, t);
+                    }
+                    continue;
+                }
                 // A view of few elements may claim very many.
                 if t.shape.count() <= 1 << 22 {
                     values(file, t);

@@ -92,8 +92,8 @@ export function answersWith(engine, release = (model) => model.close?.()) {
       return { counts: engine.stats(values, { bins }).histogram?.counts ?? new Float64Array(bins), sampled };
     },
 
-    /** What is open. Not for the page: a model cannot be sent. */
-    held: () => ({ model, isRemote }),
+    /** What is open. Not for the page: a model cannot be sent. The sample lies beside the page. */
+    held: () => ({ model, isRemote: isRemote && sample === null }),
 
     /** Another build of the engine has come: what is open goes over to it. */
     move() {

@@ -3,6 +3,7 @@
  * Explore's questions are answered meanwhile.
  */
 import { wasm } from '../lib/engine.js';
+import { inside } from '../lib/model.js';
 import { shrink } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
 import { keepIn, placeFor, sweep } from './worker-sinks.js';
@@ -103,10 +104,10 @@ export class Shrinking {
   /** @param {any} options */
   async #plan(options) {
     const { model, plan } = await this.#planFor(options);
-    const { tensors } = model;
     const id = ++this.plans;
-    this.latest = { id, model, tasks: new Map(plan.job.tasks.map((task) => [tensors[task.tensor].name, task])) };
-    return { id, ...columns(plan, tensors), isRemote: this.held().isRemote };
+    const tasks = new Map(plan.job.tasks.map((task) => [placed(model, task).name, task]));
+    this.latest = { id, model, tasks };
+    return { id, ...columns(plan, model.tensors), isRemote: this.held().isRemote };
   }
 
   /**
@@ -157,11 +158,14 @@ export class Shrinking {
   #asker(signal, tell) {
     /** @type {Promise<any>} */
     let last = Promise.resolve();
+    let stopped = false;
     return (/** @type {any} */ error, /** @type {string} */ tensor) => {
       const ask = () =>
         new Promise((/** @type {(choice: 'retry' | 'stop') => void} */ resolve) => {
-          if (signal.aborted) return resolve('stop');
+          // What fails beside a tensor for which the job was stopped is not asked about.
+          if (signal.aborted || stopped) return resolve('stop');
           const answered = (/** @type {'retry' | 'stop'} */ choice) => {
+            stopped = choice === 'stop';
             this.asked = null;
             tell({ failed: null });
             resolve(choice);
@@ -182,6 +186,13 @@ export class Shrinking {
     await kept?.drop();
   }
 }
+
+/** The tensor of a task: a job counts them in an order of its own. @param {Model} model @param {Task} task */
+const placed = (model, { tensor }) => {
+  const held = inside.get(model);
+  if (!held) throw Object.assign(new Error('the model has been closed'), { code: 'freed' });
+  return held.tensors[tensor];
+};
 
 /**
  * A plan as columns: thousands of tensors cross to the page in a few arrays.
@@ -246,26 +257,27 @@ class Table {
  */
 async function sampled(model, task, signal) {
   const unknown = { sqnrDb: null, sampled: true };
-  const { name, count, row } = model.tensors[task.tensor];
-  const [rows, ...rest] = task.dims.length < 2 ? [1, ...task.dims] : task.dims;
-  const width = rest.reduce((product, n) => product * n, 1);
-  const isWhole = count <= SAMPLE;
-  // Rows of the packing are rows of the model, or nothing is known of where they lie.
-  const byRows = rows === row[0] && width === row[1];
-  const apart = task.rowsAtOnce < rows;
-  if (!isWhole && !(byRows && apart) && count > WHOLE) return unknown;
-  if (!isWhole && byRows && apart && width > WHOLE) return unknown;
-  const pieces = isWhole || !apart || !byRows ? [[0, row[0]]] : places(rows, width, task.rowsAtOnce);
+  const { name, count, row } = placed(model, task);
+  const [rows, width] = row;
+  const [packingRows, ...rest] = task.dims.length < 2 ? [1, ...task.dims] : task.dims;
+  const packingWidth = rest.reduce((product, n) => product * n, 1);
+  // Only where a row of the model is whole rows of the packing, and these have no part in each other, a sample says something.
+  const apart = task.rowsAtOnce < packingRows && width % packingWidth === 0 && width <= WHOLE;
+  const isWhole = count <= SAMPLE || !apart;
+  if (isWhole && count > WHOLE) return unknown;
+  const each = width / packingWidth;
+  const pieces = isWhole ? [[0, rows]] : places(rows, width, Math.max(1, Math.floor(task.rowsAtOnce / each)));
   let [energy, error2] = [0, 0];
   const packing = JSON.stringify(task.packing);
   try {
     for (const [start, end] of pieces) {
       const values = await model.read(name, { start, end, signal });
-      const dims = end - start === row[0] ? task.dims : [end - start, ...rest];
+      const dims = isWhole ? task.dims : [(end - start) * each, ...rest];
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims));
+      const none = new Uint8Array(0);
+      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, none);
       energy += packed.energy;
-      error2 += packed.metrics.mse * packed.metrics.count;
+      error2 += packed.error2;
     }
   } catch (error) {
     const { code } = /** @type {{code?: string}} */ (error);
@@ -273,8 +285,7 @@ async function sampled(model, task, signal) {
     if (code === undefined || code === 'aborted') throw error;
     return unknown;
   }
-  const sqnrDb = error2 === 0 ? Infinity : 10 * Math.log10(energy / error2);
-  return { sqnrDb, sampled: pieces.length > 1 || pieces[0][1] - pieces[0][0] < row[0] };
+  return { sqnrDb: error2 === 0 ? Infinity : 10 * Math.log10(energy / error2), sampled: !isWhole };
 }
 
 /**

@@ -28,9 +28,10 @@ import { openSource } from './folders.js';
  *
  * What the parser says besides.
  * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
- *   start: number, end: number, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean, unreadable: string | null}} Info
+ *   start: number, end: number, inline: string | null, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean,
+ *   unreadable: string | null, source?: Source}} Info
  * @typedef {{name: string, shape: number[], count: number, row: [number, number], label: string, parts: number[], method: object}} DerivedInfo
- * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'npz' | 'torch', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
+ * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'npz' | 'torch' | 'onnx', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
  * @typedef {{method: object, parts: Placed[]}} DerivedFrom
  * @typedef {Info & {source: Source, derived?: DerivedFrom}} Placed
  */
@@ -42,7 +43,7 @@ export const PIECE_BYTES = 8 << 20;
 const SHARDS_AT_ONCE = 4;
 
 /**
- * Opens a model: safetensors, npy, npz, a PyTorch checkpoint, or an index with its shards. The format is found by content.
+ * Opens a model: safetensors, npy, npz, ONNX, a PyTorch checkpoint, or an index with its shards. The format is found by content.
  *
  * `init()` must have resolved. On any error nothing stays open.
  *
@@ -66,6 +67,7 @@ export async function openModel(from, options = {}) {
     if ('listing' in answer) {
       const { listing } = answer;
       if (listing.format === 'npy') listing.tensors[0].name = stem(source.name);
+      if (listing.format === 'onnx') await (await import('./beside.js')).place(source, listing, sources, options);
       return new Model(source.folder ?? source.name, [{ source, listing }], sources);
     }
     const shards = await openShards(source, answer.weightMap, sources, options);
@@ -105,7 +107,7 @@ export class Model {
      * @type {Record<string, string>} */
     this.metadata = Object.assign(Object.create(null), ...parts.map(({ listing }) => listing.metadata).reverse());
     /** Bytes of all files that hold tensors. */
-    this.byteLength = parts.reduce((sum, part) => sum + part.source.size, 0);
+    this.byteLength = holding(parts).reduce((sum, source) => sum + source.size, 0);
     /** In the order of their bytes, file after file.
      * @type {readonly Tensor[]} */
     this.tensors = parts.flatMap(({ source, listing }) => this.#place(source, listing));
@@ -124,13 +126,22 @@ export class Model {
    */
   #place(source, { tensors, derived = [] }) {
     /** @type {Placed[]} */
-    const placed = tensors.map((info) => ({ ...info, source }));
+    const placed = tensors.map((info) => ({ source, ...info }));
     /** @type {Tensor[][]} What comes in the place of each. */
     const places = placed.map((tensor) => {
       this.#tensors.set(tensor.name, tensor);
       const { name, dtype, shape, count, row, start, end, unreadable } = tensor;
       return [
-        { name, dtype, shape, count, byteLength: end - start, row, readable: unreadable ?? true, file: source.name },
+        {
+          name,
+          dtype,
+          shape,
+          count,
+          byteLength: end - start,
+          row,
+          readable: unreadable ?? true,
+          file: tensor.source.name,
+        },
       ];
     });
     for (const { label: dtype, method, parts, ...info } of derived) {
@@ -211,7 +222,7 @@ export class Model {
   /**
    * The elements of a tensor in pieces of about 8 MB, row-major and little-endian, each of whole elements: what
    * `Weights.push` takes. The iterator's `dtype` says of which type: the tensor's own, or `F32` where elements had to
-   * be converted (big-endian, or Fortran order, which is read whole first).
+   * be converted (big-endian, 4-bit integers with half a byte left over, or Fortran order, which is read whole first).
    * @param {string} name
    * @param {{signal?: AbortSignal, onProgress?: (progress: {loaded: number, total: number}) => void}} [options] progress
    *   in bytes of these pieces
@@ -220,7 +231,8 @@ export class Model {
   chunks(name, options) {
     const { signal, onProgress } = reading(options);
     const tensor = this.#find(name, true);
-    const converted = isDerived(tensor) || isView(tensor) || tensor.fortranOrder || tensor.bigEndian;
+    const isPadded = tensor.count % tensor.block[0] !== 0;
+    const converted = isDerived(tensor) || isView(tensor) || tensor.fortranOrder || tensor.bigEndian || isPadded;
     const total = converted ? tensor.count * 4 : spanBytes(tensor);
     const stored = converted ? convertedPieces(tensor, signal) : storedPieces(tensor, signal);
     async function* run() {
@@ -448,15 +460,15 @@ async function* convertedPieces(tensor, signal) {
     }
     return;
   }
-  for await (const { bytes, count } of pieces(tensor, 0, tensor.count, signal)) {
+  for await (const { at, bytes, count } of pieces(tensor, 0, tensor.count, signal)) {
     const values = new Float32Array(count);
     decode(tensor, bytes, values);
-    yield new Uint8Array(values.buffer);
+    yield new Uint8Array(values.buffer, 0, 4 * Math.min(count, tensor.count - at));
   }
 }
 
 /**
- * The stored bytes of elements `from … to`, both multiples of a block.
+ * The stored bytes of elements `from … to`, both multiples of a block; of the last 4-bit integers of ONNX one may be padding.
  * @param {Placed} tensor
  * @param {number} from
  * @param {number} to
@@ -480,8 +492,9 @@ async function* pieces(tensor, from, to, signal) {
     }
     return;
   }
-  for (let at = from; at < to; at += most) {
-    const count = Math.min(most, to - at);
+  const stop = Math.ceil(to / elements) * elements;
+  for (let at = from; at < stop; at += most) {
+    const count = Math.min(most, stop - at);
     const begin = start + (at / elements) * size;
     const bytes = await source.read(begin, begin + (count / elements) * size, { signal });
     yield { at, bytes, count };
@@ -536,6 +549,16 @@ function about(error, { name, source }) {
     e.message = `tensor ${JSON.stringify(name)}: ${e.message}`;
   }
   return inFile(error, source.name);
+}
+
+/**
+ * The files that hold tensors, each once.
+ * @param {{source: Source, listing: Listing}[]} parts
+ */
+function holding(parts) {
+  const own = parts.map(({ source }) => source);
+  const beside = parts.flatMap(({ listing: { tensors } }) => tensors.filter((tensor) => tensor.beside !== null));
+  return [...new Set([...own, ...beside.map((tensor) => /** @type {Source} */ (tensor.source))])];
 }
 
 /** @param {Source[]} sources */

@@ -264,7 +264,6 @@ test('a broken file says where and leaves what is open alone', async () => {
   }
   const expected = 'a safetensors or npy file, or a safetensors index';
   for (const [content, code, found] of [
-    ['GGUF\x03\0\0\0\0\0\0\0', 'unsupported', 'a GGUF file'],
     ['PK\x03\x04\0\0\0\0\0\0', 'unsupported', 'a zip archive (a PyTorch checkpoint or npz)'],
     ['<!doctype html><html>', 'unknown_format', 'a web page'],
     ['version https://git-lfs.github.com/spec/v1\n', 'unknown_format', 'a Git LFS pointer'],
@@ -627,4 +626,64 @@ test('a header of 50 MB does not fill the memory, and gives it back', async () =
   assert.ok(first < 300 << 20, `${first >> 20} MiB`);
   await open();
   assert.equal(await open(), await open(), 'no leak');
+});
+
+const onnx = new URL('onnx/', corpus);
+const onnxExpected = JSON.parse(await readFile(new URL('expected.json', onnx), 'utf8'));
+
+test('every ONNX model of the corpus holds what onnx and ONNX Runtime say', async () => {
+  assert.equal(Object.keys(onnxExpected).length, 9);
+  for (const [file, want] of Object.entries(onnxExpected)) {
+    const model = await openModel(fileURLToPath(new URL(file, onnx)));
+    assert.equal(model.format, 'onnx');
+    const stored = model.tensors.filter(({ parts }) => !parts);
+    assert.deepEqual(new Set(stored.map(({ name }) => name)), new Set(Object.keys(want.tensors)), file);
+    for (const { name, dtype, shape, readable } of stored) {
+      assert.deepEqual([dtype, shape], [want.tensors[name].dtype, want.tensors[name].shape], `${file} ${name}`);
+      if (readable !== true) continue;
+      const values = await model.read(name);
+      assert.equal(hex(values), want.tensors[name].f32, `${file} ${name}`);
+      const chunks = model.chunks(name);
+      const bytes = await collect(chunks);
+      if (chunks.dtype === 'F32') assert.deepEqual(new Float32Array(new Uint8Array(bytes).buffer), values);
+    }
+    const derived = model.tensors.filter(({ parts }) => parts);
+    assert.deepEqual(new Set(derived.map(({ name }) => name)), new Set(Object.keys(want.derived ?? {})), file);
+    const bits = (/** @type {number} */ v) => v + 0; // 0 and −0 are one: a product with 0 has the sign of the sum around it
+    for (const { name, shape } of derived) {
+      const values = Array.from(await model.read(name), bits);
+      const words = want.derived[name].f32.match(/.{8}/g).map((w) => parseInt(w, 16));
+      const theirs = Array.from(new Float32Array(Uint32Array.from(words).buffer), bits);
+      assert.deepEqual(shape, want.derived[name].shape);
+      assert.deepEqual(values, theirs, `${file} ${name}`);
+    }
+    await model.close();
+  }
+});
+
+test("ONNX's external data is read from the folder, and missed tensor by tensor", async () => {
+  const [model, data] = await Promise.all(['external.onnx', 'external.data'].map((n) => readFile(new URL(n, onnx))));
+  const folder = await mkdtemp(join(tmpdir(), 'fewerbits-onnx-'));
+  try {
+    await writeFile(join(folder, 'model.onnx'), model);
+    const alone = await openModel(folder);
+    assert.match(String(alone.tensors[0].readable), /external\.data/);
+    await assert.rejects(alone.read('w1'), { code: 'unsupported', tensor: 'w1' });
+    await assert.rejects(alone.readBytes('w1'), { code: 'missing_file', file: 'external.data' });
+    await alone.close();
+    await writeFile(join(folder, 'external.data'), data);
+    const whole = await openModel(folder);
+    assert.equal(hex(await whole.read('w2')), onnxExpected['external.onnx'].tensors.w2.f32);
+    assert.equal(whole.tensors[0].file, 'external.data');
+    assert.equal(whole.byteLength, model.length + data.length);
+    await whole.close();
+    await writeFile(join(folder, 'external.data'), data.subarray(0, data.length - 9));
+    const cut = { code: 'truncated', tensor: 'b2', file: 'external.data' };
+    await assert.rejects(openModel(folder), cut);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const bytes = await openModel(model);
+  await assert.rejects(bytes.readBytes('w1'), { code: 'missing_file' });
+  await bytes.close();
 });

@@ -4,7 +4,7 @@
 export const STEPS = [50, 40, 30, 20, 10, -Infinity];
 
 /** How much of the colour of damage each step has; the rest is paper. */
-const SHARES = [0.12, 0.28, 0.46, 0.66, 0.86, 1];
+const SHARES = [0.24, 0.39, 0.54, 0.69, 0.84, 1];
 
 /** @param {number} sqnrDb */
 export const stepOf = (sqnrDb) => STEPS.findIndex((least) => sqnrDb >= least);
@@ -21,9 +21,13 @@ export function lossClass(damage) {
 /**
  * The colours of the steps for a canvas, from the page's own.
  * @param {CSSStyleDeclaration} style
+ * @param {CanvasRenderingContext2D} context which writes any opaque colour as `#rrggbb`
  */
-export function palette(style) {
-  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+export function palette(style, context) {
+  const colour = (/** @type {string} */ name) => {
+    context.fillStyle = style.getPropertyValue(name).trim();
+    return String(context.fillStyle);
+  };
   const [paper, error] = [rgb(colour('--paper')), rgb(colour('--error'))];
   const mixed = SHARES.map((share) => {
     const part = (/** @type {number} */ i) => Math.round(paper[i] + (error[i] - paper[i]) * share);

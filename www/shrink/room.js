@@ -170,9 +170,32 @@ export class Room extends View {
         <span class="quantized">${bytes(outputBytes)}</span>
       </p>
       <p class="soft">${facts.join(' · ')}</p>
-      ${notes.map(({ code, text }) => html`<p class="note">${tOr(`shrink.note.${code}`, text)}</p>`)}
+      ${this.#notes(notes)}
       ${outputBytes >= before && changed > 0 ? html`<p class="note">${t('shrink.no.smaller')}</p>` : nothing}
     </div>`;
+  }
+
+  /** One line for each kind of note; of many of a kind how many there are. @param {import('./state.js').Plan['notes']} notes */
+  #notes(notes) {
+    const { language } = this.state;
+    // Fallbacks are counted above and marked in the table.
+    const codes = [...new Set(notes.map(({ code }) => code))].filter((code) => code !== 'fallbacks');
+    return codes.map((code) => {
+      const of = notes.filter((note) => note.code === code);
+      const text =
+        of.length === 1
+          ? tOr(`shrink.note.${code}`, of[0].text)
+          : tOr(`shrink.notes.${code}`, of[0].text, { n: count(of.length, language) });
+      return html`<p
+        class="note"
+        title=${of
+          .slice(0, 20)
+          .map((note) => note.text)
+          .join('\n')}
+      >
+        ${text}
+      </p>`;
+    });
   }
 
   #verb() {

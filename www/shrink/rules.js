@@ -24,6 +24,8 @@ export class Rules extends View {
 
   render() {
     const { choice, plan, unknown } = change.shrinkOf(this.state);
+    // The names of a file of tensors alone are not llama.cpp's.
+    const isLlama = plan?.to === 'gguf' && !plan.notes.some(({ code }) => code === 'tensors_only');
     const hand = Object.keys(choice.tensors).length;
     const { language } = this.state;
     return html`<section class="rules" aria-label=${t('shrink.rules')}>
@@ -49,7 +51,7 @@ export class Rules extends View {
             @change=${this.#load}
         /></label>
         ${
-          plan?.to === 'gguf'
+          isLlama
             ? html`<button class="plain" aria-expanded=${this.arguments} @click=${this.#toggle}>
                 ${t('shrink.llama')}
               </button>`
@@ -57,7 +59,7 @@ export class Rules extends View {
         }
       </div>
       ${unknown > 0 ? html`<p class="soft">${tn('shrink.recipe.unknown', unknown, { n: count(unknown, language) })}</p>` : nothing}
-      ${plan && this.arguments && plan.to === 'gguf' ? this.#llama(plan) : nothing}
+      ${plan && this.arguments && isLlama ? this.#llama(plan) : nothing}
     </section>`;
   }
 

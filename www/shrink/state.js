@@ -92,11 +92,17 @@ export function fitted(state) {
   if (!target) return null;
   const { choice } = shrinkOf(state);
   const first = firstChoice(target);
-  if (choice.to !== target.to) return { ...first, rules: choice.rules, tensors: choice.tensors };
+  if (choice.to !== target.to && choice.to !== '') return { ...first, rules: choice.rules, tensors: choice.tensors };
   const preset = choice.preset !== null && target.presets.includes(choice.preset) ? choice.preset : null;
   const layout = choice.layout !== null && target.layouts.includes(choice.layout) ? choice.layout : first.layout;
   const none = preset === null && choice.scheme === null;
-  return { ...choice, layout, preset: none ? first.preset : preset, scheme: none ? first.scheme : choice.scheme };
+  return {
+    ...choice,
+    to: target.to,
+    layout,
+    preset: none ? first.preset : preset,
+    scheme: none ? first.scheme : choice.scheme,
+  };
 }
 
 /**
@@ -130,9 +136,10 @@ export function split(value) {
  * @param {Scheme | 'keep' | null} wish null: as the rest
  */
 export function chooseTensor(state, name, wish) {
-  const { [name]: _, ...tensors } = shrinkOf(state).choice.tensors;
-  if (wish !== null) tensors[name] = wish;
-  return choose(state, { tensors });
+  const { tensors } = shrinkOf(state).choice;
+  const others = Object.fromEntries(Object.entries(tensors).filter(([other]) => other !== name));
+  // A computed key: a tensor may be called `__proto__`.
+  return choose(state, { tensors: wish === null ? others : { ...others, [name]: wish } });
 }
 
 /**
@@ -156,7 +163,7 @@ export function recipeOf({ to, preset, scheme, layout, rules, tensors }) {
   const recipe = { version: 1, to };
   if (preset !== null) recipe.preset = preset;
   if (scheme !== null) recipe.scheme = scheme;
-  if (layout !== null) recipe.layout = layout;
+  if (layout !== null && layout !== 'auto') recipe.layout = layout;
   const whole = rules.filter(({ match, scheme: own, keep }) => match !== '' && (own || keep));
   return { ...recipe, rules: whole, tensors };
 }
@@ -254,9 +261,9 @@ export function planFrom(answer, model, choice, ms) {
 export function damageOf({ job, damage }, row) {
   if (row.scheme === null) return { sqnrDb: Infinity, sampled: false };
   const done = job?.finished[row.name];
-  if (done !== undefined) return { sqnrDb: done, sampled: false };
-  const found = damage[row.key];
-  return found && found.sqnrDb !== null ? found : null;
+  const found = done === undefined ? damage[row.key] : { sqnrDb: done, sampled: false };
+  // Of weights that are not finite there is no such number.
+  return found && found.sqnrDb !== null && !Number.isNaN(found.sqnrDb) ? found : null;
 }
 
 /**

@@ -122,7 +122,7 @@ export class Strip extends View {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const shrink = change.shrinkOf(this.state);
     const { rows } = this;
-    const colours = palette(getComputedStyle(this));
+    const colours = palette(getComputedStyle(this), context);
     const hatch = hatched(context, colours.unknown, colours.paper);
     this.edges = edgesOf(rows);
     const scale = width / (this.edges[rows.length] || 1);

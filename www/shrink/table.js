@@ -111,9 +111,18 @@ export class Table extends View {
           }</span
         >
       </div>
-      <div class="table" role="table" aria-label=${t('shrink.table')} aria-rowcount=${found.length + 1}>
+      <div
+        class="rows"
+        role="table"
+        tabindex="0"
+        aria-label=${t('shrink.table')}
+        aria-rowcount=${found.length + 1}
+        @scroll=${this.#scrolled}
+        @pointerover=${this.#take}
+        @focusin=${this.#take}
+      >
         <div role="rowgroup" class="heads">
-          <div class="row head" role="row" aria-rowindex="1">
+          <div class="row titles" role="row" aria-rowindex="1">
             <span class="name" role="columnheader">${t('shrink.column.name')}</span>
             <span class="shape" role="columnheader">${t('shrink.column.shape')}</span>
             <span class="becomes" role="columnheader">${t('shrink.column.becomes')}</span>
@@ -124,16 +133,7 @@ export class Table extends View {
             >
           </div>
         </div>
-        <div
-          class="rows"
-          role="rowgroup"
-          tabindex="0"
-          aria-label=${t('shrink.table')}
-          @scroll=${this.#scrolled}
-          @pointerover=${this.#take}
-          @focusin=${this.#take}
-        >
-          <div class="spacer" role="presentation" data-height=${found.length * height}></div>
+        <div class="body" role="rowgroup" data-height=${found.length * height}>
           ${repeat(
             rows,
             ({ row }) => row.name,
@@ -218,7 +218,7 @@ export class Table extends View {
     const { choice } = change.shrinkOf(this.state);
     const own = Object.hasOwn(choice.tensors, row.name) ? choice.tensors[row.name] : null;
     const value = own === null ? '' : own === 'keep' ? 'keep' : schemeText(/** @type {any} */ (own));
-    const label = row.scheme && plan.to === 'safetensors' ? studied(row) : row.dtype;
+    const label = plan.to === 'safetensors' ? studied(row) : row.dtype;
     return html`<select
       aria-label=${t('shrink.row', { name: shownShort(row.name, 60) })}
       ?data-hand=${own !== null}
@@ -227,22 +227,20 @@ export class Table extends View {
     >
       ${
         this.hand === row.name || own !== null
-          ? this.#options(row, value)
+          ? this.#options(value, label)
           : html`<option value="" selected>${label}</option>`
       }
     </select>`;
   }
 
-  /** @param {Row} row @param {string} value */
-  #options(row, value) {
+  /** @param {string} value @param {string} label what it becomes */
+  #options(value, label) {
     const target = change.targetOf(this.state);
     if (!target) return nothing;
     const groups = schemesOf(target, this.state.catalogue);
     const known =
       value === '' || value === 'keep' || groups.some(({ schemes }) => schemes.some(({ id }) => id === value));
-    return html`<option value="" ?selected=${value === ''}>
-        ${value === '' ? (row.scheme ? studied(row) : row.dtype) : t('shrink.as.rest')}
-      </option>
+    return html`<option value="" ?selected=${value === ''}>${value === '' ? label : t('shrink.as.rest')}</option>
       <option value="keep" ?selected=${value === 'keep'}>${t('shrink.keep')}</option>
       ${known ? nothing : html`<option value=${value} selected>${value}</option>`}
       ${groups.map(
@@ -273,11 +271,11 @@ export class Table extends View {
   }
 
   updated() {
-    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.rows > .row'))) {
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.body > .row'))) {
       element.style.top = `${element.dataset.top}px`;
     }
-    const spacer = /** @type {HTMLElement | null} */ (this.querySelector('.spacer'));
-    if (spacer) spacer.style.height = `${spacer.dataset.height}px`;
+    const body = /** @type {HTMLElement | null} */ (this.querySelector('.body'));
+    if (body) body.style.height = `${body.dataset.height}px`;
   }
 
   /** Brings a tensor's row into view and its choices into hand. @param {string} name */
@@ -289,7 +287,7 @@ export class Table extends View {
     rows.scrollTop = at * this.height - rows.clientHeight / 2;
     this.#scrolled();
     await this.updateComplete;
-    const row = [.../** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.rows > .row'))].find(
+    const row = [.../** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.body > .row'))].find(
       (x) => x.dataset.name === name,
     );
     /** @type {HTMLElement | null | undefined} */ (row?.querySelector('select'))?.focus();
@@ -306,7 +304,7 @@ export class Table extends View {
 
   /** The row under the pointer or with the focus gets all its choices before it can be opened. @param {Event} event */
   #take = (event) => {
-    const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.('.rows > .row'));
+    const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.('.body > .row'));
     const name = row?.dataset.name;
     if (name === undefined || name === this.hand) return;
     this.hand = name;

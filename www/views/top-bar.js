@@ -77,7 +77,7 @@ export class TopBar extends View {
   #enter(event, room) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    store.update((s) => ({ ...s, room }));
+    store.update((s) => ({ ...s, room, continuous: false }));
   }
 
   #toggle = () => this.#show(!this.listing);

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything there is to test, part by part; one failing part stops none of the others.
 
 use crate::browsers::{self, Browser};
-use crate::paths::{at, files_below};
+use crate::paths::{at, files_below, target};
 use crate::process::{self, Watched, capture, cargo, command, watch};
 use crate::setup::{self, WASM_TARGET, node_tool};
 use crate::summary::{Counts, Report};
@@ -32,6 +32,7 @@ fn run(report: &mut Report) {
     let set_up = report.need("set-up", setup::all);
     report.part("format: Rust", || check(cargo().args(["fmt", "--all", "--check"])));
     report.part("rust: native", native_tests);
+    consumers(report);
     report.part("rust: doc tests", || {
         let done = watch_plain(cargo().args(["test", "--package", "fewerbits", "--doc"]))?;
         Ok(Counts::of_libtest(&done))
@@ -260,6 +261,24 @@ fn wasm_test_binaries() -> Result<Vec<PathBuf>> {
         }
     }
     Ok(binaries)
+}
+
+/// Files written here, opened by the programs that they are for.
+fn consumers(report: &mut Report) {
+    const PART: &str = "consumers: ONNX Runtime";
+    if !report.wants(PART) {
+        return;
+    }
+    match python::environment() {
+        Ok(Err(why)) => report.skip(PART, &why),
+        Err(error) => report.part(PART, || Err(error)),
+        Ok(Ok(python)) => report.part(PART, || {
+            check(cargo().args(["build", "--package", "fewerbits", "--example", "shrink"]))?;
+            let shrink = target().join("debug/examples").join(format!("shrink{}", env::consts::EXE_SUFFIX));
+            let mut proof = python::script(&python, "tests/python/onnx_proof.py")?;
+            Ok(Counts::of_script(&watch_plain(proof.arg(shrink))?))
+        }),
+    }
 }
 
 /// The files that other implementations made, made again and compared.

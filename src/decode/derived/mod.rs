@@ -3,6 +3,7 @@
 //! A [`Derivation`] says which bytes of each part some rows need, and makes the numbers of them. All arithmetic is in f32: codes and
 //! zero points are small integers, so each number is rounded once, at the product with its scale.
 
+mod onnx;
 mod scaled;
 mod words;
 
@@ -42,8 +43,11 @@ impl Derivation {
         let fits = match method {
             Method::Awq { .. } | Method::Gptq { .. } | Method::Packed { .. } => words::fits(&made),
             Method::Scaled { .. } => scaled::fits(&made),
+            Method::OnnxLinear { .. } => onnx::linear_fits(&made, shape),
+            Method::OnnxMatMul { .. } => onnx::mat_mul_fits(&made),
+            Method::OnnxGather { .. } => onnx::gather_fits(&made),
         };
-        let is_counted = made.parts.iter().all(|part| part.dtype.byte_len(part.shape.count()).is_some());
+        let is_counted = made.parts.iter().all(|part| part.dtype.padded_len(part.shape.count()).is_some());
         if fits.is_none() || !is_counted {
             let parts: Vec<_> = made.parts.iter().map(|p| (p.dtype.name(), p.shape.dims())).collect();
             return Err(Error::new(Code::ShapeMismatch, "the parts do not make a tensor of this shape")
@@ -60,6 +64,9 @@ impl Derivation {
         match self.method {
             Method::Awq { .. } | Method::Gptq { .. } | Method::Packed { .. } => words::needs(self, rows),
             Method::Scaled { .. } => scaled::needs(self, rows),
+            Method::OnnxLinear { .. } => onnx::linear_needs(self, rows),
+            Method::OnnxMatMul { .. } => (0..self.parts.len()).map(|i| self.whole(i)).collect(),
+            Method::OnnxGather { .. } => onnx::gather_needs(self, rows),
         }
     }
 
@@ -84,6 +91,9 @@ impl Derivation {
             Method::Gptq { bits, group, ordered } => words::gptq(self, bits, group, ordered, rows, bytes, out),
             Method::Packed { .. } => words::pack_quantized(self, rows, bytes, out),
             Method::Scaled { .. } => scaled::decode_rows(self, rows, bytes, out),
+            Method::OnnxLinear { .. } => onnx::linear(self, rows, bytes, out),
+            Method::OnnxMatMul { .. } => onnx::mat_mul(self, rows, bytes, out),
+            Method::OnnxGather { .. } => onnx::gather(self, rows, bytes, out),
         }
     }
 
@@ -101,7 +111,7 @@ impl Derivation {
 
     fn whole(&self, index: usize) -> Range<u64> {
         let part = &self.parts[index];
-        0..part.dtype.byte_len(part.shape.count()).unwrap_or(0)
+        0..part.dtype.padded_len(part.shape.count()).unwrap_or(0)
     }
 
     /// Elements of part `index`, as numbers.

@@ -52,7 +52,7 @@ pub(super) fn fits(of: &Derivation) -> Option<()> {
             if ordered { of.is(order, DType::I32, &[columns]) } else { Some(()) }?;
             usize::from(zero_points) + usize::from(ordered)
         }
-        other @ Method::Scaled { .. } => unreachable!("{other:?} is not packed"),
+        other => unreachable!("{other:?} is not packed"),
     };
     (of.parts.len() == 3 + optional).then_some(())
 }

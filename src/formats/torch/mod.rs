@@ -172,7 +172,7 @@ impl Torch {
         for tensor in found.tensors {
             infos.push(self.place(tensor)?);
         }
-        infos.sort_by_key(|t: &TensorInfo| (t.bytes.start, t.bytes.end));
+        infos.sort_by_key(|a| (a.bytes.start, a.bytes.end));
         if infos.is_empty() {
             if let Some((_, e)) = found.refused.into_iter().next() {
                 return Err(e);

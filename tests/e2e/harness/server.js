@@ -60,6 +60,7 @@ export const framed = (site, width, height, page = '') =>
  * @property {boolean} [cors] allow other origins (default false)
  * @property {boolean} [probe] put the tests' probe into HTML pages (default true), see `browsers.js`
  * @property {Record<string, string>} [headers] sent with every file
+ * @property {RegExp} [refuse] answer 404 to paths that match
  * @property {number} [failAfter] break the connection after this many bytes of a body
  *
  * @typedef {object} Server
@@ -115,6 +116,7 @@ async function answer(dir, base, options, request, response, requests) {
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
   };
   if (options.delay) await sleep(options.delay);
+  if (options.refuse?.test(path)) return end(404, 'refused');
   if (!path.startsWith(base)) return end(404, 'outside the sub-path');
   if (path === base + PROBE_NAME) return send(response, entry, Buffer.from(PROBE), TYPES['.js']);
   if (path === base + FRAME_NAME)

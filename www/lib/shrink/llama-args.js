@@ -58,7 +58,7 @@ function mostCommon(tensors) {
 }
 
 /**
- * Tensors of one type whose names differ in one number alone, the block's, share a pattern.
+ * Tensors of one type whose names differ in their first number alone, the block's, share a pattern.
  * @param {Planned[]} tensors
  * @returns {{pattern: string, type: string}[]}
  */
@@ -67,7 +67,7 @@ function grouped(tensors) {
   const groups = new Map();
   for (const { target, dtype } of tensors) {
     const type = dtype.toLowerCase();
-    const [, before, number, after] = /^(blk\.)(\d+)(\..*)$/s.exec(target) ?? [null, target, '', ''];
+    const [, before, number, after] = /^(.*?\.)(\d+)(\..*)$/s.exec(target) ?? [null, target, '', ''];
     const key = JSON.stringify([before, after, type]);
     const group = groups.get(key) ?? { before, after, numbers: [], type };
     if (number !== '') group.numbers.push(number);

@@ -128,7 +128,12 @@ function planned(model, planner, given) {
     scheme: choice.scheme && schemeRecord(choice.scheme),
     preset: choice.preset,
     layout: own.layout ?? of.layout,
-    tensors: wishesOf(model.tensors, of, rules ?? []),
+    // A weight that is stored in several tensors is planned by these.
+    tensors: wishesOf(
+      model.tensors.filter(({ parts }) => parts === undefined),
+      of,
+      rules ?? [],
+    ),
   };
   const { tensors: placed } = /** @type {{tensors: import('../model.js').Placed[]}} */ (inside.get(model));
   const answer = JSON.parse(planner.plan(JSON.stringify(request)));
@@ -237,7 +242,17 @@ function defined(values) {
 /** @param {any} packing */
 function schemeOf({ pack, dtype, id, ...options }) {
   if (pack === 'copy') return null;
+  if (pack.startsWith('onnx_')) return onnxScheme(options);
   return pack === 'cast' ? { id: CAST_IDS[/** @type {keyof typeof CAST_IDS} */ (dtype)] ?? dtype } : { id, ...options };
+}
+
+/**
+ * The scheme of codes and scales in ONNX.
+ * @param {{bits?: number, axis?: number, block?: number}} packing
+ */
+function onnxScheme({ bits, axis, block }) {
+  if (block !== undefined) return { id: `int${bits}`, granularity: 'group', groupSize: block };
+  return { id: `int${bits}`, granularity: axis === undefined ? 'tensor' : 'channel' };
 }
 
 const CAST_IDS = { F32: 'f32', F16: 'f16', BF16: 'bf16', F8_E4M3: 'fp8_e4m3', F8_E5M2: 'fp8_e5m2' };

@@ -2,7 +2,7 @@
  * Workers that pack rows, each with an engine of its own. A worker that dies fails what it had in hand, and another takes its place.
  */
 /* global Worker */
-import { memoryBytes, wasm } from '../engine.js';
+import { wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { builtin, isNode } from '../node.js';
 
@@ -71,9 +71,8 @@ export class Pool {
     this.deaths = 0;
   }
 
-  /** Bytes of WebAssembly memory that the workers hold, as they last said. */
+  /** Bytes of WebAssembly memory that the workers hold, as they last said; not this thread's own. */
   get memory() {
-    if (this.count === 0) return memoryBytes();
     return this.#workers.reduce((sum, worker) => sum + worker.memory, 0);
   }
 
@@ -148,6 +147,7 @@ export class Pool {
  * @param {Rows} rows
  * @returns {Packed}
  */
-function packHere({ packing, dtype, bigEndian, bytes, dims }) {
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims));
+function packHere({ packing, dtype, bigEndian, bytes, dims, first }) {
+  const room = new Uint8Array(bytes.buffer);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
 }

@@ -9,12 +9,16 @@
  * @property {string} extension of its files
  * @property {string[]} presets named sets of rules; the first is the default, where there are any
  * @property {SchemeGroup[]} schemes what a tensor can become, in groups; the first of all is the default where there are no presets
- * @property {string[]} layouts ways to store quantized tensors; the first is the default, where there are any
+ * @property {string[]} layouts ways to store quantized tensors; the first is the default, where there are any; `auto` leaves it to the plan
  *
  * @typedef {object} SchemeGroup
  * @property {string} kind `cast`: nothing but a type; `block`: packed; `study`: what a scheme makes of the weights, stored as float
  * @property {string[] | '*'} ids `*`: every scheme that no other group of the target has
  */
+
+/** Types of GGUF. */
+const OLDER = ['q5_1', 'q5_0', 'q4_1', 'q4_0'];
+const OTHERS = ['iq4_nl', 'iq4_xs', 'tq2_0', 'tq1_0', 'mxfp4', 'nvfp4'];
 
 /** @type {(Target & {from: string[]})[]} */
 const TARGETS = [
@@ -29,6 +33,30 @@ const TARGETS = [
       { kind: 'study', ids: '*' },
     ],
     layouts: [],
+  },
+  {
+    from: ['gguf', 'safetensors', 'npy', 'npz', 'torch'],
+    to: 'gguf',
+    title: 'GGUF',
+    extension: 'gguf',
+    presets: [],
+    schemes: [
+      { kind: 'block', ids: ['q8_0', 'q6_k', 'q5_k', 'q4_k', 'q3_k', 'q2_k', ...OLDER, ...OTHERS] },
+      { kind: 'cast', ids: ['f16', 'bf16'] },
+    ],
+    layouts: [],
+  },
+  {
+    from: ['onnx'],
+    to: 'onnx',
+    title: 'ONNX',
+    extension: 'onnx',
+    presets: [],
+    schemes: [
+      { kind: 'block', ids: ['int8', 'int4'] },
+      { kind: 'cast', ids: ['f16'] },
+    ],
+    layouts: ['auto', 'qdq', 'contrib'],
   },
 ];
 

@@ -1,0 +1,481 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { DIST, Key, axeSource, forEachBrowser, framed } from './harness/index.js';
+import { ExplorePage, safetensors } from './explore-page.js';
+
+/** Without a save picker, as most browsers are. */
+const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
+  delete window[name]; delete Window.prototype[name]; }`;
+
+/** Weights that nothing represents exactly. @param {number} n @param {number} [scale] */
+const noise = (n, scale = 0.1) =>
+  Float32Array.from({ length: n }, (_, i) => scale * Math.sin(i * 12.9898 + 1) * (1 + Math.cos(i * 0.37)));
+
+/** An f32 as f16 stores it, by the rule of IEEE 754. @param {number} x */
+function half(x) {
+  if (x === 0) return x;
+  const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(x))));
+  const step = 2 ** (exponent - 10);
+  const [below, rest] = [Math.floor(x / step), x / step - Math.floor(x / step)];
+  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
+  return (below + (up ? 1 : 0)) * step;
+}
+
+/** Header and data of a safetensors file. @param {Buffer} file */
+function parsed(file) {
+  const length = Number(file.readBigUInt64LE(0));
+  return { header: JSON.parse(file.subarray(8, 8 + length).toString()), data: file.subarray(8 + length) };
+}
+
+/** A number that f16 holds, from its bits. @param {number} bits */
+function fromHalf(bits) {
+  const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
+
+forEachBrowser((browser) => {
+  const page = new ExplorePage(browser);
+  const run = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
+    browser.driver.executeScript(script, ...args);
+
+  /**
+   * Enters the room and waits for its plan.
+   * @param {string} [rest]
+   * @param {string} [before] is run before the room is entered: without a word of its own there is no save picker
+   */
+  async function open(rest = '?lang=en#/shrink', before = NO_PICKER) {
+    const [search, hash] = rest.split('#');
+    await browser.driver.get('about:blank');
+    await browser.driver.get(browser.site.url + search);
+    await run(`${before}; location.hash = arguments[0]`, `#${hash}`);
+    await planned();
+  }
+
+  /** Waits until every tensor is planned and measured. */
+  async function planned() {
+    await page.until(
+      `return document.querySelector('fb-shrink-table .body .row')
+        && !document.querySelector('fb-shrink-strip .swatch.loss-unknown') && document.querySelector('.place').textContent !== ''`,
+      'the plan',
+    );
+  }
+
+  /** @returns {Promise<{[tensor: string]: {becomes: string, sizes: string, loss: string}}>} */
+  const rows = () =>
+    run(`const text = (row, of) => row.querySelector(of).textContent.trim().replace(/\\s+/g, ' ');
+      const becomes = (row) => row.querySelector('select')?.selectedOptions[0].textContent.trim() ?? text(row, '.to');
+      return Object.fromEntries([...document.querySelectorAll('fb-shrink-table .body .row')].map((row) =>
+        [row.dataset.name, { becomes: becomes(row), sizes: text(row, '.sizes'), loss: text(row, '.loss') }]))`);
+
+  const total = () => run(`return Number(document.querySelector('.totals').dataset.bytes)`);
+
+  /** Catches what would be downloaded: its name and its bytes. */
+  const catchSaves = () =>
+    run(`window.saved = []; let made = null; const { createObjectURL } = URL;
+      URL.createObjectURL = (blob) => ((made = blob), createObjectURL.call(URL, blob));
+      HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, made]); };`);
+
+  /** @param {number} at @returns {Promise<{name: string, bytes: Buffer}>} */
+  async function saved(at) {
+    const [name, text] = await browser.driver.executeAsyncScript(
+      `const done = arguments[arguments.length - 1]; const [name, blob] = window.saved[arguments[0]];
+       blob.arrayBuffer().then((buffer) => {
+         let text = ''; for (const byte of new Uint8Array(buffer)) text += String.fromCharCode(byte); done([name, btoa(text)]); },
+         (error) => done([String(error), '']));`,
+      at,
+    );
+    return { name, bytes: Buffer.from(text, 'base64') };
+  }
+
+  const start = async () => {
+    await page.until(`return document.querySelector('.start')?.disabled === false`, 'the button');
+    await page.click('.start');
+  };
+  const done = () => page.until(`return document.querySelector('fb-shrink-report .done')`, 'the report');
+
+  describe('choosing', () => {
+    test('the room is entered from the top bar, planned at once, and left as it was', async () => {
+      await page.open('?lang=en#/explore?t=fc1.weight&b=int5');
+      await page.click('.rooms a[href="#/shrink"]');
+      await planned();
+      assert.equal(await run(`return document.querySelector('.rooms [aria-current]').textContent`), 'Shrink');
+      await page.until(`return location.hash.startsWith('#/shrink?to=safetensors&scheme=f16')`, 'the address');
+      const table = await rows();
+      assert.deepEqual(table['fc1.weight'].becomes, 'F16');
+      assert.match(table['fc1.weight'].loss, /^7\d\.\d\d\sdB$/);
+      // From a script: WebKit's own button skips entries that no hand made.
+      await run('history.back()');
+      await page.until(`return document.querySelector('.subject h2')?.textContent.includes('fc1.weight')`, 'Explore');
+      assert.match(await run('return location.hash'), /b=int5/);
+      await page.assertQuiet();
+    });
+
+    test('totals are those of the file that would be written; a scheme changes them at once', async () => {
+      await open();
+      const sample = parsed(readFileSync(join(DIST, 'models/digits.safetensors')));
+      const weights = Object.values(sample.header)
+        .filter((x) => x.dtype)
+        .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+      const half_ = await total();
+      assert.ok(half_ > weights * 2 && half_ < weights * 2 + 4096, `${half_} bytes for ${weights} weights`);
+      await page.set('#shrink-all', 'scheme:fp8_e4m3');
+      await page.until(`return Number(document.querySelector('.totals').dataset.bytes) < arguments[0]`, 'fewer', half_);
+      // The names of the types are in the header too.
+      assert.ok(Math.abs((await total()) - (half_ - weights)) < 100, `${await total()} bytes`);
+      assert.match(await page.text('.totals'), /8\.00 bits\/weight/);
+      await page.assertQuiet();
+    });
+
+    test('one tensor by hand, others by a rule; back again with one press', async () => {
+      await open();
+      await page.click('fb-shrink-rules .add');
+      await page.set('.rule input', '*.bias');
+      await page.until(`return /[1-9]\\d* tensors/.test(document.querySelector('.rule').textContent)`, 'the matches');
+      await run(`document.querySelector('[data-name="conv1.weight"] select').focus()`);
+      await page.until(`return document.querySelector('[data-name="conv1.weight"] option[value="bf16"]')`, 'choices');
+      await page.set('[data-name="conv1.weight"] select', 'bf16');
+      await page.until(
+        `return document.querySelector('[data-name="conv1.weight"] .loss').textContent.match(/5\\d\\.\\d\\d/)`,
+        'the loss of bf16',
+      );
+      const table = await rows();
+      for (const [name, { becomes, loss }] of Object.entries(table)) {
+        const wanted = name.endsWith('.bias') ? 'F32' : name === 'conv1.weight' ? 'bf16' : 'F16';
+        assert.equal(becomes.toLowerCase(), wanted.toLowerCase(), name);
+        if (name.endsWith('.bias')) assert.equal(loss, 'unchanged');
+      }
+      await page.until(`return decodeURIComponent(location.hash).includes('rule=*.bias>keep')`, 'the address');
+      await page.set('fb-shrink-table .show', 'hand');
+      await page.until(`return document.querySelectorAll('fb-shrink-table .body .row').length === 1`, 'one row');
+      await page.assertQuiet();
+    });
+
+    test('a recipe is saved, loaded into a fresh page, and refused when it is broken', async () => {
+      await open('?lang=en#/shrink?to=safetensors&scheme=fp8_e5m2&rule=conv*>f16');
+      await catchSaves();
+      await run(`document.querySelector('[data-name="fc1.weight"] select').focus()`);
+      await page.until(`return document.querySelector('[data-name="fc1.weight"] option[value="keep"]')`, 'choices');
+      await page.set('[data-name="fc1.weight"] select', 'keep');
+      await page.until(
+        `return document.querySelector('[data-name="fc1.weight"] .loss').textContent.includes('unchanged')`,
+        '',
+      );
+      const [before, table] = [await total(), await rows()];
+      await page.click('.save-recipe');
+      const { bytes } = await saved(0);
+      const recipe = JSON.parse(bytes.toString());
+      assert.deepEqual(recipe, {
+        version: 1,
+        to: 'safetensors',
+        scheme: { id: 'fp8_e5m2' },
+        rules: [{ match: 'conv*', scheme: { id: 'f16' } }],
+        tensors: { 'fc1.weight': 'keep' },
+      });
+      await open();
+      const load = (/** @type {string} */ text) =>
+        run(
+          `const input = document.querySelector('.load-recipe'); const transfer = new DataTransfer();
+           transfer.items.add(new File([arguments[0]], 'r.json')); input.files = transfer.files;
+           input.dispatchEvent(new Event('change', { bubbles: true }));`,
+          text,
+        );
+      await load(JSON.stringify({ ...recipe, tensors: { ...recipe.tensors, absent: 'keep' } }));
+      await page.until(`return Number(document.querySelector('.totals').dataset.bytes) === arguments[0]`, 'it', before);
+      await planned();
+      assert.deepEqual(await rows(), table);
+      assert.match(await page.text('fb-shrink-rules'), /names 1 tensor that this model does not have/);
+      await load('{"to": "safetensors", "rules": 7}');
+      await page.waitText('main.shrink .problem', 'The recipe cannot be used');
+      assert.match(await page.text('main.shrink .problem'), /r\.json/);
+      assert.equal(await total(), before);
+      await page.assertQuiet();
+    });
+
+    test('five thousand tensors: only the rows in sight exist, and a filter finds one', async () => {
+      await open();
+      const tensors = Object.fromEntries(
+        Array.from({ length: 5000 }, (_, i) => [`layers.${i}.weight`, { shape: [4, 8], values: noise(32) }]),
+      );
+      await page.drop('many.safetensors', safetensors(tensors));
+      await page.until(`return document.querySelector('.totals')?.textContent.includes('of 5,000 tensors')`, 'all');
+      assert.ok((await run(`return document.querySelectorAll('fb-shrink-table .row').length`)) < 80);
+      await run(`document.querySelector('fb-shrink-table .rows').scrollTop = 1e6`);
+      await page.until(`return document.querySelector('[data-name="layers.4999.weight"]')`, 'the last row');
+      await page.set('fb-shrink-table input[type=search]', 'layers.1234.');
+      await page.until(`return document.querySelectorAll('fb-shrink-table .body .row').length === 1`, 'one row');
+      await page.assertQuiet();
+    });
+
+    test('the strip tells of each tensor by pointer and by keys, and leads to its row', async () => {
+      await open();
+      const strip = await browser.driver.findElement({ css: 'fb-shrink-strip canvas' });
+      await strip.sendKeys(Key.HOME, Key.ARROW_RIGHT);
+      await page.until(`return document.querySelector('.about').dataset.eye === '1'`, 'the second tensor');
+      const name = await run(`return document.querySelector('fb-shrink-table .row[data-under]').dataset.name`);
+      assert.match(await page.text('fb-shrink-strip .about'), new RegExp(name.replace(/\./g, '\\.')));
+      await strip.sendKeys(Key.ENTER);
+      await page.until(`return document.activeElement.closest('.row')?.dataset.name === arguments[0]`, 'its row', name);
+      await page.assertQuiet();
+    });
+
+    test('names from a file reach the room as text', async () => {
+      const name = '<img src=x onerror="window.hurt=1">';
+      await open();
+      await page.drop(`${name}.safetensors`, safetensors({ [name]: { shape: [4, 8], values: noise(32) } }));
+      await page.until(
+        `return document.querySelector('fb-shrink-table .body .row')?.dataset.name === arguments[0]`,
+        '',
+        name,
+      );
+      assert.equal(await run(`return window.hurt ?? document.querySelectorAll('main img').length`), 0);
+      await page.assertQuiet();
+    });
+  });
+
+  describe('shrinking', () => {
+    test('the sample becomes f16, value by value, and opens in Explore', async () => {
+      await open();
+      await catchSaves();
+      const planned_ = await total();
+      await start();
+      await done();
+      await page.click('.save');
+      const { name, bytes } = await saved(0);
+      assert.equal(name, 'digits-f16.safetensors');
+      assert.equal(bytes.length, planned_);
+      const before = parsed(readFileSync(join(DIST, 'models/digits.safetensors')));
+      const after = parsed(bytes);
+      const names = Object.keys(before.header).filter((x) => before.header[x].dtype);
+      assert.deepEqual(
+        Object.keys(after.header)
+          .filter((x) => after.header[x].dtype)
+          .sort(),
+        names.sort(),
+      );
+      for (const tensor of names) {
+        const [from, to] = [before.header[tensor], after.header[tensor]];
+        assert.deepEqual([to.dtype, to.shape], ['F16', from.shape]);
+        const count = (to.data_offsets[1] - to.data_offsets[0]) / 2;
+        for (let i = 0; i < count; i++) {
+          const value = before.data.readFloatLE(from.data_offsets[0] + 4 * i);
+          const got = fromHalf(after.data.readUInt16LE(to.data_offsets[0] + 2 * i));
+          assert.equal(got, half(value), `${tensor}[${i}]`);
+        }
+      }
+      await page.click('.open-result');
+      await page.waitText('.strip .name', 'digits-f16.safetensors');
+      await page.until(`return document.querySelector('.subject')?.textContent.includes('F16')`, 'the new tensors');
+      await page.assertQuiet();
+    });
+
+    test('the sample becomes GGUF: what blocks do not divide is marked, and the file is read again', async () => {
+      await open('?lang=en#/shrink?to=gguf&scheme=q4_k');
+      await catchSaves();
+      assert.match(await page.text('.totals'), /fallback/);
+      assert.match(await page.text('[data-name="conv2.weight"] .becomes'), /not Q4_K/);
+      assert.match(await page.text('.totals'), /Tensors only/);
+      const planned_ = await total();
+      await start();
+      await done();
+      await page.click('.save');
+      const { name, bytes } = await saved(0);
+      assert.equal(name, 'digits-q4_k.gguf');
+      assert.deepEqual([bytes.length, bytes.subarray(0, 4).toString()], [planned_, 'GGUF']);
+      await page.click('.open-result');
+      await page.waitText('.strip .name', 'digits-q4_k.gguf');
+      await page.assertQuiet();
+    });
+
+    test('the report tells of every tensor, on the page, as JSON and as CSV', async () => {
+      await open('?lang=en#/shrink?scheme=fp8_e4m3&rule=*.bias>keep');
+      await catchSaves();
+      await start();
+      await done();
+      await page.click('.json');
+      await page.click('.csv');
+      const report = JSON.parse((await saved(0)).bytes.toString());
+      const table = await rows();
+      assert.equal(report.tensors.length, Object.keys(table).length);
+      for (const { name, sqnrDb, scheme } of report.tensors) {
+        if (name.endsWith('.bias')) assert.deepEqual([sqnrDb, scheme], [null, null]);
+        else assert.equal(table[name].loss.replace(/\s/g, ' '), `${sqnrDb.toFixed(2)} dB`, name);
+      }
+      const csv = (await saved(1)).bytes.toString().trim().split('\r\n');
+      assert.equal(csv.length, report.tensors.length + 1);
+      assert.match(await page.text('.worst'), /dB/);
+      await page.click('.back');
+      await planned();
+      await page.assertQuiet();
+    });
+
+    test('cancel leaves nothing half-written, and what was open stays open', async () => {
+      await open('?lang=en#/shrink?scheme=bf16');
+      const tensors = Object.fromEntries(
+        Array.from({ length: 24 }, (_, i) => [`w${i}`, { shape: [256, 512], values: noise(256 * 512) }]),
+      );
+      await page.drop('large.safetensors', safetensors(tensors));
+      await page.waitText('.totals', 'of 24 tensors');
+      await planned();
+      await start();
+      await page.until(`return document.querySelector('.cancel')`, 'the job');
+      await page.click('.cancel');
+      await page.until(`return document.querySelector('.start')`, 'choosing again');
+      // What the worker kept for it is thrown away.
+      const left = await browser.driver.executeAsyncScript(
+        `const done = arguments[arguments.length - 1];
+         (async () => {
+           if (!navigator.storage?.getDirectory) return [];
+           const home = await (await navigator.storage.getDirectory()).getDirectoryHandle('fewerbits', { create: true });
+           for (let tries = 0; ; tries++) {
+             const names = []; for await (const [name] of home) names.push(name);
+             if (names.length === 0 || tries > 100) return names;
+             await new Promise((resolve) => setTimeout(resolve, 50));
+           }
+         })().then(done, () => done([]));`,
+      );
+      assert.deepEqual(left, []);
+      await start();
+      await done();
+      await page.assertQuiet();
+    });
+
+    test('a job goes on in another room, and the page warns before it is closed', async () => {
+      await open('?lang=en#/shrink?scheme=fp8_e4m3');
+      const tensors = Object.fromEntries(
+        Array.from({ length: 40 }, (_, i) => [`w${i}`, { shape: [256, 512], values: noise(256 * 512) }]),
+      );
+      await page.drop('large.safetensors', safetensors(tensors));
+      await page.waitText('.totals', 'of 40 tensors');
+      await planned();
+      await start();
+      const warned =
+        await run(`const event = new Event('beforeunload', { cancelable: true }); window.dispatchEvent(event);
+        return [event.defaultPrevented, document.querySelector('fb-shrink-report') !== null]`);
+      assert.deepEqual(warned, [true, false]);
+      await page.click('.rooms a[href="#/explore"]');
+      await page.settled();
+      await page.click('.rooms a[href="#/shrink"]');
+      await done();
+      const quiet =
+        await run(`const event = new Event('beforeunload', { cancelable: true }); window.dispatchEvent(event);
+        return event.defaultPrevented`);
+      assert.equal(quiet, false);
+      await page.assertQuiet();
+    });
+
+    test('a worker that dies fails its tensor, which is tried again when asked; or the job stops', async () => {
+      await open();
+      browser.site.options.refuse = /pool-worker/;
+      try {
+        await start();
+        await page.waitText('.asking', 'A worker of the engine died');
+        assert.match(await page.text('.asking'), /tensor (conv|fc)\d\.(bias|weight)/);
+        await page.click('.stop');
+        await page.until(`return document.querySelector('fb-shrink-progress .back')`, 'the end');
+        assert.match(await page.text('fb-shrink-progress .problem'), /A worker of the engine died/);
+        await page.click('fb-shrink-progress .back');
+        await start();
+        await page.waitText('.asking', 'A worker of the engine died');
+        browser.site.options.refuse = undefined;
+        for (;;) {
+          const over = await page.until(
+            `return document.querySelector('.asking') ? 'asked' : document.querySelector('fb-shrink-report .done') ? 'done' : null`,
+            'an end',
+          );
+          if (over === 'done') break;
+          await page.click('.retry');
+        }
+      } finally {
+        browser.site.options.refuse = undefined;
+      }
+      assert.equal(await page.text('.strip .name'), 'digits.safetensors');
+    });
+
+    if (browser.name === 'chromium') {
+      test('a picked file is written as it is made', async () => {
+        // A handle of the same kind as the picker's, from the browser's own storage.
+        await open(
+          '?lang=en#/shrink',
+          `window.showSaveFilePicker = async ({ suggestedName }) =>
+             (window.picked = await (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true }));`,
+        );
+        assert.match(await page.text('.place'), /You choose the file/);
+        await page.set('#shrink-all', 'scheme:bf16');
+        await planned();
+        const size = await total();
+        await start();
+        await done();
+        assert.match(await page.text('fb-shrink-report .headline'), /digits-bf16\.safetensors is written/);
+        const written = await browser.driver.executeAsyncScript(
+          `const done = arguments[arguments.length - 1]; window.picked.getFile().then((f) => done(f.size), () => done(-1))`,
+        );
+        assert.equal(written, size);
+        await page.assertQuiet();
+      });
+
+      test('a picker that is put away begins nothing', async () => {
+        await open(
+          '?lang=en#/shrink',
+          `window.showSaveFilePicker = async () => { throw new DOMException('put away', 'AbortError'); }`,
+        );
+        await start();
+        await page.until(`return document.querySelector('.start') && !document.querySelector('.problem')`, 'no job');
+        await page.assertQuiet();
+      });
+    }
+  });
+
+  describe('for everyone', () => {
+    for (const language of ['en', 'zh']) {
+      test(`axe finds nothing in ${language}, in light and dark, while choosing and when done`, async () => {
+        for (const theme of ['light', 'dark']) {
+          await page.open('?lang=en');
+          await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
+          await open(`?lang=${language}#/shrink?scheme=fp8_e4m3&rule=*.bias>keep`);
+          await audit(`${theme}, choosing`);
+          await start();
+          await done();
+          await audit(`${theme}, done`);
+        }
+        await run(`localStorage.clear()`);
+      });
+
+      test(`nothing is wider than 360 pixels in ${language}`, async () => {
+        await browser.driver.get('about:blank');
+        await browser.driver.get(framed(browser.site, 360, 760, `?lang=${language}#/shrink?rule=*.bias>keep`));
+        await browser.driver.switchTo().frame(0);
+        try {
+          await planned();
+          const wide =
+            await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
+            .filter((e) => e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
+          assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
+        } finally {
+          await browser.driver.switchTo().defaultContent();
+        }
+      });
+    }
+
+    test('every word of the room is there in Chinese, and the address brings the choice back', async () => {
+      await open('?lang=zh#/shrink?to=safetensors&scheme=bf16&rule=conv*>keep');
+      assert.equal(await run(`return document.querySelector('#shrink-all').value`), 'scheme:bf16');
+      assert.equal(await run(`return document.querySelector('.rule input').value`), 'conv*');
+      assert.doesNotMatch(await page.text('main'), /shrink\./);
+      assert.match(await page.text('.start'), /缩小/);
+      await page.assertQuiet();
+    });
+  });
+
+  /** @param {string} when */
+  async function audit(when) {
+    await run(axeSource());
+    const found = await browser.driver.executeAsyncScript(
+      `const done = arguments[arguments.length - 1];
+       axe.run(document, { resultTypes: ['violations'] }).then((r) =>
+         done(r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | '))), (e) => done([String(e)]))`,
+    );
+    assert.deepEqual(found, [], when);
+  }
+});
