@@ -172,7 +172,7 @@ test('errors name file and tensor in one line, whatever the tensor is called', a
 
 test('schemes are listed, and one with its options', async () => {
   const [all, one, json] = await Promise.all([...[run('schemes'), run('schemes', 'int4'), run('schemes', '--json')]]);
-  assert.match(all.out, /\nq4_k +ggml +4  /);
+  assert.match(all.out, /\nq4_k +ggml +4 {2}/);
   assert.match(one.out, /\ngranularity +tensor \| channel \| group/);
   assert.ok(JSON.parse(json.out).some((/** @type {any} */ scheme) => scheme.id === 'nf4'));
 });
