@@ -274,7 +274,7 @@ impl<'a> ListingJson<'a> {
             start: t.bytes.start,
             end: t.bytes.end,
             beside: t.file.as_deref(),
-            inline: t.inline.as_deref().map(hex),
+            inline: inline(t),
             fortran_order: t.layout == Layout::Fortran,
             strides: if let Layout::Strided(strides) = &t.layout { Some(strides) } else { None },
             big_endian: t.big_endian,
@@ -301,12 +301,17 @@ impl<'a> ListingJson<'a> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|b| [b >> 4, b & 15])
-        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
-        .collect()
+/// The bytes that a listing holds, in hexadecimal.
+#[cfg(feature = "full")]
+fn inline(t: &TensorInfo) -> Option<String> {
+    let digits = |b: &u8| [b >> 4, b & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+    t.inline.as_deref().map(|bytes| bytes.iter().flat_map(digits).collect())
+}
+
+/// No format of the first build has any.
+#[cfg(not(feature = "full"))]
+fn inline(_: &TensorInfo) -> Option<String> {
+    None
 }
 
 /// Why a view is not read: a repeat of few stored elements may claim any number of them.

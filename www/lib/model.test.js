@@ -264,7 +264,8 @@ test('a broken file says where and leaves what is open alone', async () => {
   }
   const expected = 'a safetensors or npy file, or a safetensors index';
   for (const [content, code, found] of [
-    ['PK\x03\x04\0\0\0\0\0\0', 'unsupported', 'a zip archive (a PyTorch checkpoint or npz)'],
+    ['\x1c\0\0\0TFL3\x14\0', 'unsupported', 'a TensorFlow Lite model'],
+    ['%PDF-1.7\n....', 'unknown_format', 'a PDF document'],
     ['<!doctype html><html>', 'unknown_format', 'a web page'],
     ['version https://git-lfs.github.com/spec/v1\n', 'unknown_format', 'a Git LFS pointer'],
   ]) {
