@@ -1,4 +1,4 @@
-//! GGUF: what PyPI's gguf wrote (`tests/data/gguf.py`), as it says it; every rule that a file can break, with the exact error; and headers
+//! GGUF: what PyPI's gguf wrote (`tests/data/gguf_files.py`), as it says it; every rule that a file can break, with the exact error; and headers
 //! too large to be held.
 
 mod formats_support;

@@ -8,10 +8,10 @@ use super::convert::object;
 use super::formats::FormatReader;
 use super::to_js;
 use crate::error::{Code, Error, Result};
-use crate::pack::{Packed, Packing, Stored, pack_and_verify};
+use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
 use crate::pipeline::{Content, Job, job};
 use crate::plan::{Model, Plan, Request, plan};
-use crate::tensor::{DType, Shape};
+use crate::tensor::{DType, Shape, to_usize};
 
 /// A model that is planned and laid out. Its files are added in order, then `plan` is called, as often as wanted.
 #[wasm_bindgen]
@@ -68,14 +68,15 @@ impl Planner {
 /// Packs rows as one of a job's tasks says, reads them back and compares.
 ///
 /// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with. The answer is
-/// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights. The parts lie in `room` where they fit, which
-/// may be the memory that `bytes` came in: fresh memory costs as much as packing does.
+/// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights. Both ends of the work stay in the caller's
+/// memory, of which fresh pages cost as much as packing does: `room` is where the parts are put, one after the other, if they fit. It may
+/// be the memory that holds `bytes`, from its beginning.
 #[wasm_bindgen(js_name = packRows)]
 pub fn pack_rows(
     packing: &str,
     dtype: &str,
     big_endian: bool,
-    bytes: &[u8],
+    bytes: &Uint8Array,
     dims: &[f64],
     first: f64,
     room: &Uint8Array,
@@ -87,11 +88,12 @@ pub fn pack_rows(
         })?;
         let dims: Vec<u64> = dims.iter().map(|&d| d as u64).collect();
         let shape = Shape::new(&dims)?;
-        let stored = Stored { dtype, big_endian, bytes, first: first as u64 };
-        let Packed { parts, fidelity } = pack_and_verify(&*packing.packer()?, stored, &shape)?;
-        let parts = into_room(&parts, room);
+        let packer = packing.packer()?;
+        let stored = Stored { dtype, big_endian, byte_len: u64::from(bytes.length()), first: first as u64 };
+        let mut memory = Memory::new(bytes, room, &packer.parts(&shape)?)?;
+        let fidelity = pack_and_verify(&*packer, stored, &shape, &mut memory)?;
         Ok(object([
-            ("parts", parts.into()),
+            ("parts", memory.into_parts().into()),
             ("count", (shape.count() as f64).into()),
             ("energy", fidelity.energy.into()),
             ("error2", fidelity.error2.into()),
@@ -101,23 +103,77 @@ pub fn pack_rows(
     run().map_err(to_js)
 }
 
-/// Copies of parts, one after the other in `room` or each in memory of its own.
-fn into_room(parts: &[Vec<u8>], room: &Uint8Array) -> Array {
-    let total: usize = parts.iter().map(Vec::len).sum();
-    let fits = total <= room.length() as usize;
-    let mut at = 0;
-    let copy = |part: &Vec<u8>| {
-        if !fits {
-            return Uint8Array::from(part.as_slice());
+/// The caller's memory.
+struct Memory<'a> {
+    bytes: &'a Uint8Array,
+    room: &'a Uint8Array,
+    /// Bytes put in the room as they came: a single part no longer than what is read never reaches bytes that are still to be read.
+    written: Option<u32>,
+    /// Bytes that have been read.
+    read: usize,
+    /// Parts that wait for all to be read.
+    parts: Vec<Vec<u8>>,
+}
+
+impl<'a> Memory<'a> {
+    fn new(bytes: &'a Uint8Array, room: &'a Uint8Array, parts: &[Part]) -> Result<Memory<'a>> {
+        let at_once = parts.len() == 1 && parts[0].byte_len <= u64::from(bytes.length().min(room.length()));
+        let waiting = if at_once { &[] } else { parts };
+        let parts = waiting.iter().map(|part| with_room(part.byte_len)).collect::<Result<_>>()?;
+        Ok(Memory { bytes, room, written: at_once.then_some(0), read: 0, parts })
+    }
+
+    fn into_parts(self) -> Array {
+        if let Some(written) = self.written {
+            return Array::of1(&self.room.subarray(0, written));
         }
-        // Both ends lie within the room, whose length is 32 bits.
-        let end = at + part.len();
-        let view = room.subarray(at as u32, end as u32);
-        view.copy_from(part);
-        at = end;
-        view
-    };
-    parts.iter().map(copy).collect()
+        let total: usize = self.parts.iter().map(Vec::len).sum();
+        let fits = total <= self.room.length() as usize;
+        let mut at = 0;
+        let copy = |part: &Vec<u8>| {
+            if !fits {
+                return Uint8Array::from(part.as_slice());
+            }
+            // Both ends lie within the room, whose length is 32 bits.
+            let view = self.room.subarray(at as u32, (at + part.len()) as u32);
+            view.copy_from(part);
+            at += part.len();
+            view
+        };
+        self.parts.iter().map(copy).collect()
+    }
+}
+
+impl Bytes for Memory<'_> {
+    fn read(&mut self, at: usize, out: &mut [u8]) {
+        self.read = at + out.len();
+        self.bytes.subarray(at as u32, self.read as u32).copy_to(out);
+    }
+
+    fn write(&mut self, part: usize, bytes: &[u8]) -> Result<()> {
+        match &mut self.written {
+            Some(written) => {
+                let end = *written as usize + bytes.len();
+                if end > self.read {
+                    return Err(Error::new(Code::VerificationFailed, "a tensor took more bytes than planned")
+                        .with_expected(format!("{} bytes at most", self.read))
+                        .with_found(end));
+                }
+                self.room.subarray(*written, end as u32).copy_from(bytes);
+                *written = end as u32;
+            }
+            None => self.parts[part].extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+}
+
+/// An empty vector with room for so many bytes.
+fn with_room(byte_len: u64) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(to_usize(byte_len)?)
+        .map_err(|_| Error::new(Code::OutOfMemory, "no memory for the packed bytes").with_found(byte_len))?;
+    Ok(out)
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T> {

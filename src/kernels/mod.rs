@@ -30,7 +30,9 @@ pub use affine::{
     reconstruct_each, reconstruct_runs, steps, steps_each,
 };
 pub use binning::{Axis, CodeCounts, column_bits, count_bins, count_code_pairs, count_error_bins};
-pub use sums::{CompareSums, Energy, Extent, Fidelity, Moments, compare, energy, extent, fidelity, moments, products};
+pub use sums::{
+    CompareSums, Energy, Extent, FIDELITY_RUN, Fidelity, Moments, compare, energy, extent, fidelity, moments, products,
+};
 
 /// Lanes of a sum: element `i` of a call is added to lane `i % LANES`.
 pub const LANES: usize = 8;

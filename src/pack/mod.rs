@@ -143,68 +143,71 @@ pub trait Packer {
     fn unpack(&self, parts: &[Vec<u8>], shape: &Shape) -> Result<Vec<f32>>;
 }
 
-/// Weights as a file stores them.
+/// Weights as a file stores them: whole rows of a tensor.
 #[derive(Debug, Clone, Copy)]
-pub struct Stored<'a> {
+pub struct Stored {
     /// Their type.
     pub dtype: DType,
     /// The order of the bytes of an element.
     pub big_endian: bool,
-    /// The bytes.
-    pub bytes: &'a [u8],
+    /// How many bytes.
+    pub byte_len: u64,
     /// Which element of the tensor the first one is: errors count from there.
     pub first: u64,
 }
 
-/// Packed rows and the proof: they were read back and compared with the weights.
-#[derive(Debug)]
-pub struct Packed {
-    /// The bytes of each part.
-    pub parts: Vec<Vec<u8>>,
-    /// How far they lie from the weights.
-    pub fidelity: Fidelity,
+/// Where the stored bytes lie and where the packed ones go.
+pub trait Bytes {
+    /// The stored bytes from `at` on.
+    fn read(&mut self, at: usize, out: &mut [u8]);
+
+    /// The next bytes of a part.
+    ///
+    /// # Errors
+    /// `out_of_memory`.
+    fn write(&mut self, part: usize, bytes: &[u8]) -> Result<()>;
 }
 
 /// Weights that are decoded, packed, read back and compared at a time, where they can be packed apart: all of that finds them in the
 /// processor's second-level cache.
 const AT_ONCE: u64 = 1 << 15;
 
-/// Decodes, packs, reads back and compares.
+/// Decodes, packs, reads back and compares; says how far what was read back lies from the weights.
 ///
 /// # Errors
 /// As [`Packer::pack`]; `shape_mismatch` where the bytes are not the elements of the shape; `verification_failed` where the packed bytes
 /// read back as other than finite numbers.
-pub fn pack_and_verify(packer: &dyn Packer, stored: Stored<'_>, shape: &Shape) -> Result<Packed> {
-    let Stored { dtype, big_endian, bytes, first } = stored;
-    if dtype.byte_len(shape.count()) != Some(bytes.len() as u64) {
+pub fn pack_and_verify(packer: &dyn Packer, stored: Stored, shape: &Shape, bytes: &mut dyn Bytes) -> Result<Fidelity> {
+    let Stored { dtype, big_endian, byte_len, first } = stored;
+    let count = shape.count();
+    if dtype.byte_len(count) != Some(byte_len) {
         return Err(Error::new(Code::ShapeMismatch, "the bytes are not the rows' elements")
-            .with_expected(format!("{} elements of {}", shape.count(), dtype.name()))
-            .with_found(format!("{} bytes", bytes.len())));
+            .with_expected(format!("{count} elements of {}", dtype.name()))
+            .with_found(format!("{byte_len} bytes")));
     }
     let pieces = Pieces::of(packer, dtype, shape);
-    let mut parts =
-        packer.parts(shape)?.into_iter().map(|part| with_room(part.byte_len)).collect::<Result<Vec<_>>>()?;
+    let piece_bytes = |weights| to_usize(dtype.byte_len(weights).unwrap_or(0));
+    let mut read = try_vec(0_u8, piece_bytes(pieces.largest)?)?;
     let mut values = try_vec(0.0, to_usize(pieces.largest)?)?;
     let mut fidelity = Fidelity::default();
-    let (mut from, mut rest) = (0, bytes);
-    while from < shape.count() || from == 0 {
-        let (count, piece) = pieces.at(from)?;
-        let (now, later) = rest.split_at(to_usize(dtype.byte_len(count).unwrap_or(rest.len() as u64))?);
-        rest = later;
-        let values = &mut values[..to_usize(count)?];
-        decode(dtype, big_endian, now, values)?;
+    let (mut from, mut at) = (0, 0);
+    loop {
+        let (weights, piece) = pieces.at(from)?;
+        let read = &mut read[..piece_bytes(weights)?];
+        let values = &mut values[..to_usize(weights)?];
+        bytes.read(at, read);
+        decode(dtype, big_endian, read, values)?;
         let packed = packer.pack(values, &piece).map_err(|e| further(e, first + from))?;
         let back = packer.unpack(&packed, &piece)?;
         fidelity = fidelity.merge(proof(values, &back).map_err(|e| further(e, first + from))?);
-        for (part, bytes) in parts.iter_mut().zip(&packed) {
-            part.extend_from_slice(bytes);
+        for (part, packed) in packed.iter().enumerate() {
+            bytes.write(part, packed)?;
         }
-        if count == 0 {
-            break;
+        (from, at) = (from + weights, at + read.len());
+        if from >= count {
+            return Ok(fidelity);
         }
-        from += count;
     }
-    Ok(Packed { parts, fidelity })
 }
 
 /// A tensor cut into stretches that are packed one after the other.
@@ -248,14 +251,6 @@ impl<'a> Pieces<'a> {
         let dims: Vec<u64> = [count / self.step].into_iter().chain(self.inner.iter().copied()).collect();
         Ok((count, Shape::new(&dims)?))
     }
-}
-
-/// An empty vector with room for so many bytes.
-fn with_room(byte_len: u64) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    out.try_reserve_exact(to_usize(byte_len)?)
-        .map_err(|_| Error::new(Code::OutOfMemory, "no memory for the packed bytes").with_found(byte_len))?;
-    Ok(out)
 }
 
 /// An error that counts elements of a piece, counted from the tensor's first.

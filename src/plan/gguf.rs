@@ -1,10 +1,11 @@
 //! Plans for GGUF: one scheme or a preset of llama-quantize's for the tensors that it would quantize, single wishes before both.
 //! A model that is GGUF keeps its names, its keys and its order. Of another format only the tensors are taken over, under their own names.
 
-use super::llama;
+use super::llama::{self, Chosen, Hints, Left, Preset};
 use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish};
 use crate::error::{Code, Error, Result};
 use crate::formats::Format;
+use crate::formats::gguf::write::Tensor;
 use crate::formats::gguf::{MAX_DIMS, MAX_NAME_BYTES};
 use crate::pack::Packing;
 use crate::quant::Options;
@@ -29,6 +30,13 @@ struct Candidate<'a> {
     dtype: Option<DType>,
 }
 
+impl Candidate<'_> {
+    /// As the rules of llama-quantize see it.
+    fn as_written(&self) -> Tensor<'_> {
+        Tensor { name: self.name, dtype: self.dtype.unwrap_or(DType::F16), dims: self.shape.dims() }
+    }
+}
+
 pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
     if let Some(layout) = &request.layout {
         return Err(
@@ -40,15 +48,15 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
     }
     let mut notes = Vec::new();
     let all = candidates(model, &mut notes);
-    let preset = request.preset.as_deref().map(|name| preset_types(model, &all, name)).transpose()?;
+    let preset = request.preset.as_deref().map(|name| by_rules(model, &all, name)).transpose()?;
     let mut choices = Vec::with_capacity(all.len());
     for (at, tensor) in all.iter().enumerate() {
         let choice = match request.tensors.get(tensor.name) {
             Some(Wish::Scheme(scheme)) => wanted(tensor, scheme, true)?,
             Some(Wish::Word(_)) => keep(tensor, Note::new("asked", "kept, as asked")),
             None => match (&preset, &request.scheme) {
-                (Some(types), _) => by_preset(tensor, &types.tensors[at]),
-                (None, Some(scheme)) => match left_alone(model, tensor) {
+                (Some((_, chosen)), _) => by_preset(tensor, &chosen[at]),
+                (None, Some(scheme)) => match left_alone(tensor) {
                     Some(why) => keep(tensor, why),
                     None => wanted(tensor, scheme, false)?,
                 },
@@ -66,7 +74,17 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         let text = "tensors only: without the architecture and the tokenizer llama.cpp cannot run this file";
         notes.push(Note::new("tensors_only", text));
     }
-    let file_type = preset.map_or_else(|| file_type(&choices, &all), |preset| preset.file_type);
+    if let Some((preset, chosen)) = &preset {
+        let wanting = chosen.iter().filter(|chosen| chosen.wants_importance).count();
+        if wanting > 0 {
+            let text = format!(
+                "llama-quantize makes no {} without an importance matrix: {wanting} tensors lose much",
+                preset.name()
+            );
+            notes.push(Note::new("importance", text));
+        }
+    }
+    let file_type = preset.map_or_else(|| file_type(&choices, &all), |(preset, _)| preset.file_type());
     Ok(Plan { to: Target::Gguf, choices, notes, gguf: Some(GgufDetails { file_type }) })
 }
 
@@ -107,31 +125,32 @@ fn float_for(dtype: DType) -> Option<DType> {
 }
 
 /// Why a tensor is not quantized by a scheme for all.
-fn left_alone(model: &Model, tensor: &Candidate<'_>) -> Option<Note> {
+fn left_alone(tensor: &Candidate<'_>) -> Option<Note> {
     match tensor.dtype {
         None | Some(DType::F64 | DType::F32 | DType::F16 | DType::Bf16) => {}
         Some(dtype) if dtype.is_blocks() => {}
         Some(dtype) if float_for(dtype).is_some() => {}
         Some(dtype) => return Some(Note::new("not_float", format!("{} is no type of weights", dtype.name()))),
     }
-    llama::left_alone(architecture(model), tensor.name, tensor.shape.dims())
+    llama::left_alone(&tensor.as_written()).map(Left::note)
 }
 
-fn architecture(model: &Model) -> &str {
-    model.parts.first().and_then(|part| part.gguf.as_ref()).and_then(|header| header.architecture()).unwrap_or("")
+/// The types that a preset gives. A model that is no GGUF is only known by its names: no layer is better off than the others.
+fn by_rules(model: &Model, all: &[Candidate<'_>], name: &str) -> Result<(Preset, Vec<Chosen>)> {
+    let preset = Preset::named(name).ok_or_else(|| {
+        Error::new(Code::InvalidArgument, "there is no such preset")
+            .with_expected(Preset::all().map(Preset::name).collect::<Vec<_>>().join(", "))
+            .with_found(format!("{name:?}"))
+    })?;
+    let header = model.parts.first().and_then(|part| part.gguf.as_ref());
+    let hints = header.map_or_else(|| Ok(Hints::default()), Hints::of)?;
+    let tensors: Vec<Tensor<'_>> = all.iter().map(Candidate::as_written).collect();
+    Ok((preset, llama::choose(preset, &hints, &tensors)?))
 }
 
-fn preset_types(model: &Model, all: &[Candidate<'_>], name: &str) -> Result<llama::Types> {
-    let tensors: Vec<llama::Tensor<'_>> = all
-        .iter()
-        .map(|t| llama::Tensor { name: t.name, dims: t.shape.dims(), dtype: t.dtype.unwrap_or(DType::F16) })
-        .collect();
-    llama::types(model.parts.first().and_then(|part| part.gguf.as_ref()), &tensors, name)
-}
-
-fn by_preset(tensor: &Candidate<'_>, chosen: &llama::Choice) -> Choice {
-    match &chosen.left {
-        Some(why) => keep(tensor, why.clone()),
+fn by_preset(tensor: &Candidate<'_>, chosen: &Chosen) -> Choice {
+    match chosen.left {
+        Some(why) => keep(tensor, why.note()),
         None => {
             let instead_of = chosen.instead_of.map(|dtype| dtype.name().to_owned());
             Choice { instead_of, left: None, ..become_type(tensor, chosen.dtype, &Options::new()) }
@@ -161,7 +180,7 @@ fn wanted(tensor: &Candidate<'_>, scheme: &SchemeChoice, by_hand: bool) -> Resul
             .with_expected(format!("rows of a multiple of {}", dtype.block().0))
             .with_found(row));
     }
-    let other = Some(llama::fallback(dtype)).filter(|other| fits(*other)).unwrap_or(DType::F16);
+    let other = llama::fallback(dtype, row);
     Ok(Choice { instead_of: Some(dtype.name().to_owned()), ..become_type(tensor, other, &Options::new()) })
 }
 

@@ -3,7 +3,9 @@
 #[cfg(feature = "full")]
 mod gguf;
 #[cfg(feature = "full")]
-mod llama;
+pub mod hugging_face;
+#[cfg(feature = "full")]
+pub mod llama;
 #[cfg(feature = "full")]
 mod onnx;
 #[cfg(feature = "full")]

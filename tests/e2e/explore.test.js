@@ -92,6 +92,20 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
+    test('a dropped GGUF file is opened by the whole engine, its blocks read as numbers', async () => {
+      const file = readFileSync(new URL('../data/gguf/types.gguf', import.meta.url));
+      await page.open();
+      await page.drop('types.gguf', file);
+      await page.waitText('.strip .name', 'types.gguf');
+      for (const name of ['q4_k.weight', 'iq4_xs.weight', 'nvfp4.weight']) {
+        await page.set('.panel input[type=search]', name);
+        await page.waitText('.panel .found', '1 / ');
+        await page.choose(name);
+        assert.ok(readNumber((await page.metrics()).rmse) > 0, name);
+      }
+      await page.assertQuiet();
+    });
+
     test('names from a file reach the page as text', async () => {
       const name = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>';
       await page.open();

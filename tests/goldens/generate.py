@@ -13,7 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Each is a module here with cases() -> [dict]; its file is <topic>.jsonl.
-TOPICS = ["affine", "article", "binary", "bnb", "choices", "codebook", "digits", "float", "ggml", "hqq", "stats"]
+TOPICS = ["affine", "article", "binary", "bnb", "choices", "codebook", "digits", "float", "ggml", "hqq", "llama_quantize", "stats"]
 TOLERANCE = 1e-12  # relative, for JSON's float numbers in --check: sums in another order on another processor
 
 

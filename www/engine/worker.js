@@ -76,7 +76,9 @@ function lacks({ wanted = [], sides, scheme }, type) {
   if (named.length === 0) return false;
   const known = new Map(fewerbits.schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
   return !named.every(
-    ({ id, ...options }) => known.has(id) && Object.keys(options).every((o) => known.get(id)?.has(o)),
+    // The first build knows the search's options and does not search.
+    ({ id, ...options }) =>
+      known.has(id) && options.effort !== 'best' && Object.keys(options).every((o) => known.get(id)?.has(o)),
   );
 }
 

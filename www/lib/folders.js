@@ -249,7 +249,7 @@ const isShardName = (name) => SHARD.test(name);
 const SHARD = /-\d{3,}-of-\d{3,}\.(safetensors|bin)$/i;
 /** @param {string} name */
 const isModelName = (name) =>
-  isIndexName(name) || /\.(safetensors|npy|npz|onnx|pt|pth)$/i.test(name) || /^pytorch_model.*\.bin$/i.test(name);
+  isIndexName(name) || /\.(safetensors|npy|npz|gguf|onnx|pt|pth)$/i.test(name) || /^pytorch_model.*\.bin$/i.test(name);
 
 /**
  * The file of the folder to begin with.

@@ -264,7 +264,6 @@ test('a broken file says where and leaves what is open alone', async () => {
   }
   const expected = 'a safetensors or npy file, or a safetensors index';
   for (const [content, code, found] of [
-    ['GGUF\x03\0\0\0\0\0\0\0', 'unsupported', 'a GGUF file'],
     ['PK\x03\x04\0\0\0\0\0\0', 'unsupported', 'a zip archive (a PyTorch checkpoint or npz)'],
     ['<!doctype html><html>', 'unknown_format', 'a web page'],
     ['version https://git-lfs.github.com/spec/v1\n', 'unknown_format', 'a Git LFS pointer'],

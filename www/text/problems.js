@@ -17,7 +17,7 @@ const KINDS = [
   ['unknown_format', 'sentence', /^the file is empty/, 'empty'],
   ['unknown_format', 'sentence', /^the file is JSON/, 'json'],
   ['unknown_format', 'sentence', /^there is no model among/, 'none'],
-  ['unsupported', 'found', /^a GGUF file/, 'gguf', 'convert'],
+  ['unsupported', 'found', /^version \d+/, 'gguf', 'convert'],
   ['unsupported', 'found', /^a zip archive/, 'zip', 'torch'],
   ['unsupported', 'found', /^a Python pickle/, 'pickle', 'torch'],
   ['unsupported', 'found', /^an ONNX model/, 'onnx', 'convert'],

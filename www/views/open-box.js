@@ -16,7 +16,7 @@ export class OpenBox extends View {
             class="sr"
             type="file"
             multiple
-            accept=".safetensors,.npy,.json"
+            accept=".safetensors,.npy,.gguf,.json"
             @change=${this.#picked}
         /></label>
         <label class="button"

@@ -33,11 +33,15 @@ pub fn all(filter: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Whole jobs in Node, from a file to a file.
+/// Whole jobs in Node, from a file to a file, beside llama.cpp's own where Python and the library are.
 fn shrink(filter: &[String]) -> Result<()> {
     setup::all()?;
     wasm::build()?;
-    run(command("node").arg("benches/shrink.mjs").args(filter), "the benchmark of whole jobs")
+    let python = python::environment()?.map(|python| python.into_os_string()).unwrap_or_else(|why| {
+        println!("Without llama.cpp's times: {why}");
+        "".into()
+    });
+    run(command("node").arg("benches/shrink.mjs").arg(python).args(filter), "the benchmark of whole jobs")
 }
 
 /// What every scheme loses at its width.

@@ -2,7 +2,7 @@
 
 use super::reduce;
 use crate::kernels::LANES;
-use crate::kernels::sums::{CompareSums, Energy, Extent, Fidelity, Moments};
+use crate::kernels::sums::{CompareSums, Energy, Extent, FIDELITY_RUN, Fidelity, Moments};
 
 /// See [`crate::kernels::extent`].
 #[must_use]
@@ -75,21 +75,46 @@ pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
     CompareSums { error2: reduce(error2), error_abs: reduce(error_abs), ..s }
 }
 
-/// See [`crate::kernels::fidelity`].
+/// See [`crate::kernels::fidelity`]: the look in f32.
 #[must_use]
 pub fn fidelity(x: &[f32], y: &[f32]) -> Fidelity {
-    let (mut energy, mut error2, mut max) = ([0.0; LANES], [0.0; LANES], 0.0);
-    for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
-        let lane = i % LANES;
-        let (x, y) = (f64::from(x), f64::from(y));
-        let e = x - y;
-        energy[lane] += x * x;
-        error2[lane] += e * e;
-        if e.abs() > max {
-            max = e.abs();
+    let (mut energy, mut error2, mut max) = ([0.0; LANES], [0.0; LANES], 0.0_f32);
+    for (x, y) in x.chunks(FIDELITY_RUN).zip(y.chunks(FIDELITY_RUN)) {
+        let run = fidelity_run(x, y);
+        for lane in 0..LANES {
+            energy[lane] += f64::from(run.energy[lane]);
+            error2[lane] += f64::from(run.error2[lane]);
+        }
+        if run.max > max {
+            max = run.max;
         }
     }
-    Fidelity { energy: reduce(energy), error2: reduce(error2), max }
+    Fidelity { energy: reduce(energy), error2: reduce(error2), max: f64::from(max) }
+}
+
+/// The sums of a run, in lanes.
+pub struct FidelityRun {
+    /// `Σ x²`
+    pub energy: [f32; LANES],
+    /// `Σ (x − y)²`
+    pub error2: [f32; LANES],
+    /// Greatest `|x − y|`
+    pub max: f32,
+}
+
+/// At most [`FIDELITY_RUN`] elements.
+#[must_use]
+pub fn fidelity_run(x: &[f32], y: &[f32]) -> FidelityRun {
+    let mut run = FidelityRun { energy: [0.0; LANES], error2: [0.0; LANES], max: 0.0 };
+    for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+        let e = x - y;
+        run.energy[i % LANES] += x * x;
+        run.error2[i % LANES] += e * e;
+        if e.abs() > run.max {
+            run.max = e.abs();
+        }
+    }
+    run
 }
 
 /// See [`crate::kernels::products`].

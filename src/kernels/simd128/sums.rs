@@ -1,12 +1,12 @@
 //! Sums over weights, eight lanes of f64.
 
 use core::arch::wasm32::{
-    f32x4_eq, f32x4_extract_lane, f32x4_pmax, f32x4_pmin, f32x4_splat, f64x2_abs, f64x2_add, f64x2_mul, f64x2_pmax,
-    f64x2_promote_low_f32x4, f64x2_splat, f64x2_sub, i32x4_add, i32x4_shuffle, i32x4_splat, i32x4_sub,
-    u32x4_extract_lane, u32x4_max, v128, v128_and,
+    f32x4_abs, f32x4_add, f32x4_eq, f32x4_extract_lane, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub,
+    f64x2_abs, f64x2_add, f64x2_mul, f64x2_pmax, f64x2_promote_low_f32x4, f64x2_splat, f64x2_sub, i32x4_add,
+    i32x4_shuffle, i32x4_splat, i32x4_sub, u32x4_extract_lane, u32x4_max, v128, v128_and,
 };
 
-use super::super::sums::{CompareSums, Energy, Extent, Fidelity, Moments};
+use super::super::sums::{CompareSums, Energy, Extent, FIDELITY_RUN, Fidelity, Moments};
 use super::super::{LANES, scalar};
 use super::{lanes, load4};
 
@@ -166,29 +166,37 @@ pub fn compare(x: &[f32], y: &[f32]) -> CompareSums {
 }
 
 pub fn fidelity(x: &[f32], y: &[f32]) -> Fidelity {
-    let zero = f64x2_splat(0.0);
-    // The greatest of two accumulators: with four of each they and the operands do not fit in sixteen registers.
-    let (mut energy, mut error2, mut max) = ([zero; 4], [zero; 4], [zero; 2]);
-    let whole = x.len() / LANES * LANES;
-    for (x, y) in x.chunks_exact(LANES).zip(y.chunks_exact(LANES)) {
-        let (x, y) = (promote8(x), promote8(y));
+    let (mut energy, mut error2, mut max) = ([f64x2_splat(0.0); 4], [f64x2_splat(0.0); 4], [f32x4_splat(0.0); 2]);
+    let (x_runs, y_runs) = (x.chunks_exact(FIDELITY_RUN), y.chunks_exact(FIDELITY_RUN));
+    let rest = scalar::sums::fidelity_run(x_runs.remainder(), y_runs.remainder());
+    for (x, y) in x_runs.zip(y_runs) {
+        let (mut run_energy, mut run_error2) = ([f32x4_splat(0.0); 2], [f32x4_splat(0.0); 2]);
+        for (x, y) in x.chunks_exact(LANES).zip(y.chunks_exact(LANES)) {
+            for k in 0..2 {
+                let v = load4(&x[4 * k..]);
+                let e = f32x4_sub(v, load4(&y[4 * k..]));
+                run_energy[k] = f32x4_add(run_energy[k], f32x4_mul(v, v));
+                run_error2[k] = f32x4_add(run_error2[k], f32x4_mul(e, e));
+                max[k] = f32x4_pmax(max[k], f32x4_abs(e));
+            }
+        }
+        let (run_energy, run_error2) = (promote(run_energy[0], run_energy[1]), promote(run_error2[0], run_error2[1]));
         for k in 0..4 {
-            let e = f64x2_sub(x[k], y[k]);
-            energy[k] = f64x2_add(energy[k], f64x2_mul(x[k], x[k]));
-            error2[k] = f64x2_add(error2[k], f64x2_mul(e, e));
-            max[k % 2] = f64x2_pmax(max[k % 2], f64x2_abs(e));
+            energy[k] = f64x2_add(energy[k], run_energy[k]);
+            error2[k] = f64x2_add(error2[k], run_error2[k]);
         }
     }
     let (mut energy, mut error2) = (lanes(energy), lanes(error2));
-    let max = lanes([max[0], max[1], zero, zero]).into_iter().fold(0.0, |a, b| if b > a { b } else { a });
-    let rest = scalar::sums::fidelity(&x[whole..], &y[whole..]);
-    for (lane, (&x, &y)) in x[whole..].iter().zip(&y[whole..]).enumerate() {
-        let (x, y) = (f64::from(x), f64::from(y));
-        energy[lane] += x * x;
-        error2[lane] += (x - y) * (x - y);
+    for lane in 0..LANES {
+        energy[lane] += f64::from(rest.energy[lane]);
+        error2[lane] += f64::from(rest.error2[lane]);
     }
+    let max = f32x4_pmax(max[0], max[1]);
+    let max = f32x4_pmax(max, i32x4_shuffle::<2, 3, 0, 1>(max, max));
+    let max = f32x4_pmax(max, i32x4_shuffle::<1, 0, 3, 2>(max, max));
+    let max = f32x4_extract_lane::<0>(max);
     let max = if rest.max > max { rest.max } else { max };
-    Fidelity { energy: scalar::reduce(energy), error2: scalar::reduce(error2), max }
+    Fidelity { energy: scalar::reduce(energy), error2: scalar::reduce(error2), max: f64::from(max) }
 }
 
 fn total(v: v128) -> u64 {

@@ -313,7 +313,12 @@ const fn int(id: &'static str, bits: u32) -> Entry {
 }
 
 fn build(entry: &Entry, options: &Resolved) -> Result<Rc<dyn Family>> {
-    Ok(Rc::new(Affine::from_options(entry, options)?))
+    let affine = Affine::from_options(entry, options)?;
+    if affine.search.is_some() && !cfg!(feature = "full") {
+        return Err(Error::new(Code::Unsupported, "this build of the engine does not search")
+            .with_expected("the whole engine, with the feature `full`"));
+    }
+    Ok(Rc::new(affine))
 }
 
 const fn article(

@@ -93,7 +93,8 @@ impl Affine {
             prepared.refit(x);
             prepared.spread();
         }
-        if let Some(weighting) = self.search {
+        // The page's first build does not hold the search: it refuses the option.
+        if let Some(weighting) = self.search.filter(|_| cfg!(feature = "full")) {
             prepared.search(x, weighting);
             prepared.spread();
         }

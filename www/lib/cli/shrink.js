@@ -73,6 +73,7 @@ ${CHOICES}
           done.push({ output: path, skipped: true });
           continue;
         }
+        for (const { name } of planned.files) await refuseTaken(name === '' ? path : join(path, name), force);
         for (const { text } of planned.notes) terminal.say(text);
         const what = isBatch ? `${i + 1}/${inputs.length} ${basename(path)}` : basename(path);
         const outcome = await run(planned, path, { signal, workers, overwrite: force, what, terminal });

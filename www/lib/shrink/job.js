@@ -64,9 +64,7 @@ export async function shrink(plan, to, given) {
     const facts = { expected: 'signal, onProgress, workers, overwrite, onFailure', found: name };
     throw new FewerbitsError('unknown_option', 'a job has no such option', facts);
   }
-  if (workers !== undefined && whole(workers, 'the number of workers') === 0) {
-    throw wrong('the number of workers', '1 or more', workers);
-  }
+  if (workers !== undefined) whole(workers, 'the number of workers');
   throwIfAborted(signal);
   const sink = sinkOf(to, { overwrite });
   const job = new Running(plan, new Pool(workers ?? defaultWorkers()), { signal, onProgress, onFailure });
@@ -485,8 +483,8 @@ function reportOf({ name, target, from, dtype, byteLength, count, scheme }, sums
 }
 
 /** Whether elements are stored one after the other, as they are. @param {import('../model.js').Placed} tensor */
-function isPlain({ strides, deflated, fortranOrder }) {
-  return strides === null && deflated === null && !fortranOrder;
+function isPlain({ strides, deflated, fortranOrder, derived }) {
+  return strides === null && deflated === null && !fortranOrder && derived === undefined;
 }
 
 /**

@@ -128,7 +128,12 @@ function planned(model, planner, given) {
     scheme: choice.scheme && schemeRecord(choice.scheme),
     preset: choice.preset,
     layout: own.layout ?? of.layout,
-    tensors: wishesOf(model.tensors, of, rules ?? []),
+    // A weight that is stored in several tensors is planned by these.
+    tensors: wishesOf(
+      model.tensors.filter(({ parts }) => parts === undefined),
+      of,
+      rules ?? [],
+    ),
   };
   const { tensors: placed } = /** @type {{tensors: import('../model.js').Placed[]}} */ (inside.get(model));
   const answer = JSON.parse(planner.plan(JSON.stringify(request)));

@@ -2,7 +2,7 @@
  * Workers that pack rows, each with an engine of its own. A worker that dies fails what it had in hand, and another takes its place.
  */
 /* global Worker */
-import { memoryBytes, wasm } from '../engine.js';
+import { wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { builtin, isNode } from '../node.js';
 
@@ -71,9 +71,8 @@ export class Pool {
     this.deaths = 0;
   }
 
-  /** Bytes of WebAssembly memory that the workers hold, as they last said. */
+  /** Bytes of WebAssembly memory that the workers hold, as they last said; not this thread's own. */
   get memory() {
-    if (this.count === 0) return memoryBytes();
     return this.#workers.reduce((sum, worker) => sum + worker.memory, 0);
   }
 

@@ -1,6 +1,6 @@
 """Makes gguf/: small files as PyPI's gguf writes them, and gguf/expected.json with what it says is inside.
 
-    pip install -r tests/python/requirements.txt && python tests/data/gguf.py
+    pip install -r tests/python/requirements.txt && python tests/data/gguf_files.py
 
 Tensors in expected.json: dtype, shape (outermost first), offset in the file, and a CRC-32 of the f32 values, little-endian, every NaN made
 0x7FC00000; null where gguf cannot dequantize. Keys: name and value as metadata shows them. Made again, nothing differs.
@@ -10,15 +10,11 @@ import json
 import pathlib
 import re
 import shutil
-import sys
 import zlib
 
+import gguf
 import numpy as np
-
-# Not this file, which has the package's name.
-sys.path = [path for path in sys.path if pathlib.Path(path or ".").resolve() != pathlib.Path(__file__).resolve().parent]
-import gguf  # noqa: E402
-from gguf import GGMLQuantizationType as Type  # noqa: E402
+from gguf import GGMLQuantizationType as Type
 
 HERE = pathlib.Path(__file__).resolve().parent / "gguf"
 PLAIN = {

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { gaussians, safetensors, sparse } from '../../tests/js/models.js';
+
+// The command of the package as it is delivered.
+const CLI = fileURLToPath(new URL('../../pkg/lib/cli.js', import.meta.url));
+
+/** @type {string} */
+let folder;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fewerbits-cli-'));
+  for (const [name, seed] of /** @type {const} */ ([
+    ['a', 1],
+    ['b', 2],
+  ])) {
+    const model = safetensors({ 'blk.0.w': [[64, 512], gaussians(64 * 512, seed)], 'norm.b': [[64], gaussians(64)] });
+    await writeFile(join(folder, `${name}.safetensors`), model);
+  }
+});
+after(() => rm(folder, { recursive: true }));
+
+/** @param {...string} args */
+async function run(...args) {
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder });
+  const [out, err] = ['', ''].map(() => /** @type {string[]} */ ([]));
+  child.stdout.setEncoding('utf8').on('data', (text) => out.push(text));
+  child.stderr.setEncoding('utf8').on('data', (text) => err.push(text));
+  const [code] = await once(child, 'close');
+  return { code, out: out.join(''), err: err.join('') };
+}
+
+/** One line, no stack. @param {string} text @param {RegExp} pattern */
+function isOneLine(text, pattern) {
+  assert.match(text, pattern);
+  assert.equal(text.trimEnd().split('\n').length, 1, text);
+}
+
+test('help, version and what is not understood', async () => {
+  const [help, version, none, unknown, shrink] = await Promise.all([
+    ...[run('--help'), run('--version'), run(), run('nonsense'), run('shrink', '--help')],
+  ]);
+  assert.deepEqual([help.code, version.code, none.code, unknown.code, shrink.code], [0, 0, 2, 2, 0]);
+  assert.match(help.out, /^Usage: fewerbits COMMAND/);
+  assert.match(version.out, /^\d+\.\d+\.\d+\n$/);
+  assert.match(unknown.err, /^fewerbits: there is no command "nonsense"; known: inspect, shrink/);
+  assert.match(shrink.out, /--scheme ID/);
+  const wrong = await Promise.all([
+    run('shrink', 'a.safetensors', '--scheme', 'f16'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--nonsense'),
+    run('shrink', 'a.safetensors', '-o', 'x'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--target-size', '20MB'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--preset', 'Q4_K_M'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--workers', 'many'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--rule', 'f16'),
+    run('inspect'),
+    run('compare', 'a.safetensors'),
+  ]);
+  for (const { code, out, err } of wrong) assert.deepEqual([code, out, /^fewerbits: /.test(err)], [2, '', true], err);
+  assert.match(wrong[3].err, /--target-size is not there yet/);
+});
+
+test('inspect lists tensors, for people and for machines', async () => {
+  const [text, json] = await Promise.all([run('inspect', 'a.safetensors'), run('inspect', 'a.safetensors', '--json')]);
+  assert.equal(text.code, 0);
+  assert.match(text.out, /^tensor +type +shape +bytes +bits\/weight\nblk\.0\.w +F32 +64×512 +131 KB +32\.00\n/);
+  const found = JSON.parse(json.out);
+  assert.deepEqual(Object.keys(found), ['name', 'format', 'metadata', 'byteLength', 'tensors']);
+  assert.deepEqual(found.tensors[0].shape, [64, 512]);
+  const gone = await run('inspect', 'gone.safetensors');
+  assert.equal(gone.code, 1);
+  isOneLine(gone.err, /^fewerbits: (unreadable|missing_file): .*gone\.safetensors/);
+});
+
+test('shrink writes, reports, refuses to overwrite, and compare reads it', async () => {
+  const args = ['shrink', 'a.safetensors', '-o', 'out/x.safetensors', '--rule', 'blk.*=q8_0', '--workers', '2'];
+  const first = await run(...args, '--report', 'report.json');
+  assert.deepEqual([first.code, first.err], [0, ''], first.err);
+  assert.match(first.out, /lost the most +from +to +SQNR dB +max error\nblk\.0\.w +F32/);
+  assert.deepEqual(await readdir(join(folder, 'out')), ['x.safetensors']);
+  const { version, outputs } = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'));
+  assert.deepEqual([version, outputs.length, outputs[0].tensors.length], [1, 1, 2]);
+  const [changed, kept] = outputs[0].tensors;
+  assert.ok(changed.sqnrDb > 40 && kept.sqnrDb === null && kept.scheme === null);
+  const second = await run(...args);
+  assert.equal(second.code, 1);
+  isOneLine(second.err, /^fewerbits: exists: out\/x\.safetensors: .*--force/);
+  const forced = await run('quantize', ...args.slice(1), '--force', '--json');
+  assert.equal(forced.code, 0, forced.err);
+  assert.equal(JSON.parse(forced.out).outputs[0].outputBytes, outputs[0].outputBytes);
+  const compared = await run('compare', 'a.safetensors', 'out/x.safetensors', '--json');
+  const { tensors, skipped } = JSON.parse(compared.out);
+  assert.deepEqual([compared.code, skipped], [0, []]);
+  assert.ok(Math.abs(tensors[0].sqnrDb - changed.sqnrDb) < 1e-6);
+  assert.deepEqual([tensors[1].sqnrDb, tensors[1].cosine, tensors[1].maxAbs], ['Infinity', 1, 0]);
+});
+
+test('several models go to a folder, and a batch that was stopped is resumed', async () => {
+  const args = ['shrink', 'a.safetensors', 'b.safetensors', '-o', 'batch', '--scheme', 'bf16'];
+  assert.equal((await run(...args)).code, 0);
+  assert.deepEqual((await readdir(join(folder, 'batch'))).sort(), ['a.safetensors', 'b.safetensors']);
+  await rm(join(folder, 'batch/b.safetensors'));
+  const resumed = await run(...args, '--resume', '--json');
+  assert.equal(resumed.code, 0, resumed.err);
+  assert.deepEqual(
+    JSON.parse(resumed.out).outputs.map((/** @type {any} */ output) => output.skipped ?? false),
+    [true, false],
+  );
+  // One that is not complete is no result.
+  await writeFile(join(folder, 'batch/b.safetensors'), 'half');
+  assert.equal((await run(...args, '--resume')).code, 1);
+  assert.equal((await run('shrink', 'a.safetensors', './a.safetensors', '-o', 'twice', '--scheme', 'bf16')).code, 2);
+});
+
+test('a plan is a recipe, for the model and for its shards, whose index is merged', async () => {
+  const planned = await run('plan', 'a.safetensors', '--scheme', 'f16', '--keep', 'norm.*', '-o', 'recipe.json');
+  assert.equal(planned.code, 0, planned.err);
+  assert.match(planned.out, /blk\.0\.w +F32 +131 KB +F16 +65\.5 KB +16\.00/);
+  const recipe = JSON.parse(await readFile(join(folder, 'recipe.json'), 'utf8'));
+  assert.deepEqual(recipe.tensors, { 'blk.0.w': { id: 'f16' }, 'norm.b': 'keep' });
+  await mkdir(join(folder, 'parts'));
+  const [w, b] = [gaussians(64 * 512), gaussians(64)];
+  await writeFile(join(folder, 'parts/one.safetensors'), safetensors({ 'blk.0.w': [[64, 512], w] }));
+  await writeFile(join(folder, 'parts/two.safetensors'), safetensors({ 'norm.b': [[64], b] }));
+  for (const part of ['one', 'two']) {
+    const done = await run('shrink', `parts/${part}.safetensors`, '-o', 'small/', '--recipe', 'recipe.json');
+    assert.equal(done.code, 0, done.err);
+  }
+  const merged = await run('merge', 'small', '--json');
+  assert.equal(merged.code, 0, merged.err);
+  const index = JSON.parse(await readFile(join(folder, 'small/model.safetensors.index.json'), 'utf8'));
+  assert.deepEqual(index, {
+    metadata: { total_size: 64 * 512 * 2 + 64 * 4 },
+    weight_map: { 'blk.0.w': 'one.safetensors', 'norm.b': 'two.safetensors' },
+  });
+  const whole = JSON.parse((await run('inspect', 'small', '--json')).out);
+  assert.deepEqual(
+    whole.tensors.map((/** @type {any} */ tensor) => [tensor.name, tensor.dtype]),
+    [
+      ['blk.0.w', 'F16'],
+      ['norm.b', 'F32'],
+    ],
+  );
+  assert.equal((await run('merge', 'small')).code, 1, 'the index is there');
+  await writeFile(join(folder, 'small/three.safetensors'), safetensors({ 'norm.b': [[64], b] }));
+  isOneLine((await run('merge', 'small', '--force')).err, /^fewerbits: malformed: .*two shards hold the same tensor/);
+});
+
+test('errors name file and tensor in one line, whatever the tensor is called', async () => {
+  const values = gaussians(64);
+  values[3] = Infinity;
+  await writeFile(join(folder, 'bad.safetensors'), safetensors({ 'evil\u001b[2J\nname': [[1, 64], values] }));
+  const failed = await run('shrink', 'bad.safetensors', '-o', 'bad', '--scheme', 'q8_0');
+  assert.equal(failed.code, 1);
+  isOneLine(failed.err, /^fewerbits: non_finite: bad\.safetensors: tensor "evil/);
+  assert.equal(failed.err.includes('\u001b'), false);
+  assert.equal((await run('inspect', 'bad.safetensors')).out.includes('\u001b'), false);
+  assert.equal(
+    (await readdir(folder)).some((name) => name.startsWith('bad') && name !== 'bad.safetensors'),
+    false,
+  );
+  const unknown = await run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'q9');
+  isOneLine(unknown.err, /^fewerbits: unknown_scheme: /);
+});
+
+test('schemes are listed, and one with its options', async () => {
+  const [all, one, json] = await Promise.all([...[run('schemes'), run('schemes', 'int4'), run('schemes', '--json')]]);
+  assert.match(all.out, /\nq4_k +ggml +4  /);
+  assert.match(one.out, /\ngranularity +tensor \| channel \| group/);
+  assert.ok(JSON.parse(json.out).some((/** @type {any} */ scheme) => scheme.id === 'nf4'));
+});
+
+test('interrupted, a job ends with 130 and leaves nothing', async () => {
+  const bytes = 2 * 16384 * 4096;
+  const tensor = { dtype: 'F16', shape: [16384, 4096], bytes };
+  await sparse(
+    join(folder, 'large.safetensors'),
+    Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`w${i}`, tensor])),
+  );
+  const args = ['shrink', 'large.safetensors', '-o', 'stopped/large.safetensors', '--scheme', 'q6_k'];
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (err += text));
+  const closed = once(child, 'close');
+  const started = () => readdir(join(folder, 'stopped')).catch(() => []);
+  while ((await started()).length === 0 && child.exitCode === null)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGINT');
+  const [code] = await closed;
+  assert.deepEqual([code, err], [130, 'fewerbits: interrupted; what was not finished was removed\n']);
+  assert.equal((await readdir(folder)).includes('stopped'), false);
+  await rm(join(folder, 'large.safetensors'));
+});

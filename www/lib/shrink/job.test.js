@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { after, before, test } from 'node:test';
+
+import { gaussians, memorySink, nowhere, safetensors, sparse } from '../../../tests/js/models.js';
+import { compare, init, openModel, schemes } from '../index.js';
+import { shrink } from './job.js';
+import { plan } from './plan.js';
+import { platform } from './pool.js';
+
+/** @type {string} */
+let folder;
+before(async () => {
+  await init();
+  folder = await mkdtemp(join(tmpdir(), 'fewerbits-job-'));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** A matrix that is packed in two runs of rows, and a vector. */
+const large = () => safetensors({ w: [[1200, 2048], gaussians(1200 * 2048)], b: [[64], gaussians(64, 5)] });
+
+/** @param {Uint8Array} file @param {any} options @param {any} [given] */
+async function shrunk(file, options, given) {
+  const model = await openModel(file);
+  const planned = await plan(model, options);
+  const sink = memorySink();
+  const report = await shrink(planned, sink, { workers: 2, ...given });
+  return { model, planned, report, sink, bytes: /** @type {Uint8Array} */ (sink.files.get('')) };
+}
+
+test('every scheme writes as many bytes as were planned, each once, and what a reader gets is what was reported', async () => {
+  const ids = schemes().map(({ id }) => id);
+  const tensors = ids.flatMap((id) => [
+    [`w ${id}`, [[24, 512], gaussians(24 * 512)]],
+    [`f ${id}`, [[8, 2, 16, 16], gaussians(8 * 512, 3)]],
+  ]);
+  const rules = ids.map((id) => ({ match: `? ${id}`, scheme: { id } }));
+  const { model, planned, report, bytes } = await shrunk(safetensors(Object.fromEntries(tensors)), { rules });
+  assert.equal(bytes.length, planned.outputBytes);
+  const again = await openModel(bytes);
+  for (const { name, sqnrDb, maxAbs, byteLength } of report.tensors) {
+    const measured = compare(await model.read(name), await again.read(name), { bins: 0 });
+    assert.ok(Math.abs(measured.sqnrDb - Number(sqnrDb)) < 1e-4 || measured.sqnrDb === sqnrDb, name);
+    assert.ok(Math.abs(measured.maxAbs - Number(maxAbs)) <= 1e-6 * measured.maxAbs, name);
+    assert.equal(byteLength, again.tensors.find((tensor) => tensor.name === name)?.byteLength, name);
+  }
+  assert.equal(report.tensors.length, 2 * ids.length);
+});
+
+test('a tensor packed in runs of rows is measured as a whole, and is the same whatever the number of workers', async () => {
+  const file = large();
+  for (const scheme of [{ id: 'bf16' }, { id: 'q8_0' }]) {
+    const options = { scheme, rules: [{ match: 'b', keep: true }] };
+    const three = await shrunk(file, options, { workers: 3 });
+    const { rowsAtOnce, dims } = three.planned.job.tasks[0];
+    assert.ok(rowsAtOnce < dims[0], 'it takes several runs');
+    const back = await (await openModel(three.bytes)).read('w');
+    const whole = compare(await three.model.read('w'), back, { bins: 0 });
+    const [told] = three.report.tensors.filter(({ name }) => name === 'w');
+    assert.ok(Math.abs(whole.sqnrDb - Number(told.sqnrDb)) < 1e-4);
+    assert.ok(Math.abs(whole.rmse - Number(told.rmse)) < 1e-6 * whole.rmse);
+    const one = await shrunk(file, options, { workers: 1 });
+    assert.deepEqual(Buffer.compare(one.bytes, three.bytes), 0);
+    assert.deepEqual(one.report.tensors, three.report.tensors);
+  }
+});
+
+test('a vector too long to be packed at once is cut where the packing allows it', async () => {
+  const n = 5_000_000;
+  const { planned, model, bytes } = await shrunk(safetensors({ v: [[n], gaussians(n)] }), { scheme: { id: 'f16' } });
+  const [{ rowsAtOnce, dims }] = planned.job.tasks;
+  assert.ok((rowsAtOnce * n) / dims[0] <= 1 << 21, 'no run is longer than others');
+  const again = await openModel(bytes);
+  assert.deepEqual(again.tensors[0].shape, [n]);
+  assert.ok(compare(await model.read('v'), await again.read('v'), { bins: 0 }).sqnrDb > 60);
+});
+
+test('what looks at a whole tensor is given it whole', async () => {
+  const model = await openModel(large());
+  for (const scheme of [{ id: 'int8' }, { id: 'q8_0', prune: { ratio: 0.5 } }, { id: 'q8_0', flatten: true }]) {
+    const planned = await plan(model, { scheme, rules: [{ match: 'b', keep: true }] });
+    assert.equal(planned.job.tasks[0].rowsAtOnce, 1200, JSON.stringify(scheme));
+  }
+});
+
+test('progress ends with all bytes and tells of every tensor once', async () => {
+  /** @type {string[]} */
+  const finished = [];
+  let last = /** @type {any} */ (null);
+  const onProgress = (/** @type {any} */ progress) => {
+    assert.ok(progress.read >= (last?.read ?? 0) && progress.memory > 0);
+    if (progress.finished) finished.push(progress.finished.name);
+    last = progress;
+  };
+  const { planned } = await shrunk(large(), { scheme: { id: 'bf16' } }, { onProgress });
+  assert.deepEqual([last.read, last.written], [last.total, planned.outputBytes]);
+  assert.deepEqual(finished.sort(), ['b', 'w']);
+});
+
+test('cancelled half-way, a job leaves nothing', async () => {
+  const model = await openModel(large());
+  const planned = await plan(model, { scheme: { id: 'bf16' } });
+  const stop = new AbortController();
+  const path = join(folder, 'cancelled/model.safetensors');
+  await assert.rejects(shrink(planned, path, { signal: stop.signal, onProgress: () => stop.abort() }), {
+    code: 'aborted',
+  });
+  assert.deepEqual(await readdir(folder), []);
+  assert.equal(model.tensors.length, 2, 'the model stays open');
+  await assert.rejects(shrink(planned, path, { signal: AbortSignal.abort() }), { code: 'aborted' });
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('a tensor that fails is named, is asked about, and can be tried again', async () => {
+  const values = gaussians(4 * 64);
+  values[130] = NaN;
+  const model = await openModel(
+    new File([safetensors({ fine: [[64], gaussians(64)], bad: [[4, 64], values] })], 'm.st'),
+  );
+  const planned = await plan(model, { scheme: { id: 'q8_0' } });
+  /** @type {string[]} */
+  const asked = [];
+  const sink = memorySink();
+  const onFailure = (/** @type {any} */ error, /** @type {string} */ tensor) => {
+    asked.push(`${tensor} ${error.code} ${error.offset}`);
+    return asked.length < 3 ? /** @type {const} */ ('retry') : /** @type {const} */ ('stop');
+  };
+  await assert.rejects(shrink(planned, sink, { workers: 1, onFailure }), (error) => {
+    const { code, tensor, file } = /** @type {any} */ (error);
+    assert.deepEqual([code, tensor, file], ['non_finite', 'bad', 'm.st']);
+    return true;
+  });
+  assert.deepEqual(asked, Array(3).fill('bad non_finite 130'));
+  assert.deepEqual(sink.log, { opened: 1, closed: 0, aborted: 1 });
+});
+
+test('a worker that dies is replaced, its rows are read and packed again, and the file is the same', async (t) => {
+  const file = large();
+  const options = { scheme: { id: 'bf16' } };
+  const expected = await shrunk(file, options);
+  const real = platform.on;
+  let spawned = 0;
+  t.mock.method(platform, 'on', (/** @type {any} */ message, /** @type {any} */ died) => {
+    const thread = real(message, died);
+    // The first one takes its rows and dies.
+    if (spawned++ > 0) return thread;
+    return {
+      ...thread,
+      post: (/** @type {any} */ data, /** @type {any} */ transfer) => {
+        structuredClone(data, { transfer });
+        queueMicrotask(() => died('out of memory'));
+      },
+    };
+  });
+  let deaths = 0;
+  const onProgress = (/** @type {any} */ progress) => (deaths = progress.deaths);
+  const { bytes } = await shrunk(file, options, { onProgress, workers: 1 });
+  assert.equal(Buffer.compare(bytes, expected.bytes), 0);
+  assert.deepEqual([deaths, spawned], [1, 2]);
+});
+
+test('workers that all die fail the job with their message', async (t) => {
+  t.mock.method(platform, 'on', (/** @type {any} */ _, /** @type {any} */ died) => ({
+    post: () => queueMicrotask(() => died('out of memory')),
+    end: () => {},
+  }));
+  const sink = memorySink();
+  const planned = await plan(await openModel(large()), { scheme: { id: 'bf16' } });
+  await assert.rejects(shrink(planned, sink), { code: 'worker_died', tensor: 'w', found: 'out of memory' });
+  assert.deepEqual(sink.log, { opened: 1, closed: 0, aborted: 1 });
+});
+
+test('a sink that fails fails the job', async () => {
+  const planned = await plan(await openModel(large()), { scheme: { id: 'bf16' } });
+  let aborted = 0;
+  const full = {
+    open: async () => ({
+      write: async () => {
+        throw Object.assign(new Error('no room'), { code: 'unwritable' });
+      },
+      close: async () => {},
+      abort: async () => void aborted++,
+    }),
+  };
+  await assert.rejects(shrink(planned, full), { code: 'unwritable' });
+  assert.equal(aborted, 1);
+});
+
+test('options that there are not are refused before anything is opened', async () => {
+  const planned = await plan(await openModel(large()), { scheme: { id: 'bf16' } });
+  const sink = memorySink();
+  for (const options of [{ worker: 2 }, { workers: -1 }, { workers: 1.5 }]) {
+    await assert.rejects(
+      shrink(planned, sink, /** @type {any} */ (options)),
+      /unknown_option|invalid_argument|cannot be taken|no such option/,
+    );
+  }
+  await assert.rejects(shrink(/** @type {any} */ ({}), sink), { code: 'invalid_argument' });
+  assert.equal(sink.log.opened, 0);
+});
+
+test('a model of 1.5 GB goes through less than 256 MB of memory', async (t) => {
+  const path = join(folder, 'large.safetensors');
+  const shape = [16384, 4096];
+  const tensors = Object.fromEntries(
+    Array.from({ length: 11 }, (_, i) => [`w${i}`, { dtype: 'F16', shape, bytes: 2 * shape[0] * shape[1] }]),
+  );
+  const size = await sparse(path, tensors);
+  assert.ok(size > 1.45e9);
+  const model = await openModel(path);
+  try {
+    const planned = await plan(model, { scheme: { id: 'fp8_e4m3' }, rules: [{ match: 'w10', keep: true }] });
+    const before = process.memoryUsage.rss();
+    let most = 0;
+    let written = 0;
+    const onProgress = (/** @type {any} */ progress) => {
+      most = Math.max(most, process.memoryUsage.rss());
+      written = progress.written;
+    };
+    const { peakMemory } = await shrink(planned, nowhere(), { workers: 2, onProgress });
+    assert.equal(written, planned.outputBytes);
+    t.diagnostic(
+      `counted ${(peakMemory / 1e6).toFixed(0)} MB, the process grew by ${((most - before) / 1e6).toFixed(0)} MB`,
+    );
+    assert.ok(peakMemory < 256e6, `${peakMemory}`);
+    assert.ok(most - before < 512e6, `${most - before}`);
+  } finally {
+    await model.close();
+    await rm(path);
+  }
+});
