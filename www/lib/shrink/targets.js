@@ -16,6 +16,9 @@
  * @property {string[] | '*'} ids `*`: every scheme that no other group of the target has
  */
 
+/** llama-quantize's own, by what is asked for most. */
+const PRESETS = ['Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'Q4_K_S', 'Q5_K_S', 'Q3_K_L', 'Q3_K_M', 'Q3_K_S', 'Q2_K', 'Q2_K_S'];
+const MORE_PRESETS = ['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0', 'IQ4_NL', 'IQ4_XS', 'TQ2_0', 'TQ1_0', 'MXFP4_MOE', 'F16', 'BF16'];
 /** Types of GGUF. */
 const OLDER = ['q5_1', 'q5_0', 'q4_1', 'q4_0'];
 const OTHERS = ['iq4_nl', 'iq4_xs', 'tq2_0', 'tq1_0', 'mxfp4', 'nvfp4'];
@@ -39,7 +42,7 @@ const TARGETS = [
     to: 'gguf',
     title: 'GGUF',
     extension: 'gguf',
-    presets: [],
+    presets: [...PRESETS, ...MORE_PRESETS],
     schemes: [
       { kind: 'block', ids: ['q8_0', 'q6_k', 'q5_k', 'q4_k', 'q3_k', 'q2_k', ...OLDER, ...OTHERS] },
       { kind: 'cast', ids: ['f16', 'bf16'] },
