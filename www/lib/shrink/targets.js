@@ -17,7 +17,19 @@
  */
 
 /** llama-quantize's own, by what is asked for most. */
-const PRESETS = ['Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'Q4_K_S', 'Q5_K_S', 'Q3_K_L', 'Q3_K_M', 'Q3_K_S', 'Q2_K', 'Q2_K_S'];
+const PRESETS = [
+  'Q4_K_M',
+  'Q5_K_M',
+  'Q6_K',
+  'Q8_0',
+  'Q4_K_S',
+  'Q5_K_S',
+  'Q3_K_L',
+  'Q3_K_M',
+  'Q3_K_S',
+  'Q2_K',
+  'Q2_K_S',
+];
 const MORE_PRESETS = ['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0', 'IQ4_NL', 'IQ4_XS', 'TQ2_0', 'TQ1_0', 'MXFP4_MOE', 'F16', 'BF16'];
 /** Types of GGUF. */
 const OLDER = ['q5_1', 'q5_0', 'q4_1', 'q4_0'];
