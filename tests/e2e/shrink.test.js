@@ -385,7 +385,8 @@ forEachBrowser((browser) => {
             'an end',
           );
           if (over === 'done') break;
-          await page.click('.retry');
+          // The question may be answered already and on its way out.
+          await run(`document.querySelector('.retry')?.click()`);
         }
       } finally {
         browser.site.options.refuse = undefined;

@@ -102,6 +102,9 @@ export default {
   'shrink.why.small': 'too few weights to matter',
   'shrink.why.unused': 'no node uses it',
   'shrink.why.no_weight': 'used, but not as a weight',
+  'shrink.why.already': 'it is of that type already',
+  'shrink.why.delicate': 'small and delicate: llama.cpp keeps it',
+  'shrink.why.positions': 'positions and token types stay as they are',
   'shrink.why.no_scheme': 'nothing chosen for it',
   'shrink.why.asked': 'kept, as asked',
 

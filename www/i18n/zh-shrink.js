@@ -96,6 +96,9 @@ export default {
   'shrink.why.small': '权重太少，不值得',
   'shrink.why.unused': '没有节点使用它',
   'shrink.why.no_weight': '被使用，但不是权重',
+  'shrink.why.already': '已经是这种类型',
+  'shrink.why.delicate': '小而敏感：llama.cpp 保持原样',
+  'shrink.why.positions': '位置与类型嵌入保持原样',
   'shrink.why.no_scheme': '没有为它选定方案',
   'shrink.why.asked': '按要求保持原样',
 

@@ -61,6 +61,16 @@ test('what a format can be written as: a target that it does not have gives way 
   assert.equal(change.fitted({ ...opened, model: { ...model, format: 'none' } }), null);
 });
 
+test('GGUF begins with a preset where the model is GGUF, else with a scheme', () => {
+  const first = (/** @type {string} */ format) => {
+    const target = targetsOf(format).find(({ to }) => to === 'gguf');
+    assert.ok(target);
+    return change.firstChoice(target);
+  };
+  assert.deepEqual([first('gguf').preset, first('gguf').scheme], ['Q4_K_M', null]);
+  assert.deepEqual([first('safetensors').preset, first('safetensors').scheme], [null, { id: 'q8_0' }]);
+});
+
 test('each scheme stands in one group', () => {
   const catalogue = ['f16', 'bf16', 'int4', 'q8_0'].map((id) => ({ id }));
   for (const target of targetsOf('safetensors')) {

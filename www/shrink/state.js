@@ -75,9 +75,9 @@ export function targetOf(state) {
  * @param {Target} target
  * @returns {Choice}
  */
-export function firstChoice({ to, presets, schemes, layouts }) {
+export function firstChoice({ to, presets, isByScheme, schemes, layouts }) {
   const ids = schemes[0]?.ids ?? [];
-  const [preset = null] = presets;
+  const preset = isByScheme ? null : (presets[0] ?? null);
   const scheme = preset === null && ids !== '*' && ids.length > 0 ? { id: ids[0] } : null;
   return { to, preset, scheme, layout: layouts[0] ?? null, rules: [], tensors: {} };
 }

@@ -322,7 +322,8 @@ export class Table extends View {
 
 /** What a tensor becomes: floats after a scheme say which. @param {Row} row */
 function studied({ dtype, scheme }) {
-  const text = scheme ? schemeText(/** @type {any} */ (scheme)) : '';
+  if (scheme === null) return dtype;
+  const text = schemeText(/** @type {any} */ (scheme));
   return /^(f16|bf16|f32|fp8_e4m3|fp8_e5m2)$/.test(text) || text.toUpperCase() === dtype ? dtype : `${text} · ${dtype}`;
 }
 

@@ -8,6 +8,7 @@
  * @property {string} title
  * @property {string} extension of its files
  * @property {string[]} presets named sets of rules; the first is the default, where there are any
+ * @property {boolean} [isByScheme] the default is a scheme though there are presets
  * @property {SchemeGroup[]} schemes what a tensor can become, in groups; the first of all is the default where there are no presets
  * @property {string[]} layouts ways to store quantized tensors; the first is the default, where there are any; `auto` leaves it to the plan
  *
@@ -16,9 +17,37 @@
  * @property {string[] | '*'} ids `*`: every scheme that no other group of the target has
  */
 
+/** llama-quantize's own, by what is asked for most. */
+const PRESETS = [
+  'Q4_K_M',
+  'Q5_K_M',
+  'Q6_K',
+  'Q8_0',
+  'Q4_K_S',
+  'Q5_K_S',
+  'Q3_K_L',
+  'Q3_K_M',
+  'Q3_K_S',
+  'Q2_K',
+  'Q2_K_S',
+];
+const MORE_PRESETS = ['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0', 'IQ4_NL', 'IQ4_XS', 'TQ2_0', 'TQ1_0', 'MXFP4_MOE', 'F16', 'BF16'];
 /** Types of GGUF. */
 const OLDER = ['q5_1', 'q5_0', 'q4_1', 'q4_0'];
 const OTHERS = ['iq4_nl', 'iq4_xs', 'tq2_0', 'tq1_0', 'mxfp4', 'nvfp4'];
+
+/** GGUF of a model that is GGUF; of others, whose architecture may be unknown, presets may be refused: there a scheme is the default. */
+const GGUF = {
+  to: /** @type {const} */ ('gguf'),
+  title: 'GGUF',
+  extension: 'gguf',
+  presets: [...PRESETS, ...MORE_PRESETS],
+  schemes: [
+    { kind: 'block', ids: ['q8_0', 'q6_k', 'q5_k', 'q4_k', 'q3_k', 'q2_k', ...OLDER, ...OTHERS] },
+    { kind: 'cast', ids: ['f16', 'bf16'] },
+  ],
+  layouts: [],
+};
 
 /** @type {(Target & {from: string[]})[]} */
 const TARGETS = [
@@ -34,18 +63,8 @@ const TARGETS = [
     ],
     layouts: [],
   },
-  {
-    from: ['gguf', 'safetensors', 'npy', 'npz', 'torch'],
-    to: 'gguf',
-    title: 'GGUF',
-    extension: 'gguf',
-    presets: [],
-    schemes: [
-      { kind: 'block', ids: ['q8_0', 'q6_k', 'q5_k', 'q4_k', 'q3_k', 'q2_k', ...OLDER, ...OTHERS] },
-      { kind: 'cast', ids: ['f16', 'bf16'] },
-    ],
-    layouts: [],
-  },
+  { from: ['gguf'], ...GGUF },
+  { from: ['safetensors', 'npy', 'npz', 'torch'], ...GGUF, isByScheme: true },
   {
     from: ['onnx'],
     to: 'onnx',
