@@ -67,7 +67,7 @@ fn unknown(message: &str, start: &[u8]) -> Error {
 fn refuse(code: Code, message: &str, found: String) -> Error {
     Error::new(code, message)
         .with_offset(0)
-        .with_expected("a safetensors or npy file, or a safetensors index")
+        .with_expected("a safetensors, GGUF, ONNX, npy, npz or PyTorch file, or an index of shards")
         .with_found(found)
 }
 

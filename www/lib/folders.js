@@ -261,7 +261,7 @@ async function pick(folder, options) {
   const names = folder.names.filter(isModelName).sort();
   const indexes = names.filter(isIndexName);
   const first = indexes.find((name) => /^model\.safetensors\.index\.json$/i.test(name));
-  const choice = indexes.length ? indexes : names.length ? names : folder.names;
+  const choice = indexes.length ? indexes : names.length ? likeliest(names) : folder.names;
   const name = first ?? (choice.length === 1 ? choice[0] : undefined);
   if (name !== undefined) {
     const source = await folder.open(name, options);
@@ -271,7 +271,7 @@ async function pick(folder, options) {
   if (folder.names.length > shown.length) shown.push('…');
   const facts = { file: folder.name, found: shown.join(', ') || 'no files' };
   if (names.length === 0) {
-    const expected = 'one .safetensors or .npy file, or a model.safetensors.index.json';
+    const expected = 'one safetensors, GGUF, ONNX, PyTorch, npy or npz file, or an index of shards';
     throw new FewerbitsError('unknown_format', 'there is no model among these files', { ...facts, expected });
   }
   if (names.every(isShardName)) {
@@ -280,6 +280,15 @@ async function pick(folder, options) {
   }
   const expected = 'one model, or shards with their index';
   throw new FewerbitsError('several_models', 'these are several models: open one of them', { ...facts, expected });
+}
+
+/**
+ * Of the same model in several formats, as hubs keep them, the first of these is meant.
+ * @param {string[]} names
+ */
+function likeliest(names) {
+  const kinds = [/\.safetensors$/i, /\.gguf$/i, /\.onnx$/i];
+  return kinds.map((kind) => names.filter((name) => kind.test(name))).find((some) => some.length > 0) ?? names;
 }
 
 /**

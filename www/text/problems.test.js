@@ -60,7 +60,6 @@ const OPENED = [
     /byte order/,
     /字节序/,
   ],
-  ['PyTorch', file('m.pt', bytes(0x50, 0x4b, 3, 4)), /zip archive, probably a PyTorch/, /zip 压缩包/],
   ['an old PyTorch', file('m.bin', bytes(0x80, 2, 0x8a, 10)), /pickle/, /pickle/],
   ['a web page', file('m.safetensors', text('<!doctype html><title>Sign in</title>')), /web page/, /网页/],
   [
@@ -69,7 +68,6 @@ const OPENED = [
     /LFS pointer/,
     /LFS 指针/,
   ],
-  ['ONNX', file('m.onnx', bytes(8, 7, 0x12, 7)), /ONNX/, /ONNX/],
   ['gzip', file('m.gz', bytes(0x1f, 0x8b, 8, 0)), /compressed archive/, /压缩包/],
   ['HDF5', file('m.h5', bytes(0x89, 0x48, 0x44, 0x46, 13, 10, 0x1a, 10)), /HDF5/, /HDF5/],
   [
