@@ -102,11 +102,11 @@ function makeModel(path) {
 
 /** @type {{name: string, options: any, native?: string}[]} */
 const JOBS = [
-  ...[
-    ['Q8_0', 'q8_0'],
-    ['Q4_0', 'q4_0'],
-    ['Q4_K_M', 'q4_k'],
-  ].map(([native, id]) => ({ name: `GGUF ${native}`, options: { to: 'gguf', scheme: { id } }, native })),
+  ...['Q8_0', 'Q4_0', 'Q4_K_M'].map((preset) => ({
+    name: `GGUF ${preset}`,
+    options: { to: 'gguf', preset },
+    native: preset,
+  })),
   { name: 'safetensors copy', options: { to: 'safetensors', rules: [{ match: '*', keep: true }] } },
   { name: 'safetensors fp8_e4m3', options: { to: 'safetensors', scheme: { id: 'fp8_e4m3' } } },
   { name: 'safetensors q8_0 in f16', options: { to: 'safetensors', scheme: { id: 'q8_0' } } },

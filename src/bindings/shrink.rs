@@ -8,6 +8,7 @@ use super::convert::object;
 use super::formats::FormatReader;
 use super::to_js;
 use crate::error::{Code, Error, Result};
+use crate::formats::crc32::{combine, crc32};
 use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
 use crate::pipeline::{Content, Job, job};
 use crate::plan::{Model, Plan, Request, plan};
@@ -174,6 +175,20 @@ fn with_room(byte_len: u64) -> Result<Vec<u8>> {
     out.try_reserve_exact(to_usize(byte_len)?)
         .map_err(|_| Error::new(Code::OutOfMemory, "no memory for the packed bytes").with_found(byte_len))?;
     Ok(out)
+}
+
+/// The CRC-32 of bytes; `crc` is that of the bytes before them, 0 of none.
+#[wasm_bindgen(js_name = crc32)]
+#[must_use]
+pub fn crc32_js(crc: u32, bytes: &[u8]) -> u32 {
+    crc32(crc, bytes)
+}
+
+/// The CRC-32 of two stretches, one after the other, the second of so many bytes.
+#[wasm_bindgen(js_name = crc32Combine)]
+#[must_use]
+pub fn crc32_combine(first: u32, second: u32, second_len: f64) -> u32 {
+    combine(first, second, second_len as u64)
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str, what: &str) -> Result<T> {

@@ -57,5 +57,5 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
             segments.push(Segment { at: place.end, content: Content::Bytes(zeros) });
         }
     }
-    Ok(Job { files: vec![File { name: String::new(), byte_len: written.file_len, segments }], tasks })
+    Ok(Job { files: vec![File { name: String::new(), byte_len: written.file_len, segments }], tasks, checks: vec![] })
 }

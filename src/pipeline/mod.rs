@@ -3,6 +3,7 @@
 //! ([`crate::pack`]) and writes at the places given, in any order. Everything's size is known before the first byte.
 
 mod gguf;
+mod npz;
 mod onnx;
 mod safetensors;
 
@@ -29,6 +30,20 @@ pub struct Job {
     pub files: Vec<File>,
     /// The tensors packed; each part lies in a segment of a file.
     pub tasks: Vec<Task>,
+    /// Checks that are filled in when the bytes they are of are known.
+    pub checks: Vec<Check>,
+}
+
+/// The CRC-32 of a stretch of a file, four bytes little-endian at two places of segments that hold zeros there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// Which file.
+    pub file: usize,
+    /// What is checked.
+    pub of: Range<u64>,
+    /// Where the check stands.
+    pub at: [u64; 2],
 }
 
 /// The job that makes a planned model.
@@ -40,9 +55,7 @@ pub fn job(model: &Model, plan: &Plan) -> Result<Job> {
         Target::Safetensors => safetensors::job(model, plan),
         Target::Onnx => onnx::job(model, plan),
         Target::Gguf => gguf::job(model, plan),
-        other => {
-            Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
-        }
+        Target::Npz => npz::job(model, plan),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
             }
         }
     }
-    Ok(Job { files: vec![File { name: String::new(), byte_len: at, segments }], tasks: done })
+    Ok(Job { files: vec![File { name: String::new(), byte_len: at, segments }], tasks: done, checks: vec![] })
 }
 
 fn suffix(part: &str) -> String {

@@ -2,7 +2,7 @@
 //! A model that is GGUF keeps its names, its keys and its order. Of another format only the tensors are taken over, under their own names.
 
 use super::llama::{self, Chosen, Hints, Left, Preset};
-use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish};
+use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish, castable, is_plain};
 use crate::error::{Code, Error, Result};
 use crate::formats::Format;
 use crate::formats::gguf::write::Tensor;
@@ -28,6 +28,8 @@ struct Candidate<'a> {
     shape: &'a Shape,
     /// What it is stored as; `None` of a weight that is stored in several tensors.
     dtype: Option<DType>,
+    /// Whether its bytes can be copied as they lie.
+    plain: bool,
 }
 
 impl Candidate<'_> {
@@ -93,10 +95,16 @@ fn candidates<'a>(model: &'a Model, notes: &mut Vec<Note>) -> Vec<Candidate<'a>>
     let mut all = Vec::new();
     let parts_of_others: Vec<bool> = model.is_part_of_derived();
     for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| !parts_of_others[*index]) {
-        all.push(Candidate { index, name: &tensor.name, shape: &tensor.shape, dtype: Some(tensor.dtype) });
+        all.push(Candidate {
+            index,
+            name: &tensor.name,
+            shape: &tensor.shape,
+            dtype: Some(tensor.dtype),
+            plain: is_plain(tensor),
+        });
     }
     for (index, derived) in model.derived() {
-        all.push(Candidate { index, name: &derived.name, shape: &derived.shape, dtype: None });
+        all.push(Candidate { index, name: &derived.name, shape: &derived.shape, dtype: None, plain: false });
     }
     all.retain(|tensor| {
         let why = if tensor.name.len() > MAX_NAME_BYTES {
@@ -105,6 +113,8 @@ fn candidates<'a>(model: &'a Model, notes: &mut Vec<Note>) -> Vec<Candidate<'a>>
             Some(format!("it has more than {MAX_DIMS} dimensions"))
         } else if tensor.dtype.is_some_and(|dtype| dtype.ggml().is_none() && float_for(dtype).is_none()) {
             Some("GGUF has no type for its elements".to_owned())
+        } else if !tensor.plain && tensor.dtype.is_some_and(|dtype| castable(dtype).is_none()) {
+            Some("its elements are compressed or out of order, and f32 does not hold them".to_owned())
         } else {
             None
         };
@@ -186,7 +196,7 @@ fn wanted(tensor: &Candidate<'_>, scheme: &SchemeChoice, by_hand: bool) -> Resul
 
 fn become_type(tensor: &Candidate<'_>, dtype: DType, options: &Options) -> Choice {
     let packing = match dtype {
-        _ if tensor.dtype == Some(dtype) => Packing::Copy,
+        _ if tensor.dtype == Some(dtype) && tensor.plain => Packing::Copy,
         DType::F32 | DType::F16 | DType::Bf16 => Packing::Cast { dtype: dtype.name().into() },
         _ => Packing::Scheme { id: dtype.name().to_ascii_lowercase(), options: options.clone() },
     };
@@ -206,7 +216,11 @@ fn become_type(tensor: &Candidate<'_>, dtype: DType, options: &Options) -> Choic
 
 fn keep(tensor: &Candidate<'_>, why: Note) -> Choice {
     let stored = tensor.dtype.unwrap_or(DType::F16);
-    let dtype = if stored.ggml().is_some() { stored } else { float_for(stored).unwrap_or(DType::F32) };
+    let dtype = match castable(stored).filter(|_| !tensor.plain) {
+        Some(cast) if cast.ggml().is_some() => cast,
+        _ if stored.ggml().is_some() => stored,
+        _ => float_for(stored).unwrap_or(DType::F32),
+    };
     Choice { left: Some(why), ..become_type(tensor, dtype, &Options::new()) }
 }
 

@@ -7,6 +7,8 @@ pub mod hugging_face;
 #[cfg(feature = "full")]
 pub mod llama;
 #[cfg(feature = "full")]
+mod npz;
+#[cfg(feature = "full")]
 mod onnx;
 #[cfg(feature = "full")]
 mod request;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::gguf::{self, GgufDetails};
-use super::{onnx, safetensors};
+use super::{npz, onnx, safetensors};
 use crate::error::{Code, Error, Result};
-use crate::formats::{Derived, Format, Listing, TensorInfo};
+use crate::formats::{Derived, Format, Layout, Listing, TensorInfo};
 use crate::pack::Packing;
 use crate::quant::{Options, Scheme};
+use crate::tensor::DType;
 
 /// A model as its files list it; its tensors are counted through all files.
 #[derive(Debug, Default, Clone)]
@@ -46,6 +47,21 @@ impl Model {
     #[must_use]
     pub fn format(&self) -> Option<Format> {
         self.parts.first().map(|listing| listing.format)
+    }
+}
+
+/// Whether a tensor's bytes can be copied as they lie: row-major, little-endian, plain. Others are written element by element.
+pub(super) fn is_plain(tensor: &TensorInfo) -> bool {
+    tensor.layout == Layout::RowMajor && !tensor.big_endian && tensor.deflated.is_none()
+}
+
+/// The type that a tensor keeps its numbers in where its bytes cannot be copied, if there is one.
+pub(super) fn castable(dtype: DType) -> Option<DType> {
+    match dtype {
+        DType::F16 | DType::Bf16 | DType::F32 | DType::F8E4M3 | DType::F8E5M2 => Some(dtype),
+        // Every whole number of these is exact in f32; of f64 the nearest is kept.
+        DType::F64 | DType::I8 | DType::U8 | DType::I16 | DType::U16 | DType::Bool => Some(DType::F32),
+        _ => None,
     }
 }
 
@@ -193,8 +209,6 @@ pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
         Target::Safetensors => safetensors::plan(model, request),
         Target::Onnx => onnx::plan(model, request),
         Target::Gguf => gguf::plan(model, request),
-        other => {
-            Err(Error::new(Code::Unsupported, "this format cannot be written yet").with_found(format!("{other:?}")))
-        }
+        Target::Npz => npz::plan(model, request),
     }
 }

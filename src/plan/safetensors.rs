@@ -1,6 +1,6 @@
 //! Plans for safetensors: casts to a smaller float, or floats after any scheme, for study.
 
-use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish};
+use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish, castable, is_plain};
 use crate::error::{Code, Error, Result};
 use crate::formats::TensorInfo;
 use crate::pack::Packing;
@@ -21,43 +21,76 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
             .with_expected("a scheme")
             .with_found(format!("{preset:?}")));
     }
-    let choices = model.tensors().enumerate().map(|(index, (_, tensor))| {
-        let wish = match request.tensors.get(&tensor.name) {
-            Some(Wish::Scheme(scheme)) => Some(scheme),
-            Some(Wish::Word(_)) => return Ok(keep(index, tensor, Note::new("asked", "kept, as asked"))),
-            None => request.scheme.as_ref(),
-        };
-        match (wish, left_alone(tensor)) {
-            (Some(scheme), None) => choose(index, tensor, scheme),
-            (_, Some(why)) => Ok(keep(index, tensor, why)),
-            (None, None) => Ok(keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it"))),
+    let mut notes = Vec::new();
+    let mut choices = Vec::new();
+    for (index, (_, tensor)) in model.tensors().enumerate() {
+        if !is_plain(tensor) && castable(tensor.dtype).is_none() {
+            let text = format!(
+                "{} is left out: its {} elements are compressed or out of order, and f32 does not hold them",
+                tensor.name,
+                tensor.dtype.name()
+            );
+            notes.push(Note::new("left_out", text));
+            continue;
         }
-    });
-    let choices = choices.collect::<Result<Vec<_>>>()?;
-    Ok(Plan { to: Target::Safetensors, choices, notes: vec![], gguf: None })
+        choices.push(match request.tensors.get(&tensor.name) {
+            Some(Wish::Scheme(scheme)) => choose(index, tensor, scheme)?,
+            Some(Wish::Word(_)) => keep(index, tensor, Note::new("asked", "kept, as asked")),
+            None => match (&request.scheme, left_alone(tensor)) {
+                (_, Some(why)) => keep(index, tensor, why),
+                (None, None) => keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it")),
+                (Some(scheme), None) => match unfit(tensor, scheme)? {
+                    Some(why) => keep(index, tensor, why),
+                    None => choose(index, tensor, scheme)?,
+                },
+            },
+        });
+    }
+    Ok(Plan { to: Target::Safetensors, choices, notes, gguf: None })
+}
+
+/// Why a scheme for all does not become this tensor, if it does not: a vector is no matrix of weights, and blocks of a fixed size may not
+/// divide the rows. A cast suits every tensor.
+pub(super) fn unfit(tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Option<Note>> {
+    if is_cast(scheme) {
+        return Ok(None);
+    }
+    if tensor.shape.dims().len() < 2 {
+        return Ok(Some(Note::new("not_matrix", "it is no matrix")));
+    }
+    Ok(match scheme.check()?.byte_len(&tensor.shape) {
+        Err(e) if e.code == Code::ShapeMismatch => Some(Note::new("rows", format!("{e}"))),
+        _ => None,
+    })
+}
+
+fn is_cast(scheme: &SchemeChoice) -> bool {
+    scheme.options.is_empty() && CASTS.iter().any(|(id, _)| *id == scheme.id)
 }
 
 /// Why a tensor is no weight to be quantized, if it is not.
-fn left_alone(tensor: &TensorInfo) -> Option<Note> {
+pub(super) fn left_alone(tensor: &TensorInfo) -> Option<Note> {
     match tensor.dtype {
         DType::F64 | DType::F32 | DType::F16 | DType::Bf16 => None,
         _ => Some(Note::new("not_float", format!("{} is no type of weights", tensor.dtype.name()))),
     }
 }
 
-fn keep(index: usize, tensor: &TensorInfo, why: Note) -> Choice {
+pub(super) fn keep(index: usize, tensor: &TensorInfo, why: Note) -> Choice {
+    let cast = castable(tensor.dtype).filter(|_| !is_plain(tensor));
+    let dtype = cast.unwrap_or(tensor.dtype).name();
     Choice {
         tensor: index,
         name: tensor.name.clone(),
-        packing: Packing::Copy,
-        dtype: tensor.dtype.name().into(),
+        packing: cast.map_or(Packing::Copy, |dtype| Packing::Cast { dtype: dtype.name().into() }),
+        dtype: dtype.into(),
         dims: tensor.shape.dims().to_vec(),
         instead_of: None,
         left: Some(why),
     }
 }
 
-fn choose(index: usize, tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Choice> {
+pub(super) fn choose(index: usize, tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Choice> {
     let cast = CASTS.iter().find(|(id, _)| *id == scheme.id && scheme.options.is_empty());
     let (packing, dtype) = match cast {
         Some((_, dtype)) => (Packing::Cast { dtype: dtype.name().into() }, dtype.name().to_owned()),

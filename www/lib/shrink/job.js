@@ -3,7 +3,7 @@
  * Runs a plan: reads the model's rows, has them packed by workers, writes them in their places. Memory is bounded by what is under way.
  */
 import { options as checked, whole, wrong } from '../check.js';
-import { memoryBytes } from '../engine.js';
+import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
 import { inside } from '../model.js';
 import { isNode, builtin } from '../node.js';
@@ -112,6 +112,11 @@ class Running {
     this.written = 0;
     this.inFlight = 0;
     this.peak = 0;
+    this.checks = plan.job.checks.map((check) => ({
+      ...check,
+      /** @type {{at: number, length: number, crc: number}[]} */
+      pieces: [],
+    }));
     /** @type {Map<string, TensorReport>} */
     this.reports = new Map();
     this.planned = new Map(plan.tensors.map((tensor) => [tensor.name, tensor]));
@@ -233,7 +238,8 @@ class Running {
   async #segment(file, index) {
     const { at, bytes, copy, stored } = this.plan.job.files[file].segments[index];
     if (bytes !== undefined) {
-      await this.#write(file, at, /** @type {Uint8Array<ArrayBuffer>} */ (this.plan.literals.get(`${file}/${index}`)));
+      const literal = /** @type {Uint8Array<ArrayBuffer>} */ (this.plan.literals.get(`${file}/${index}`));
+      await this.#write(file, at, await this.#checked(file, at, literal));
     } else if (copy) {
       await this.#copy(this.sources[copy.part], copy.range.start, copy.range.end, file, at);
     } else if (stored) {
@@ -430,8 +436,48 @@ class Running {
    */
   async #write(file, at, bytes) {
     const { length } = bytes;
+    this.#sum(file, at, bytes);
     await this.outputs[file].write(at, bytes);
     this.written += length;
+  }
+
+  /**
+   * Counts bytes in the checks that they belong to.
+   * @param {number} file
+   * @param {number} at
+   * @param {Uint8Array<ArrayBuffer>} bytes
+   */
+  #sum(file, at, bytes) {
+    for (const check of this.checks) {
+      const from = Math.max(at, check.of.start);
+      const to = Math.min(at + bytes.length, check.of.end);
+      if (check.file !== file || from >= to) continue;
+      check.pieces.push({ at: from, length: to - from, crc: wasm().crc32(0, bytes.subarray(from - at, to - at)) });
+    }
+  }
+
+  /**
+   * A literal with the checks that stand in it, once all that they are of is written.
+   * @param {number} file
+   * @param {number} at
+   * @param {Uint8Array<ArrayBuffer>} literal
+   */
+  async #checked(file, at, literal) {
+    const places = this.checks.flatMap((check) => check.at.map((place) => ({ check, place: place - at })));
+    const inside = places.filter(
+      ({ check, place }) => check.file === file && place >= 0 && place + 4 <= literal.length,
+    );
+    if (inside.length === 0) return literal;
+    while (this.busy.size > 0 && !this.failure) await this.#someDone();
+    this.#check();
+    const bytes = literal.slice();
+    const view = new DataView(bytes.buffer);
+    for (const { check, place } of inside) {
+      const pieces = check.pieces.sort((a, b) => a.at - b.at);
+      const crc = pieces.reduce((sum, piece) => wasm().crc32Combine(sum, piece.crc, piece.length), 0);
+      view.setUint32(place, crc >>> 0, true);
+    }
+    return bytes;
   }
 
   /**

@@ -38,7 +38,8 @@ import { wishesOf } from './recipe.js';
  *   stored?: {tensor: number, byteLen: number}}} Segment
  * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number,
  *   parts: {file: number, at: number, byteLen: number, rowBytes: number | null}[]}} Task
- * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[]}} Job
+ * @typedef {{file: number, of: {start: number, end: number}, at: number[]}} Check CRC-32 of a stretch, at places that hold zeros
+ * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[]}} Job
  */
 
 /** Formats that are written, by the format that is read; the first is the default. */

@@ -77,6 +77,18 @@ const TARGETS = [
     ],
     layouts: ['auto', 'qdq', 'contrib'],
   },
+  {
+    from: ['safetensors', 'gguf', 'onnx', 'npy', 'npz', 'torch'],
+    to: 'npz',
+    title: 'npz',
+    extension: 'npz',
+    presets: [],
+    schemes: [
+      { kind: 'cast', ids: ['f16'] },
+      { kind: 'study', ids: '*' },
+    ],
+    layouts: [],
+  },
 ];
 
 /**

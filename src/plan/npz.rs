@@ -1,0 +1,76 @@
+//! Plans for npz, for people who want to look in Python: every tensor as an array that numpy knows, quantized ones as the floats that a
+//! reader of them gets.
+
+use super::request::{Choice, Model, Note, Plan, Request, Target, Wish, castable, is_plain};
+use super::safetensors::{choose, keep, left_alone, unfit};
+use crate::error::{Code, Error, Result};
+use crate::pack::Packing;
+use crate::tensor::DType;
+
+pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
+    if let Some(preset) = &request.preset {
+        return Err(Error::new(Code::InvalidArgument, "npz has no presets")
+            .with_expected("a scheme")
+            .with_found(format!("{preset:?}")));
+    }
+    let mut notes = Vec::new();
+    let mut choices = Vec::new();
+    let parts = model.is_part_of_derived();
+    for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| !parts[*index]) {
+        let choice = match request.tensors.get(&tensor.name) {
+            Some(Wish::Scheme(scheme)) => choose(index, tensor, scheme)?,
+            Some(Wish::Word(_)) => keep(index, tensor, Note::new("asked", "kept, as asked")),
+            None => match (&request.scheme, left_alone(tensor)) {
+                (_, Some(why)) => keep(index, tensor, why),
+                (None, None) => keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it")),
+                (Some(scheme), None) => match unfit(tensor, scheme)? {
+                    Some(why) => keep(index, tensor, why),
+                    None => choose(index, tensor, scheme)?,
+                },
+            },
+        };
+        if !is_plain(tensor) && castable(tensor.dtype).is_none() || tensor.dtype == DType::C64 {
+            let text = format!(
+                "{} is left out: its {} elements cannot be written as an array",
+                tensor.name,
+                tensor.dtype.name()
+            );
+            notes.push(Note::new("left_out", text));
+            continue;
+        }
+        choices.push(known_to_numpy(choice));
+    }
+    for (index, derived) in model.derived() {
+        choices.push(Choice {
+            tensor: index,
+            name: derived.name.clone(),
+            packing: Packing::Cast { dtype: "F32".into() },
+            dtype: "F32".into(),
+            dims: derived.shape.dims().to_vec(),
+            instead_of: None,
+            left: Some(Note::new("dequantized", "its numbers, as a reader gets them")),
+        });
+    }
+    Ok(Plan { to: Target::Npz, choices, notes, gguf: None })
+}
+
+/// A type that numpy does not have becomes f32, which holds all its numbers.
+fn known_to_numpy(choice: Choice) -> Choice {
+    let known = DType::named(&choice.dtype).is_some_and(|dtype| {
+        use DType::{Bf16, Bool, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
+        matches!(dtype, Bool | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64 | F16 | Bf16 | F32 | F64)
+    });
+    if known {
+        return choice;
+    }
+    let packing = match choice.packing {
+        Packing::Rounded { id, options, .. } => Packing::Rounded { dtype: "F32".into(), id, options },
+        // A cast to a small float, with the numbers that it leaves.
+        Packing::Cast { dtype } if dtype.starts_with("F8_") => {
+            let id = if dtype == "F8_E4M3" { "fp8_e4m3" } else { "fp8_e5m2" };
+            Packing::Rounded { dtype: "F32".into(), id: id.into(), options: Default::default() }
+        }
+        _ => Packing::Cast { dtype: "F32".into() },
+    };
+    Choice { packing, dtype: "F32".into(), ..choice }
+}
