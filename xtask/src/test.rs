@@ -9,7 +9,7 @@ use crate::wasm::{self, Simd};
 use crate::{npm_package, python, site};
 use anyhow::{Context, Result, bail};
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn run(report: &mut Report) {
         let done = watch_plain(cargo().args(["test", "--package", "fewerbits", "--doc"]))?;
         Ok(Counts::of_libtest(&done))
     });
-    report.part("rust: xtask", || rust_tests(&["--package", "xtask"], Some("xtask")));
+    report.part("rust: xtask", || rust_tests(&["--package", "xtask"], Some("xtask"), &[]));
     report.part("lint: Rust, native", || {
         check(cargo().args(["clippy", "--package", "fewerbits", "--all-targets", "--", "-D", "warnings"]))
     });
@@ -123,14 +123,18 @@ fn watch_plain(command: &mut Command) -> Result<Watched> {
     watch(command, GUARD)
 }
 
+/// Some of them have numpy open what was written, where there is a Python.
 fn native_tests() -> Result<Counts> {
-    rust_tests(&["--package", "fewerbits"], None)
+    let python = python::environment()?.ok();
+    let variables: Vec<_> = python.iter().map(|python| ("FEWERBITS_PYTHON", python.as_path())).collect();
+    rust_tests(&["--package", "fewerbits"], None, &variables)
 }
 
 /// With nextest where it is installed, which runs each test in a process of its own; else with cargo.
-fn rust_tests(packages: &[&str], profile: Option<&str>) -> Result<Counts> {
+fn rust_tests(packages: &[&str], profile: Option<&str>, variables: &[(&str, &Path)]) -> Result<Counts> {
     let has_nextest = capture(cargo().args(["nextest", "--version"]), "nextest").is_ok();
     let mut tests = cargo();
+    tests.envs(variables.iter().copied());
     if has_nextest {
         tests.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--all-targets"]).args(packages);
         tests.args(profile.map(|profile| ["--cargo-profile", profile]).into_iter().flatten());
