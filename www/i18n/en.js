@@ -28,7 +28,8 @@ export default {
   'open.go': 'Open',
   'open.url.help':
     'Your browser fetches it from there, in pieces where the server allows that. The server must permit other pages to read it (CORS).',
-  'open.formats': 'Reads safetensors (also in shards, with their index.json), GGUF, ONNX, PyTorch checkpoints (never executed), npy and npz.',
+  'open.formats':
+    'Reads safetensors (also in shards, with their index.json), GGUF, ONNX, PyTorch checkpoints (never executed), npy and npz.',
   'open.several': '{n} files',
   close: 'Close',
   drop: 'Drop to open. It stays in this tab.',

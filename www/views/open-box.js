@@ -101,7 +101,9 @@ export function openFiles(files) {
 
 /** Of a folder only what a model is made of: its other files stay out. @param {File[]} files */
 function wanted(files) {
-  const chosen = files.filter((f) => /\.(safetensors|gguf|onnx|onnx_data|data|npy|npz|pt|pth|bin|json|txt|model)$/i.test(f.name));
+  const chosen = files.filter((f) =>
+    /\.(safetensors|gguf|onnx|onnx_data|data|npy|npz|pt|pth|bin|json|txt|model)$/i.test(f.name),
+  );
   return chosen.length > 0 ? chosen : files;
 }
 
