@@ -1,7 +1,7 @@
 /** English. What the catalogue of schemes says in English itself is not repeated here. */
 export default {
-  title: 'Fewerbits · see, quantize and compare weights',
-  tagline: 'see, quantize and compare neural-network weights',
+  title: 'Fewerbits · see, quantize and shrink weights',
+  tagline: 'see, quantize and shrink neural-network weights',
   local: 'runs in this tab, 0 bytes sent',
   requests: '{n} requests',
   'requests.one': '{n} request',
