@@ -18,7 +18,7 @@ export default {
   ...hqq,
   ...effort,
 
-  title: 'Fewerbits · 查看、量化、比较神经网络权重',
+  title: 'Fewerbits · 查看、量化、压缩神经网络权重',
   tagline: '查看、量化、压缩神经网络权重',
   local: '全部在本标签页内运行，发送 0 字节',
   requests: '{n} 次请求',
