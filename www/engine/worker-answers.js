@@ -4,7 +4,11 @@
  */
 import { Sample, overRows } from './worker-sample.js';
 
-/** @typedef {typeof import('../lib/index.js')} Engine */
+/**
+ * What of the package is used here.
+ * @typedef {Pick<typeof import('../lib/index.js'), 'DigitsNet' | 'Weights' | 'evaluationCost' | 'openModel' | 'packedLength' |
+ *   'packedLengthIsExact' | 'schemes' | 'stats'>} Engine
+ */
 /** @typedef {{signal: AbortSignal, onProgress: (progress: {loaded: number, total?: number}) => void}} Tools */
 
 /** Values in a small histogram of the list, at most. */

@@ -51,7 +51,7 @@ const BLOCK = 256;
 /**
  * All of a small tensor; of a large one whole rows from evenly spaced places. The least and the greatest weight are put in the
  * place of the portion's own, so that a scale for all weights is what it is for the whole tensor.
- * @param {typeof import('../lib/index.js')} engine
+ * @param {import('./worker-answers.js').Engine} engine
  * @param {import('../lib/weights.js').Weights} weights
  * @param {{min: number, max: number}} ends
  * @param {number} [limit] weights, at most
@@ -158,7 +158,7 @@ export function compareOn(open, scheme) {
 
 /**
  * Rows of a large tensor from a few places, or the beginning of a row where rows are long. From a server one place only: each costs a request.
- * @param {typeof import('../lib/index.js')} engine
+ * @param {import('./worker-answers.js').Engine} engine
  * @param {any} model
  * @param {any} tensor
  * @param {number} length about so many weights
@@ -187,7 +187,7 @@ export async function someOf(engine, model, tensor, length, most, signal) {
 
 /**
  * The first weights of a tensor whose rows are long.
- * @param {typeof import('../lib/index.js')} engine
+ * @param {import('./worker-answers.js').Engine} engine
  * @param {any} model
  * @param {any} tensor
  * @param {number} length

@@ -1,6 +1,6 @@
 /** The sample network: its weights, float and under a scheme, and how many held-out digits it reads right. */
 
-/** @typedef {typeof import('../lib/index.js')} Engine */
+/** @typedef {import('./worker-answers.js').Engine} Engine */
 
 export class Sample {
   /**

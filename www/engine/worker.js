@@ -4,7 +4,18 @@
  *
  * The first figures are drawn by a smaller build. The whole engine follows while nobody waits, and takes over what is open.
  */
-import * as fewerbits from '../lib/index.js';
+import {
+  DigitsNet,
+  Weights,
+  evaluationCost,
+  init,
+  openModel,
+  packedLength,
+  packedLengthIsExact,
+  requests,
+  schemes,
+  stats,
+} from '../lib/index.js';
 import * as first from '../lib/first.js';
 import { answersWith } from './worker-answers.js';
 
@@ -20,8 +31,10 @@ const PAUSE = 300;
 
 /** What answers for the Shrink room: fetched with its first question. @type {import('./worker-shrink.js').Shrinking | null} */
 let shrinking = null;
-const answers = answersWith(fewerbits, (model) => (shrinking ? shrinking.release(model) : model.close?.()));
-const started = fewerbits.init({ bindings: /** @type {any} */ (first) });
+/** By name, so that what the page does not use is not fetched. */
+const engine = { DigitsNet, Weights, evaluationCost, openModel, packedLength, packedLengthIsExact, schemes, stats };
+const answers = answersWith(engine, (model) => (shrinking ? shrinking.release(model) : model.close?.()));
+const started = init({ bindings: /** @type {any} */ (first) });
 started.catch(() => {});
 /** The whole engine: not asked for yet, on its way, there, in use. @type {'no' | 'coming' | 'there' | 'used'} */
 let whole = 'no';
@@ -74,7 +87,7 @@ function lacks({ wanted = [], sides, scheme }, type) {
   if (type.startsWith('shrink-')) return true;
   const named = [...wanted, sides?.a, sides?.b, scheme].filter(Boolean);
   if (named.length === 0) return false;
-  const known = new Map(fewerbits.schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
+  const known = new Map(schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
   return !named.every(
     // The first build knows the search's options and does not search.
     ({ id, ...options }) =>
@@ -97,14 +110,14 @@ async function fetchWhole() {
 /** Puts the whole engine in the place of the first: only between requests, for tensors being read stay where they are. */
 async function useWhole() {
   try {
-    await fewerbits.init();
+    await init();
   } catch {
     whole = 'no';
     return;
   }
   whole = 'used';
   answers.move();
-  self.postMessage({ notice: 'schemes', detail: fewerbits.schemes() });
+  self.postMessage({ notice: 'schemes', detail: schemes() });
 }
 
 /** @param {any} error */
@@ -142,7 +155,7 @@ function throttled(tell) {
 
 /** Tells the page what left it, without the requests for its own sample. */
 function tellRequests() {
-  const list = fewerbits.requests.list
+  const list = requests.list
     .filter(({ url }) => new URL(url).origin !== self.location.origin)
     .map(({ url, bytes }) => ({ url, bytes }));
   const text = JSON.stringify(list);

@@ -34,7 +34,7 @@ export { init, memoryBytes } from './engine.js';
 export { FewerbitsError } from './errors.js';
 export { DigitsNet } from './digits.js';
 export { openModel } from './model.js';
-export { filesFromDataTransfer, filesFromList } from './folders.js';
+export { filesFromDataTransfer, filesFromList } from './files.js';
 export { requests } from './sources.js';
 export { Quantized, Weights } from './weights.js';
 

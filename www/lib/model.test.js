@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { init } from './engine.js';
-import { filesFromDataTransfer, filesFromList } from './folders.js';
+import { filesFromDataTransfer, filesFromList } from './files.js';
 import { openModel } from './model.js';
 import { requests } from './sources.js';
 import * as glue from './wasm/fewerbits.js';

@@ -3,7 +3,7 @@
  * range by range. This is the only module of the package that sends requests; each one is counted in {@link requests}.
  */
 import { FewerbitsError, abortable, throwIfAborted } from './errors.js';
-import { builtin, isNode } from './node.js';
+import { isNode } from './node.js';
 
 /**
  * One file of bytes.
@@ -91,63 +91,6 @@ export function blobSource(blob, name = 'name' in blob ? String(blob.name) : 'bl
       return whole(new Uint8Array(buffer), start, end, name);
     },
     async close() {},
-  };
-}
-
-/**
- * A file in Node.
- * @param {string | URL} path a path, or a `file:` URL
- * @param {OpenOptions} [options]
- * @returns {Promise<Source>}
- */
-export async function pathSource(path, { signal } = {}) {
-  const { fs, path: paths, url } = nodeModules();
-  const file = isFileUrl(path) ? url.fileURLToPath(path) : String(path);
-  const name = paths.basename(file);
-  throwIfAborted(signal);
-  /** @type {import('node:fs/promises').FileHandle} */
-  let handle;
-  let size;
-  try {
-    handle = await fs.open(file, 'r');
-    try {
-      size = (await handle.stat()).size;
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
-  } catch (cause) {
-    throw new FewerbitsError('unreadable', 'the file could not be opened', { file, found: reason(cause), cause });
-  }
-  return {
-    name,
-    size,
-    async read(start, end, { signal: stop, room } = {}) {
-      throwIfAborted(stop);
-      checkRange(name, size, start, end);
-      const fits = room !== undefined && end - start <= room.byteLength;
-      const bytes = fits ? new Uint8Array(room, 0, end - start) : allocate(end - start, name);
-      let at = 0;
-      while (at < bytes.length) {
-        let bytesRead;
-        try {
-          ({ bytesRead } = await abortable(handle.read(bytes, at, bytes.length - at, start + at), stop));
-        } catch (cause) {
-          if (cause instanceof FewerbitsError) throw cause;
-          throw new FewerbitsError('unreadable', 'the file could not be read', {
-            file,
-            offset: start + at,
-            found: reason(cause),
-            cause,
-          });
-        }
-        if (bytesRead === 0) break;
-        at += bytesRead;
-      }
-      return whole(bytes.subarray(0, at), start, end, file);
-    },
-    close: () => handle.close(),
-    sibling: (other, options) => pathSource(paths.join(paths.dirname(file), other), options),
   };
 }
 
@@ -424,24 +367,13 @@ function fileName(url) {
   }
 }
 
-/** @param {unknown} path */
-export function isFileUrl(path) {
-  return path instanceof URL ? path.protocol === 'file:' : /^file:\/\//i.test(String(path));
-}
-
-/** Node's modules for files, paths and addresses; no page gets here. */
-export function nodeModules() {
-  if (!isNode) throw new FewerbitsError('unsupported', 'paths can only be opened in Node');
-  return { fs: builtin('fs/promises'), path: builtin('path'), url: builtin('url') };
-}
-
 /**
  * @param {string} name
  * @param {number} size
  * @param {number} start
  * @param {number} end
  */
-function checkRange(name, size, start, end) {
+export function checkRange(name, size, start, end) {
   if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= size)) {
     const facts = { file: name, expected: `a range within 0…${size}`, found: `${start}…${end}` };
     throw new FewerbitsError('invalid_argument', 'the range is not in the file', facts);
@@ -455,7 +387,7 @@ function checkRange(name, size, start, end) {
  * @param {number} end
  * @param {string} file
  */
-function whole(bytes, start, end, file) {
+export function whole(bytes, start, end, file) {
   if (bytes.length === end - start) return bytes;
   throw new FewerbitsError('truncated', 'the file became shorter while it was open', {
     file,
@@ -469,7 +401,7 @@ function whole(bytes, start, end, file) {
  * @param {number} n
  * @param {string} file
  */
-function allocate(n, file) {
+export function allocate(n, file) {
   try {
     return new Uint8Array(n);
   } catch (cause) {
@@ -478,7 +410,7 @@ function allocate(n, file) {
 }
 
 /** @param {unknown} cause */
-function reason(cause) {
+export function reason(cause) {
   if (!(cause instanceof Error)) return String(cause);
   // Node says "fetch failed" and keeps the reason below.
   return cause.cause instanceof Error ? `${cause.message}: ${cause.cause.message}` : cause.message;

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { blobSource, bytesSource, pathSource, requests, urlSource } from './sources.js';
+import { pathSource } from './paths.js';
+import { blobSource, bytesSource, requests, urlSource } from './sources.js';
 
 const data = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 31) ^ (i >> 8));
 

@@ -115,8 +115,11 @@ export class FileStrip extends View {
     </div>`;
   }
 
-  #open = () => {
+  /** The dialog's code comes with its first use. */
+  #open = async () => {
+    await import('./open-box.js');
     const box = /** @type {import('./open-box.js').OpenBox | null} */ (document.querySelector('fb-open-box'));
+    await box?.updateComplete;
     box?.show();
   };
 }

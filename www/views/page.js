@@ -1,7 +1,6 @@
 import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
-import { openFiles } from './open-box.js';
 import { detailLine } from './file-strip.js';
 import { speakOf, t } from '../i18n/index.js';
 import { tell } from '../text/tell.js';
@@ -140,7 +139,7 @@ export class Page extends View {
     event.preventDefault();
     store.update((s) => ({ ...s, dropping: false }));
     const files = await filesOf(dataTransfer);
-    if (files.length > 0) openFiles(files);
+    if (files.length > 0) (await import('./open-box.js')).openFiles(files);
   };
 
   /** @type {[string, (event: Event) => void][]} */
