@@ -9,6 +9,7 @@ import importlib
 import json
 import math
 import pathlib
+import struct
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,6 +37,29 @@ def same(a, b):
     return type(a) is type(b) and a == b
 
 
+# numpy's powers and the order of BLAS's sums are the processor's: these are the same where they are close. f32 words in hexadecimal.
+VARIES = {("hqq", "dequantized"), ("hqq", "objective"), ("digits", "logits")}
+
+
+def close(a, b):
+    if not (isinstance(a, str) and isinstance(b, str) and len(a) == len(b) and len(a) % 8 == 0):
+        return same(a, b) or (isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-3))
+    x, y = (struct.unpack(f">{len(t) // 8}f", bytes.fromhex(t)) for t in (a, b))
+    most = max(map(abs, y), default=0.0)
+    errors = [abs(u - v) for u, v in zip(x, y)]
+    # An activation on the edge of two codes may take the other one: few values then move by a step.
+    moved = sum(error > 1e-3 * most for error in errors)
+    return all(error <= 3e-2 * most for error in errors) and moved <= len(errors) // 100
+
+
+def same_field(topic, name, a, b):
+    return close(a, b) if (topic, name) in VARIES else same(a, b)
+
+
+def same_case(topic, a, b):
+    return a.keys() == b.keys() and all(same_field(topic, k, a[k], b[k]) for k in a)
+
+
 def compare(topic, cases):
     """(passed, failed) of the topic's cases against its committed file."""
     made = load(dump(cases))
@@ -44,9 +68,9 @@ def compare(topic, cases):
         print(f"FAIL {topic}: {path.name} is missing")
         return 0, len(made)
     kept = load(path.read_text(encoding="utf-8"))
-    differ = [i for i, (a, b) in enumerate(zip(made, kept)) if not same(a, b)]
+    differ = [i for i, (a, b) in enumerate(zip(made, kept)) if not same_case(topic, a, b)]
     for i in differ[:3]:
-        fields = [k for k in made[i] | kept[i] if not same(made[i].get(k), kept[i].get(k))]
+        fields = [k for k in made[i] | kept[i] if not same_field(topic, k, made[i].get(k), kept[i].get(k))]
         print(
             f"FAIL {topic} case {i} ({made[i].get('name') or made[i].get('input')}): {', '.join(fields)} differ from {path.name}"
         )
