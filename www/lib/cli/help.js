@@ -19,4 +19,5 @@ export const CHOICES = `  --scheme ID[:option=value,…]  for every tensor that 
   --recipe FILE                 what plan wrote
   --rule GLOB=SCHEME            for tensors whose names match; may be repeated, the last that matches decides
   --keep GLOB                   leaves tensors as they are; may be repeated, stronger than rules
-  --to FORMAT                   gguf, onnx, safetensors or npz; by default the input's own`;
+  --to FORMAT                   gguf, onnx, safetensors or npz; by default what OUT ends in, or the input's own
+  --layout NAME                 how safetensors store what is quantized: plain or compressed-tensors; ONNX: qdq or contrib`;

@@ -6,6 +6,7 @@ import { wasm } from '../engine.js';
 import { FewerbitsError, inFile } from '../errors.js';
 import { inside } from '../model.js';
 import { wishesOf } from './recipe.js';
+import { textsBeside } from './texts.js';
 
 /**
  * @typedef {import('../model.js').Model} Model
@@ -36,7 +37,7 @@ import { wishesOf } from './recipe.js';
  *
  * @typedef {{at: number, bytes?: number, copy?: {part: number, range: {start: number, end: number}},
  *   stored?: {tensor: number, byteLen: number}}} Segment
- * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number,
+ * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, headRows?: number,
  *   parts: {file: number, at: number, byteLen: number, rowBytes: number | null}[]}} Task
  * @typedef {{file: number, of: {start: number, end: number}, at: number[]}} Check CRC-32 of a stretch, at places that hold zeros
  * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[]}} Job
@@ -63,7 +64,7 @@ const TARGETS = /** @type {const} */ ({
 export async function plan(model, given) {
   const planning = await openPlanning(model);
   try {
-    return planning.plan(given);
+    return await planning.plan(given);
   } finally {
     planning.free();
   }
@@ -99,19 +100,52 @@ export async function openPlanning(model) {
     planner.free();
     throw error;
   }
+  let isFree = false;
+  /** What lies beside the files, read when it is needed first. @type {Promise<void> | null} */
+  let beside = null;
+  const withTexts = async () => {
+    beside ??= textsBeside(held.sibling).then((texts) => {
+      if (isFree) throw new FewerbitsError('freed', 'the model has been closed', { file: model.name });
+      for (const [name, text] of texts) planner.text(name, text);
+      planner.ready();
+    });
+    try {
+      await beside;
+    } catch (error) {
+      // What could not be read is tried anew by the next plan.
+      beside = null;
+      throw error;
+    }
+  };
   return {
     /** @param {PlanOptions} [options] */
-    plan: (options) => planned(model, planner, options),
-    free: () => planner.free(),
+    async plan(options) {
+      const request = asked(model, options);
+      if (needsTexts(model, request)) await withTexts();
+      return planned(model, planner, request);
+    },
+    free: () => {
+      isFree = true;
+      planner.free();
+    },
   };
 }
 
 /**
+ * Whether a plan depends on what lies beside the weights: their architecture and tokenizer for llama.cpp, their configuration for others.
  * @param {Model} model
- * @param {import('../wasm/fewerbits.js').Planner} planner
+ * @param {{to: string, layout?: string}} request
+ */
+function needsTexts({ format }, { to, layout }) {
+  return to === 'gguf' ? format !== 'gguf' : layout === 'compressed-tensors';
+}
+
+/**
+ * The options as the engine is asked.
+ * @param {Model} model
  * @param {PlanOptions} [given]
  */
-function planned(model, planner, given) {
+function asked(model, given) {
   const { recipe, rules, ...own } = checked(given);
   const known = new Set(['to', 'scheme', 'preset', 'layout']);
   for (const name of Object.keys(own)) {
@@ -124,7 +158,7 @@ function planned(model, planner, given) {
   const of = recipe ?? /** @type {Recipe} */ ({});
   const to = own.to ?? of.to ?? TARGETS[/** @type {keyof typeof TARGETS} */ (model.format)] ?? 'safetensors';
   const choice = own.scheme !== undefined || own.preset !== undefined ? own : of;
-  const request = {
+  return {
     to: text(to, 'the target'),
     scheme: choice.scheme && schemeRecord(choice.scheme),
     preset: choice.preset,
@@ -136,6 +170,14 @@ function planned(model, planner, given) {
       rules ?? [],
     ),
   };
+}
+
+/**
+ * @param {Model} model
+ * @param {import('../wasm/fewerbits.js').Planner} planner
+ * @param {any} request
+ */
+function planned(model, planner, request) {
   const { tensors: placed } = /** @type {{tensors: import('../model.js').Placed[]}} */ (inside.get(model));
   const answer = JSON.parse(planner.plan(JSON.stringify(request)));
   /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
@@ -244,7 +286,14 @@ function defined(values) {
 function schemeOf({ pack, dtype, id, ...options }) {
   if (pack === 'copy') return null;
   if (pack.startsWith('onnx_')) return onnxScheme(options);
+  // How codes and scales lie in the file follows from the plan's own layout.
+  if (pack === 'compressed') return { id, ...without(options, ['layout', 'scale']) };
   return pack === 'cast' ? { id: CAST_IDS[/** @type {keyof typeof CAST_IDS} */ (dtype)] ?? dtype } : { id, ...options };
+}
+
+/** @param {{[name: string]: any}} values @param {string[]} names */
+function without(values, names) {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !names.includes(name)));
 }
 
 /**

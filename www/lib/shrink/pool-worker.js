@@ -10,16 +10,16 @@ const started = init();
 started.catch(() => {});
 
 /** @param {import('./pool.js').Rows} rows the parts lie in the memory that they came in, where they fit */
-function pack({ packing, dtype, bigEndian, bytes, dims, first }) {
+function pack({ packing, dtype, bigEndian, bytes, dims, first, headRows = 0 }) {
   const room = new Uint8Array(bytes.buffer);
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, headRows, room);
 }
 
 /** @param {MessageEvent} event */
-async function answer({ data: { id, packing, dtype, bigEndian, bytes, dims, first } }) {
+async function answer({ data: { id, packing, dtype, bigEndian, bytes, dims, first, headRows } }) {
   try {
     await started;
-    const packed = pack({ packing, dtype, bigEndian, bytes, dims, first });
+    const packed = pack({ packing, dtype, bigEndian, bytes, dims, first, headRows });
     const buffers = new Set(packed.parts.map((/** @type {Uint8Array} */ part) => part.buffer));
     port.postMessage({ id, ...packed, memory: memoryBytes() }, [...buffers]);
   } catch (error) {
