@@ -8,7 +8,7 @@ import { Usage, countOf } from './arguments.js';
 import { OPTIONS, choicesOf, planData, planSummary, planTable } from './choices.js';
 import { exists, isFolder, refuseTaken, sizeOf, writeText } from './files.js';
 import { CHOICES } from './help.js';
-import { bytes, decibels, plain, table } from './terminal.js';
+import { bytes, counted, decibels, plain, table } from './terminal.js';
 
 /**
  * @typedef {import('../shrink/plan.js').Plan} Plan
@@ -148,7 +148,7 @@ function summary(path, planned, { seconds, inputBytes, peakMemory, tensors }) {
   const speed = bytes(inputBytes / Math.max(seconds, 1e-3));
   return [
     `${plain(path)}: ${planSummary(planned)}`,
-    `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${changed.length} tensors read back and compared`,
+    `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${counted(changed.length, 'tensor')} read back and compared`,
     ...(rows.length > 0 ? ['', table(['lost the most', 'from', 'to', '>SQNR dB', '>max error'], rows)] : []),
   ].join('\n');
 }
