@@ -91,7 +91,7 @@ export class Shrinking {
     const planner = this.planner;
     try {
       const planning = await planner.planning;
-      return { model, plan: planning.plan(options) };
+      return { model, plan: await planning.plan(options) };
     } catch (error) {
       // What could not be opened is tried anew by the next question.
       planner.planning.catch(() => {
@@ -275,7 +275,7 @@ async function sampled(model, task, signal) {
       const dims = isWhole ? task.dims : [(end - start) * each, ...rest];
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const none = new Uint8Array(0);
-      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, none);
+      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, 0, none);
       energy += packed.energy;
       error2 += packed.error2;
     }

@@ -117,7 +117,7 @@ export class Room extends View {
                 </optgroup>`
               : nothing
           }
-          ${schemesOf(target, this.state.catalogue).map(
+          ${schemesOf(target, this.state.catalogue, choice.layout).map(
             ({ kind, schemes }) =>
               html`<optgroup label=${t(`shrink.group.${kind}`)}>
                 ${schemes.map(
@@ -193,7 +193,7 @@ export class Room extends View {
           .map((note) => note.text)
           .join('\n')}
       >
-        ${text}
+        ${text}${code === 'not_mapped' ? html` <span class="detail">${of[0].text}</span>` : nothing}
       </p>`;
     });
   }

@@ -35,7 +35,7 @@
  * }} Shrink
  *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks
  */
-import { targetsOf } from '../lib/shrink/targets.js';
+import { groupsOf, targetsOf } from '../lib/shrink/targets.js';
 
 /** @type {Shrink} */
 const EMPTY = Object.freeze({
@@ -96,12 +96,17 @@ export function fitted(state) {
   const preset = choice.preset !== null && target.presets.includes(choice.preset) ? choice.preset : null;
   const layout = choice.layout !== null && target.layouts.includes(choice.layout) ? choice.layout : first.layout;
   const none = preset === null && choice.scheme === null;
+  const scheme = none ? first.scheme : choice.scheme;
+  // A layout that holds some schemes alone begins with the first of them.
+  const groups = groupsOf(target, layout);
+  const known = scheme === null || groups.some(({ ids }) => ids === '*' || ids.includes(scheme.id));
+  const [{ ids }] = groups;
   return {
     ...choice,
     to: target.to,
     layout,
     preset: none ? first.preset : preset,
-    scheme: none ? first.scheme : choice.scheme,
+    scheme: known || ids === '*' ? scheme : { id: ids[0] },
   };
 }
 
@@ -163,7 +168,7 @@ export function recipeOf({ to, preset, scheme, layout, rules, tensors }) {
   const recipe = { version: 1, to };
   if (preset !== null) recipe.preset = preset;
   if (scheme !== null) recipe.scheme = scheme;
-  if (layout !== null && layout !== 'auto') recipe.layout = layout;
+  if (layout !== null && layout !== 'auto' && layout !== 'plain') recipe.layout = layout;
   const whole = rules.filter(({ match, scheme: own, keep }) => match !== '' && (own || keep));
   return { ...recipe, rules: whole, tensors };
 }
