@@ -228,8 +228,8 @@ function targetOf(model, to) {
  * @param {PlanOptions} [given]
  */
 function planned(model, planner, sizes, given) {
-  const { recipe, rules, targetBytes, targetBits, schemes, roles, leastDb, signal, onProgress, workers, ...own } =
-    checked(given);
+  const { recipe, rules, targetBytes, targetBits, schemes, roles, leastDb, ...rest } = checked(given);
+  const own = withoutMeasuring(rest);
   const known = new Set(['to', 'scheme', 'preset', 'layout']);
   for (const name of Object.keys(own)) {
     if (!known.has(name)) {
@@ -300,6 +300,13 @@ function planOf(model, planner, request) {
     }),
   );
   return new Plan(model, request, answer, placed, literals);
+}
+
+/** What is said of the measuring alone. @param {{[name: string]: any}} options @returns {{[name: string]: any}} */
+function withoutMeasuring(options) {
+  const own = { ...options };
+  for (const name of ['signal', 'onProgress', 'workers']) delete own[name];
+  return own;
 }
 
 /**
