@@ -167,8 +167,10 @@ export function planSummary({ model, outputBytes, bitsPerWeight, tensors }) {
 export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, tensors, found }) {
   const data = { model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight, notes };
   if (!found) return { ...data, tensors };
-  const { why, near: _near, curve, ...facts } = found;
-  return { ...data, aim: { ...facts, curve: [...curve()] }, tensors: tensors.map((t) => ({ ...t, why: why(t.name) })) };
+  const { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured } = found;
+  const aim = { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured };
+  const { why, curve } = found;
+  return { ...data, aim: { ...aim, curve: [...curve()] }, tensors: tensors.map((t) => ({ ...t, why: why(t.name) })) };
 }
 
 /** What was measured for a target, and what it came to. @param {Plan} plan */
