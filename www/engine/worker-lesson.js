@@ -396,7 +396,8 @@ function planned(sample, { plan, each }) {
 
 /** All values that a small float can take, from the engine's own table. @param {{ids: string[]}} payload */
 function levels({ ids }) {
-  const some = new Weights(Float32Array.of(1), [1]);
+  // Levels are listed as far as the weights reach.
+  const some = new Weights(Float32Array.of(-8, 8), [2]);
   try {
     return ids.map((id) => {
       const { levels: all } = some.evaluate({ id }, { bins: 1, errorBins: 1, range: [-8, 8] });

@@ -84,6 +84,9 @@ export class Live extends Figure {
         min-height: 34px;
         margin-bottom: 8px;
       }
+      .tools:empty {
+        display: none;
+      }
       .stage {
         position: relative;
         min-height: var(--stage, 300px);

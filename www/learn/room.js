@@ -81,7 +81,13 @@ export class Learn extends View {
                 <button @click=${this.#again}>${t('learn.again')}</button>
               </div>`
             : open
-              ? [this.#head(n), open.text(this.#tools(open)), this.#papers(open), n > 0 ? this.#pager(n) : this.#contents()]
+              ? [
+                  this.#head(n),
+                  open.text(this.#tools(open)),
+                  n > 0 ? nothing : this.#contents(),
+                  this.#papers(open),
+                  n > 0 ? this.#pager(n) : nothing,
+                ]
               : html`<div class="waiting"></div>`
         }
       </main>

@@ -124,6 +124,7 @@ export class Blocks extends Live {
       ol {
         display: flex;
         flex-wrap: wrap;
+        align-items: flex-start;
         gap: 6px 0;
         min-height: 52px;
         margin: 10px 0;
@@ -278,13 +279,13 @@ export class Blocks extends Live {
     const n = BLOCKS[/** @type {'q4_0'} */ (scheme)];
     return this.t('told', {
       scheme: scheme.toUpperCase(),
-      bytes: number((bits * n) / 8, 4),
+      bytes: Math.round((bits * n) / 8),
       n,
-      bits: number(bits, 4),
+      bits,
       index: weight,
       value: number(trace.value),
       code: trace.bits,
-      back: number(trace.back),
+      back: trace.back === 0 ? '0' : number(trace.back),
       db: decibel(sqnrDb),
       correct,
       total,
@@ -293,6 +294,10 @@ export class Blocks extends Live {
 }
 
 /** @param {unknown} value */
-const shownValue = (value) => (typeof value === 'number' ? number(value, 5) : String(value));
+const shownValue = (value) =>
+  typeof value !== 'number' ? String(value) : Number.isInteger(value) ? whole(value) : number(value, 5);
+
+/** Without the sign of a zero. @param {number} value */
+const whole = (value) => String(value + 0).replace('-', '−');
 
 customElements.define('fb-blocks', Blocks);

@@ -1,6 +1,6 @@
 import { css, html } from 'lit';
 import { Live } from '../live.js';
-import { number } from '../../text/format.js';
+import { number, raised } from '../../text/format.js';
 
 const TENSOR = 'fc1.weight';
 const SHOWN = 4000;
@@ -20,7 +20,7 @@ export class FloatBits extends Live {
       exponent: 'exponent',
       fraction: 'fraction',
       bit: '{part}, bit {n}: {value}',
-      told: '{sign}2^{exponent} × {fraction} = {value}. The next number up is {gap} away.',
+      told: '{sign}2{exponent} × {fraction} = {value}. The next number up is {gap} away.',
       'told.odd': 'These bits mean {value}.',
       was: 'As trained: {value}.',
     },
@@ -34,7 +34,7 @@ export class FloatBits extends Live {
       exponent: '指数',
       fraction: '尾数',
       bit: '{part}，第 {n} 位：{value}',
-      told: '{sign}2^{exponent} × {fraction} = {value}。往上的下一个数相距 {gap}。',
+      told: '{sign}2{exponent} × {fraction} = {value}。往上的下一个数相距 {gap}。',
       'told.odd': '这些位表示 {value}。',
       was: '训练所得：{value}。',
     },
@@ -140,7 +140,7 @@ export class FloatBits extends Live {
     return (
       this.t('told', {
         sign: bits >>> 31 ? '−' : '+',
-        exponent: String(exponent).replace('-', '−'),
+        exponent: raised(exponent),
         fraction: fraction.toFixed(7),
         value: exact(value),
         gap,

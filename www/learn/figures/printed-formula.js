@@ -198,7 +198,7 @@ export class PrintedFormula extends Live {
     const to = this.mark('quantized', number(back));
     if (view === 'float') return from;
     if (view === 'printed') {
-      const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(signed);
+      const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(term);
       const [low] = RANGES[/** @type {'byte'} */ (range)];
       const inner = x - low;
       return html`round((${from} − ${min}) / (${max} − ${min}) × (${max} − ${min})) + ${min} = round(${number(inner, 7)}) +
@@ -206,12 +206,12 @@ export class PrintedFormula extends Live {
     }
     const steps = 2 ** bits - 1;
     if (view === 'meant') {
-      return html`round((${from} − ${number(ranges.low)}) / (${number(ranges.high)} − ${number(ranges.low)}) × ${steps}) +
-      ${signed(ranges.least)} = ${signed(q)}, ${this.t('becomes')} ${to}`;
+      return html`round((${from} − ${bracketed(number(ranges.low))}) / (${number(ranges.high)} −
+      ${bracketed(number(ranges.low))}) × ${steps}) + ${term(ranges.least)} = ${signed(q)}, ${this.t('becomes')} ${to}`;
     }
     const code = Math.round(back / scale) + zeroPoint;
-    return html`round(${from} / ${number(scale)}) + ${signed(zeroPoint)} = ${signed(code)}, ${this.t('becomes')}
-    ${number(scale)} × (${signed(code)} − ${signed(zeroPoint)}) = ${to}`;
+    return html`round(${from} / ${number(scale)}) + ${term(zeroPoint)} = ${signed(code)}, ${this.t('becomes')}
+    ${number(scale)} × (${signed(code)} − ${term(zeroPoint)}) = ${to}`;
   }
 
   /** A large step that meets all weights in time. */
@@ -225,7 +225,7 @@ export class PrintedFormula extends Live {
 
   /** @param {any} answer @param {any} choices */
   told({ zeros, count: n, correct, total, ranges, distinct, zero, weight }, { view, range, bits, guess, shown }) {
-    const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(signed);
+    const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(term);
     const { language } = this;
     const yours = guess > 0 ? `${this.t('guess.yours', { guess: this.t('about', { n: guess }) })} ` : '';
     const facts = { zeros: count(zeros, language), count: count(n, language), correct, total, min, max, yours };
@@ -240,7 +240,7 @@ export class PrintedFormula extends Live {
     }
     const steps = 2 ** bits - 1;
     const step = number((ranges.high - ranges.low) / steps);
-    const [low, high] = [number(ranges.low), number(ranges.high)];
+    const [low, high] = [bracketed(number(ranges.low)), number(ranges.high)];
     return this.t(distinct ? 'told.meant' : 'told.meant.many', {
       ...facts,
       low,
@@ -253,6 +253,10 @@ export class PrintedFormula extends Live {
   }
 }
 
+/** A number below zero in brackets, as after a sign. @param {string} text */
+const bracketed = (text) => (text.startsWith('−') ? `(${text})` : text);
+/** @param {number} n */
+const term = (n) => bracketed(signed(n));
 /** @param {number} n */
 const signed = (n) => String(n).replace('-', '−');
 
