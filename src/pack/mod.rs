@@ -5,6 +5,7 @@
 pub mod compressed;
 mod onnx;
 mod scheme;
+pub mod survey;
 
 use std::rc::Rc;
 
