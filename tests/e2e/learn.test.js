@@ -77,10 +77,28 @@ class LearnPage extends ExplorePage {
 
 /** What each figure is made to do: how, what it says then, and what of it stands in the address. */
 const DRIVES = [
-  ['#/learn', 'digits', (p) => p.choose2('digits', '8'), /Your guess: 8.*At 3 bits it reads 7 of the ten \(287 of all 360/, 'guess=8;shown=1'],
-  ['#/learn/1', 'bits', (p) => p.inside('bits', `r.querySelectorAll('.part button')[0].click()`), /As trained/, 'bits='],
+  [
+    '#/learn',
+    'digits',
+    (p) => p.choose2('digits', '8'),
+    /Your guess: 8.*At 3 bits it reads 7 of the ten \(287 of all 360/,
+    'guess=8;shown=1',
+  ],
+  [
+    '#/learn/1',
+    'bits',
+    (p) => p.inside('bits', `r.querySelectorAll('.part button')[0].click()`),
+    /As trained/,
+    'bits=',
+  ],
   ['#/learn/1', 'line', (p) => p.choose2('line', '1'), /fp4 has 5 numbers/, 'reach=1'],
-  ['#/learn/3', 'histogram', (p) => p.choose2('histogram', 'conv1.weight'), /288 weights of conv1/, 'layer=conv1.weight'],
+  [
+    '#/learn/3',
+    'histogram',
+    (p) => p.choose2('histogram', 'conv1.weight'),
+    /288 weights of conv1/,
+    'layer=conv1.weight',
+  ],
   ['#/learn/4', 'range', (p) => p.choose2('range', 'mse'), /13\.24.dB.*351 of 360/, 'rule=mse'],
   ['#/learn/5', 'printed', (p) => p.choose2('printed', '36'), /32,767 of 32,768.*35 of 360/, 'guess=36;shown=1'],
   ['#/learn/6', 'kinds', (p) => p.slide('kinds', 'bits', 4), /At 4 bits.*358, 349 and 332/, 'bits=4'],
@@ -88,8 +106,21 @@ const DRIVES = [
   ['#/learn/8', 'grain', (p) => p.slide('grain', 'outlier', 4), /99\.5.% of all weights become zero/, 'outlier=4'],
   ['#/learn/9', 'blocks', (p) => p.choose2('blocks', 'q4_k'), /Q4_K: 144 bytes hold 256 weights/, 'scheme=q4_k'],
   ['#/learn/10', 'few', (p) => p.choose2('few', 'k2'), /4 values.*319 of 360/, 'values=k2'],
-  ['#/learn/11', 'stages', (p) => p.slide('stages', 'ratio', 0), /8\.5 times smaller.*the same values came back.*359 of 360/, 'ratio=0'],
-  ['#/learn/12', 'layers', (p) => p.inside('layers', `const s = r.querySelector('select'); s.value = '8'; s.dispatchEvent(new Event('change'))`), /358|357/, 'conv1=8'],
+  [
+    '#/learn/11',
+    'stages',
+    (p) => p.slide('stages', 'ratio', 0),
+    /8\.5 times smaller.*the same values came back.*359 of 360/,
+    'ratio=0',
+  ],
+  [
+    '#/learn/12',
+    'layers',
+    (p) =>
+      p.inside('layers', `const s = r.querySelector('select'); s.value = '8'; s.dispatchEvent(new Event('change'))`),
+    /358|357/,
+    'conv1=8',
+  ],
   ['#/learn/14', 'limit', (p) => p.choose2('limit', 'sparse'), /above the line/, 'weights=sparse'],
 ];
 
@@ -100,8 +131,13 @@ forEachBrowser((browser) => {
     test('the bare address opens the lesson: its contents, and a figure that computes', async () => {
       await page.read('');
       assert.match(await page.says('digits'), /reads 10 of these ten, and 10 of them with 8-bit weights, 10 with 4/);
-      const links = await browser.driver.executeScript(`return [...document.querySelectorAll('.contents a')].map((a) => a.hash)`);
-      assert.deepEqual(links, CHAPTERS.map(({ n }) => `#/learn/${n}`));
+      const links = await browser.driver.executeScript(
+        `return [...document.querySelectorAll('.contents a')].map((a) => a.hash)`,
+      );
+      assert.deepEqual(
+        links,
+        CHAPTERS.map(({ n }) => `#/learn/${n}`),
+      );
       assert.equal(await page.text('.local .count'), '0 requests');
       await page.assertQuiet();
     });
@@ -110,7 +146,9 @@ forEachBrowser((browser) => {
       await browser.driver.get('about:blank');
       browser.site.requests.length = 0;
       await page.read('');
-      const scripts = new Set(browser.site.requests.map(({ path }) => path).filter((path) => /assets\/.*\.js$/.test(path)));
+      const scripts = new Set(
+        browser.site.requests.map(({ path }) => path).filter((path) => /assets\/.*\.js$/.test(path)),
+      );
       const sum = [...scripts]
         .map((path) => gzipSync(readFileSync(join(DIST, path.slice(path.indexOf('assets/'))))).length)
         .reduce((a, b) => a + b, 0);
@@ -171,7 +209,10 @@ forEachBrowser((browser) => {
     test('the heart of it: the formula brings the network to chance, two ranges mend it, a zero point holds zero', async () => {
       await page.read('#/learn/5');
       assert.match(await page.says('printed'), /32,767 of the layer’s 32,768 weights have become exactly 0/);
-      assert.equal(await page.inside('printed', `return getComputedStyle(r.querySelector('.veil > div')).visibility`), 'hidden');
+      assert.equal(
+        await page.inside('printed', `return getComputedStyle(r.querySelector('.veil > div')).visibility`),
+        'hidden',
+      );
       await page.inside('printed', `r.querySelector('.ask button').click()`);
       await page.waitSays('printed', /35 of 360 digits, no more than chance/);
       await page.choose2('printed', 'nibble');
@@ -212,7 +253,10 @@ forEachBrowser((browser) => {
 
     test('the network is timed here, and the requests are counted', async () => {
       await page.read('#/learn/2');
-      assert.match(await page.says('timing'), /int8 takes [\d.]+ µs per digit .* with 358 instead of 358 of 360.* 254 are read/);
+      assert.match(
+        await page.says('timing'),
+        /int8 takes [\d.]+ µs per digit .* with 358 instead of 358 of 360.* 254 are read/,
+      );
       await page.read('#/learn/15');
       assert.match(await page.says('requests'), /its own site for \d+ files and others for 0/);
       await page.assertQuiet();
@@ -257,7 +301,11 @@ forEachBrowser((browser) => {
           const text = await browser.driver.executeScript(
             `return document.querySelector('main').textContent + [...document.querySelectorAll('figure.live > *')].map((f) => f.shadowRoot.textContent).join(' ')`,
           );
-          assert.doesNotMatch(text, /undefined|NaN|\{[\w.]+\}|\b(told|view|rule|step|part|learn)\.[a-z]/, `chapter ${n}`);
+          assert.doesNotMatch(
+            text,
+            /undefined|NaN|\{[\w.]+\}|\b(told|view|rule|step|part|learn)\.[a-z]/,
+            `chapter ${n}`,
+          );
         }
         await page.assertQuiet();
       });

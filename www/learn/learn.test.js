@@ -16,7 +16,12 @@ test('a setting survives its text, and what is not of a figure is left out', () 
 });
 
 test('chapters and settings are in the address; the bare address is the contents', () => {
-  const state = { ...initialState(), room: /** @type {const} */ ('learn'), chapter: 5, settings: { printed: 'view=zero;bits=4' } };
+  const state = {
+    ...initialState(),
+    room: /** @type {const} */ ('learn'),
+    chapter: 5,
+    settings: { printed: 'view=zero;bits=4' },
+  };
   const hash = toHash(state);
   assert.equal(hash, '#/learn/5?printed=view=zero;bits=4');
   const back = fromHash(initialState(), hash);
@@ -30,9 +35,12 @@ test('chapters and settings are in the address; the bare address is the contents
 });
 
 test('the formula as it is meant: ends map to ends, halves go to even, all is clamped', () => {
-  assert.deepEqual([0.5, 1.5, 2.5, -0.5, 2.4999].map(halfEven), [0, 2, 2, -0, 2]);
+  assert.deepEqual([0.5, 1.5, 2.5, -0.5, 2.4999].map(halfEven), [0, 2, 2, 0, 2]);
   const ranges = { low: -1, high: 3, least: -128, most: 127 };
-  assert.deepEqual([-1, 3, -9, 9].map((x) => meantCode(x, ranges)), [-128, 127, -128, 127]);
+  assert.deepEqual(
+    [-1, 3, -9, 9].map((x) => meantCode(x, ranges)),
+    [-128, 127, -128, 127],
+  );
   assert.equal(meantValue(-128, ranges), -1);
   assert.equal(meantValue(127, ranges), 3);
   const step = 4 / 255;

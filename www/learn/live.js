@@ -43,7 +43,7 @@ export const COMMON = {
  * Attributes: `setting` (such as `bits=3;grain=group`), `lang` (`en` or `zh`; else that of the element around it).
  * Events: `fb-setting` {setting}, after the reader changed it.
  *
- * What a figure itself defines: `defaults`, `words`, `question()`, `picture()`, `told()`, `controls()`.
+ * What a figure itself defines: `defaults`, `words`, `question()`, `stage()`, `told()`, `controls()`.
  */
 export class Live extends Figure {
   /** @type {import('lit').PropertyDeclarations} */
@@ -357,7 +357,7 @@ export class Live extends Figure {
   }
 
   /** @returns {unknown} */
-  picture(/** @type {any} */ _answer, /** @type {any} */ _choices) {
+  stage(/** @type {any} */ _answer, /** @type {any} */ _choices) {
     return nothing;
   }
 
@@ -426,7 +426,7 @@ export class Live extends Figure {
                 <button @click=${this.#again}>${this.t('retry')}</button>
               </div>`
             : ready
-              ? this.picture(answer, choices)
+              ? this.stage(answer, choices)
               : html`<div class="waiting"><span>${this.t('waiting')}</span></div>`
         }
       </div>
@@ -437,7 +437,7 @@ export class Live extends Figure {
   /**
    * A row of choices, of which one holds.
    * @param {string} name of the setting
-   * @param {readonly (string | number)[]} values
+   * @param {readonly (string | number | boolean)[]} values
    * @param {(value: any) => string} title
    * @param {string} legend
    */

@@ -6,7 +6,6 @@
  * The build writes its version and its files in the place of the two constants.
  */
 
-/* eslint-env serviceworker */
 const VERSION = '__VERSION__';
 /** @type {string[]} relative to this file */
 const FILES = JSON.parse('__FILES__');
@@ -20,7 +19,11 @@ worker.addEventListener('install', (/** @type {any} */ event) => {
   event.waitUntil(
     caches.open(NAME).then((cache) =>
       // A file named by its content may come from the browser's own cache; the others must be those of this build.
-      cache.addAll(FILES.map((file) => new Request(new URL(file, scope), { cache: file.startsWith('assets/') ? 'default' : 'reload' }))),
+      cache.addAll(
+        FILES.map(
+          (file) => new Request(new URL(file, scope), { cache: file.startsWith('assets/') ? 'default' : 'reload' }),
+        ),
+      ),
     ),
   );
 });

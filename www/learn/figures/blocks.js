@@ -175,20 +175,19 @@ export class Blocks extends Live {
   }
 
   /** @param {any} answer */
-  picture(answer) {
+  stage(answer) {
     const { trace, from, around } = answer;
     return html`<p class="hint">${this.t('weights')}</p>
       ${this.#bars(around, from, trace)}
       <ol>
         ${trace.steps.map(
-          (/** @type {any} */ { op, operand, value }, /** @type {number} */ i) => html`<li>
-            <span>${this.#step(op, operand)}</span>
-            <b class=${i === 0 ? 'float' : i === trace.steps.length - 1 ? 'quantized' : ''}>${shownValue(value)}</b>
-          </li>`,
+          (/** @type {any} */ { op, operand, value }, /** @type {number} */ i) =>
+            html`<li>
+              <span>${this.#step(op, operand)}</span>
+              <b class=${i === 0 ? 'float' : i === trace.steps.length - 1 ? 'quantized' : ''}>${shownValue(value)}</b>
+            </li>`,
         )}
-        <li>
-          <span>${this.t('stored')} · ${this.t('byte', { n: trace.byteOffset })}</span><b>${trace.bits}</b>
-        </li>
+        <li><span>${this.t('stored')} · ${this.t('byte', { n: trace.byteOffset })}</span><b>${trace.bits}</b></li>
       </ol>
       ${trace.block ? this.#block(trace.block) : nothing}`;
   }
@@ -255,17 +254,21 @@ export class Blocks extends Live {
   /** @param {any} block */
   #block(block) {
     const { offset, weights, bytes, parts } = block;
-    const words = this.keeper.keep('block', [this.language, JSON.stringify([offset, weights, bytes.length, parts])], () => ({
-      title: this.t('block.title', { n: weights, bytes: bytes.length, at: offset }),
-      bytes: this.t('block.bytes'),
-      byte: this.t('block.byte'),
-      of: this.t('block.of'),
-      of1: this.t('block.of1'),
-      reads: this.t('block.reads'),
-      own: this.t('own'),
-      shared: this.t('shared'),
-      names: parts.map((/** @type {any} */ { name }) => this.t(`part.${name}`).replace(/^part\./, '')),
-    }));
+    const words = this.keeper.keep(
+      'block',
+      [this.language, JSON.stringify([offset, weights, bytes.length, parts])],
+      () => ({
+        title: this.t('block.title', { n: weights, bytes: bytes.length, at: offset }),
+        bytes: this.t('block.bytes'),
+        byte: this.t('block.byte'),
+        of: this.t('block.of'),
+        of1: this.t('block.of1'),
+        reads: this.t('block.reads'),
+        own: this.t('own'),
+        shared: this.t('shared'),
+        names: parts.map((/** @type {any} */ { name }) => this.t(`part.${name}`).replace(/^part\./, '')),
+      }),
+    );
     return html`<fb-block-map kind="quantized" .block=${block} .words=${words}></fb-block-map>`;
   }
 

@@ -66,7 +66,9 @@ export class FloatBits extends Live {
         min-height: 32px;
         padding: 0;
         border-color: var(--f);
-        font: 15px/1 ui-monospace, monospace;
+        font:
+          15px/1 ui-monospace,
+          monospace;
       }
       .part button[aria-pressed='true'] {
         background: var(--f);
@@ -104,7 +106,7 @@ export class FloatBits extends Live {
   #put = (bits) => this.set({ bits: (bits >>> 0).toString(16) });
 
   /** @param {any} answer */
-  picture(answer) {
+  stage(answer) {
     const bits = this.#bits(answer);
     const part = (/** @type {string} */ name, /** @type {number} */ from, /** @type {number} */ to) =>
       html`<div class="part" role="group" aria-label=${this.t(name)}>
@@ -165,7 +167,7 @@ export function nextFloat(bits, by) {
   // In this order neighbours are neighbours: negative numbers count backwards.
   const order = bits >>> 31 ? -(bits & 0x7fffffff) : bits;
   const next = Math.min(0x7f800000, Math.max(-0x7f800000, order + by));
-  return next < 0 || (next === 0 && by > 0 && bits >>> 31) ? ((-next | 0x80000000) >>> 0) : next;
+  return next < 0 || (next === 0 && by > 0 && bits >>> 31) ? (-next | 0x80000000) >>> 0 : next;
 }
 
 /** All digits that tell this float from its neighbours. @param {number} value */

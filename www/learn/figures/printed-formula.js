@@ -74,7 +74,8 @@ export class PrintedFormula extends Live {
         '这一层 {count} 个权重里有 {zeros} 个变成了 0。缩放系数是 ({max} − {min}) / ({max} − {min}) = 1，一级就有 1 那么宽，而权重都在 ±{reach} 之内。',
       'told.printed':
         '{yours}{count} 个权重里有 {zeros} 个恰好是 0，网络只认对 {total} 个中的 {correct} 个，和瞎猜一样。缩放系数是 ({max} − {min}) / ({max} − {min}) = 1：不管范围怎么选，公式都按 1 取整。',
-      'told.half': '{yours}现在每个权重都是 ±0.5：一级仍是 1 那么宽，只是从 −0.5 开始。网络认对 {total} 个中的 {correct} 个。',
+      'told.half':
+        '{yours}现在每个权重都是 ±0.5：一级仍是 1 那么宽，只是从 −0.5 开始。网络认对 {total} 个中的 {correct} 个。',
       'told.meant':
         '现在一级是 ({high} − {low}) / {steps} = {step}。权重还留有 {distinct} 个不同的值，网络认对 {total} 个中的 {correct} 个。再看 0：它会变成 {zero}。',
       'told.meant.many':
@@ -144,26 +145,31 @@ export class PrintedFormula extends Live {
     return html`${this.choose('view', ['float', 'printed', 'meant', 'zero'], (v) => this.t(`view.${v}`), this.t('view'))}
     ${
       view === 'printed'
-        ? this.choose('range', Object.keys(RANGES), (r) => RANGES[/** @type {'byte'} */ (r)].map(signed).join(', '), this.t('range'))
+        ? this.choose(
+            'range',
+            Object.keys(RANGES),
+            (r) => RANGES[/** @type {'byte'} */ (r)].map(signed).join(', '),
+            this.t('range'),
+          )
         : nothing
     }
     ${view === 'meant' || view === 'zero' ? this.slide('bits', { min: 2, max: 8, label: this.t('bits') }) : nothing}`;
   }
 
   /** @param {any} answer @param {any} choices */
-  picture(answer, { view, shown }) {
+  stage(answer, { view, shown }) {
     const { reference, result, distinct, correct, total } = answer;
     const hidden = view === 'printed' && !shown;
     return html`${backToBack({
-      label: this.t('alt'),
-      upper: this.t('before'),
-      lower: this.t('after'),
-      reference,
-      result,
-      levels: distinct && distinct.length > 1 ? distinct : null,
-      axis: AXIS,
-      keeper: this.keeper,
-    })}
+        label: this.t('alt'),
+        upper: this.t('before'),
+        lower: this.t('after'),
+        reference,
+        result,
+        levels: distinct && distinct.length > 1 ? distinct : null,
+        axis: AXIS,
+        keeper: this.keeper,
+      })}
       <div class="one">
         <span class="soft">${this.t('one')}</span> <span class="steps">${this.#steps(answer)}</span>
         <button @click=${this.#another}>${this.t('another')}</button>
@@ -179,11 +185,12 @@ export class PrintedFormula extends Live {
       <p>${this.t('ask')}</p>
       <span class="choice">
         ${GUESSES.map(
-          (n) => html`<label
-            ><input type="radio" name="guess" value=${n} @change=${() => this.set({ guess: n, shown: true })} /><span
-              >${this.t('about', { n })}</span
-            ></label
-          >`,
+          (n) =>
+            html`<label
+              ><input type="radio" name="guess" value=${n} @change=${() => this.set({ guess: n, shown: true })} /><span
+                >${this.t('about', { n })}</span
+              ></label
+            >`,
         )}
       </span>
       <button @click=${() => this.set({ shown: true })}>${this.t('guess.skip')}</button>
@@ -201,8 +208,8 @@ export class PrintedFormula extends Live {
       const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(term);
       const [low] = RANGES[/** @type {'byte'} */ (range)];
       const inner = x - low;
-      return html`round((${from} − ${min}) / (${max} − ${min}) × (${max} − ${min})) + ${min} = round(${number(inner, 7)}) +
-      ${min} = ${to}`;
+      return html`round((${from} − ${min}) / (${max} − ${min}) × (${max} − ${min})) + ${min} =
+      round(${number(inner, 7)}) + ${min} = ${to}`;
     }
     const steps = 2 ** bits - 1;
     if (view === 'meant') {
