@@ -284,6 +284,8 @@ export class Live extends Figure {
     this.seen = false;
     /** The question under way and the one answered last. */
     this.asked = { now: '', done: '' };
+    /** The choices that the answer is for. @type {any} */
+    this.standing = null;
     /** @type {IntersectionObserver | null} */
     this.eye = null;
   }
@@ -386,8 +388,8 @@ export class Live extends Figure {
     try {
       this.answer = await ask(type, payload, { onProgress: (/** @type {any} */ p) => this.progressed(p) });
       this.problem = null;
-      const measured = this.measured(this.answer, this.choices);
-      if (measured) note({ figure: this.t('title'), ...measured });
+      this.asked.done = key;
+      if (JSON.stringify(this.question(this.choices)) === key) this.#note();
     } catch (/** @type {any} */ error) {
       this.problem = { message: error?.message ?? String(error), code: error?.code };
     }
@@ -406,6 +408,11 @@ export class Live extends Figure {
   /** Long work tells how far it is. @param {any} _progress */
   progressed(_progress) {}
 
+  #note() {
+    const measured = this.measured(this.answer, this.choices);
+    if (measured) note({ figure: this.t('title'), ...measured });
+  }
+
   #again = () => {
     this.asked.done = '';
     this.problem = null;
@@ -413,7 +420,11 @@ export class Live extends Figure {
 
   render() {
     const { choices, answer, problem } = this;
-    const ready = answer !== null || (this.seen && this.question(choices) === null);
+    const question = this.question(choices);
+    const ready = answer !== null || (this.seen && question === null);
+    // Until the new question is answered the figure shows what it showed, as it was set then.
+    if (question === null || JSON.stringify(question) === this.asked.done) this.standing = choices;
+    const shown = this.standing ?? choices;
     return html`
       <p class="title">${this.t('title')}</p>
       <div class="tools">${this.controls(choices)}</div>
@@ -426,11 +437,11 @@ export class Live extends Figure {
                 <button @click=${this.#again}>${this.t('retry')}</button>
               </div>`
             : ready
-              ? this.stage(answer, choices)
+              ? this.stage(answer, shown)
               : html`<div class="waiting"><span>${this.t('waiting')}</span></div>`
         }
       </div>
-      <p class="told" aria-live="polite">${ready && !problem ? this.told(answer, choices) : nothing}</p>
+      <p class="told" aria-live="polite">${ready && !problem ? this.told(answer, shown) : nothing}</p>
     `;
   }
 

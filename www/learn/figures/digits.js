@@ -106,7 +106,7 @@ export class Digits extends Live {
     return html`<table>
         <thead>
           <tr>
-            <th><span class="soft">&nbsp;</span></th>
+            <td></td>
             ${images.map((/** @type {Uint8Array} */ image, /** @type {number} */ i) => html`<th>${this.#image(image, labels[i])}</th>`)}
             <th class="all soft">${this.t('all', { total })}</th>
           </tr>

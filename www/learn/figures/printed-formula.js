@@ -157,7 +157,8 @@ export class PrintedFormula extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  stage(answer, { view, shown }) {
+  stage(answer, choices) {
+    const { view, shown } = choices;
     const { reference, result, distinct, correct, total } = answer;
     const hidden = view === 'printed' && !shown;
     return html`${backToBack({
@@ -171,7 +172,7 @@ export class PrintedFormula extends Live {
         keeper: this.keeper,
       })}
       <div class="one">
-        <span class="soft">${this.t('one')}</span> <span class="steps">${this.#steps(answer)}</span>
+        <span class="soft">${this.t('one')}</span> <span class="steps">${this.#steps(answer, choices)}</span>
         <button @click=${this.#another}>${this.t('another')}</button>
       </div>
       <div class="veil">
@@ -197,9 +198,8 @@ export class PrintedFormula extends Live {
     </div>`;
   }
 
-  /** One weight's arithmetic, written out. @param {any} answer */
-  #steps({ weight, ranges }) {
-    const { view, range, bits } = this.choices;
+  /** One weight's arithmetic, written out. @param {any} answer @param {any} choices */
+  #steps({ weight, ranges }, { view, range, bits }) {
     const { x, back, q, zeroPoint, scale } = weight;
     const from = this.mark('float', number(x));
     const to = this.mark('quantized', number(back));
