@@ -68,7 +68,7 @@ export class Grain extends Live {
       .three > div {
         min-width: 0;
       }
-      .three h4 {
+      .three .head {
         margin: 0 0 6px;
         font: 600 13px/1.4 var(--sans, system-ui, sans-serif);
       }
@@ -111,7 +111,7 @@ export class Grain extends Live {
           grid-template-columns: 40% 1fr;
           gap: 0 14px;
         }
-        .three h4 {
+        .three .head {
           grid-column: 1 / -1;
         }
       }
@@ -154,7 +154,7 @@ export class Grain extends Live {
       ${list.map(
         (/** @type {any} */ { evaluation, correct }, /** @type {number} */ i) =>
           html`<div>
-            <h4><span class="soft">${this.t('grain')}</span> ${this.t(NAMES[i])}</h4>
+            <p class="head"><span class="soft">${this.t('grain')}</span> ${this.t(NAMES[i])}</p>
             ${this.#matrix(i)}
             <dl>
               <dt>${this.t('scales')}</dt>

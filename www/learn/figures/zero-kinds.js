@@ -59,7 +59,7 @@ export class ZeroKinds extends Live {
         grid-template-columns: repeat(3, minmax(0, 1fr));
         gap: 20px;
       }
-      h4 {
+      .head {
         margin: 0 0 4px;
         font: 600 13px/1.4 var(--sans, system-ui, sans-serif);
       }
@@ -127,7 +127,7 @@ export class ZeroKinds extends Live {
       ${list.map(
         (/** @type {any} */ { evaluation, stairs, correct }, /** @type {number} */ i) =>
           html`<div>
-            <h4>${this.t(KINDS[i])}</h4>
+            <p class="head">${this.t(KINDS[i])}</p>
             <fb-staircase
               .label=${this.t('alt', { kind: this.t(KINDS[i]), zeros: evaluation.metrics.zerosAfter, count: stats.count })}
               .stairs=${stairs}
