@@ -225,7 +225,7 @@ function printed(sample, { tensor, view, min, max, bits, index, axis, bins }) {
     reference: held.weights.stats({ bins, range: axis }).histogram,
     result: stats(result, { bins, range: axis }).histogram,
     distinct: distinct(result),
-    zeros: result.reduce((n, v) => n + (v === 0 ? 1 : 0), 0),
+    zeros: result.reduce((/** @type {number} */ n, /** @type {number} */ v) => n + (v === 0 ? 1 : 0), 0),
     count: result.length,
     correct: correctWith(sample, make),
     total: sample.labels.length,
@@ -398,7 +398,8 @@ function planned(sample, { plan, each }) {
 
 /** All values that a small float can take, from the engine's own table. @param {{ids: string[]}} payload */
 function levels({ ids }) {
-  const some = new Weights(Float32Array.of(1), [1]);
+  // Levels are listed as far as the weights reach.
+  const some = new Weights(Float32Array.of(-8, 8), [2]);
   try {
     return ids.map((id) => {
       const { levels: all } = some.evaluate({ id }, { bins: 1, errorBins: 1, range: [-8, 8] });
