@@ -36,4 +36,4 @@ function spawn() {
 }
 
 lesson.engine = new EngineClient(spawn);
-lesson.models = new URL('models/', import.meta.url).href;
+lesson.models = new URL(/* @vite-ignore */ 'models/', import.meta.url).href;

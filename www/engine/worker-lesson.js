@@ -12,7 +12,7 @@ import { meant, meantCode, meantValue } from './worker-formula.js';
 /** Weights of a bell curve, for comparison: some more would not move the decibels' first digit. */
 const BELL = [64, 1024];
 /** Runs in one measurement: clocks of browsers are coarse. */
-const REPEATS = 4;
+const REPEATS = 2;
 
 export class Lesson {
   constructor() {

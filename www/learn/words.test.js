@@ -88,7 +88,7 @@ for (const chapter of [FRONT, ...CHAPTERS]) {
     for (const name of Object.keys(parts.figures)) assert.ok(a.found.includes(`figure ${name}`), `${name} is shown`);
     for (const name of Object.keys(parts.code ?? {})) assert.ok(a.found.includes(`code ${name}`), `${name} is shown`);
     // Figures of four digits and more, and shares, are the same.
-    const numbers = (/** @type {string} */ text) => (text.match(/\d+,\d{3}|\d+(?:\.\d+)?(?:&nbsp;| )%/g) ?? []).sort();
+    const numbers = (/** @type {string} */ text) => (text.match(/\d+,\d{3}|\d+(?:\.\d+)?(?:&nbsp;|\u00a0)%/g) ?? []).sort();
     assert.deepEqual(numbers(b.said), numbers(a.said));
   });
 }
@@ -118,4 +118,27 @@ test('the code that is shown runs, and gives what its comments say', async () =>
     rmSync(folder, { recursive: true, force: true });
   }
   assert.ok(checks >= 15, `${checks} comments were held against what runs`);
+});
+
+test('floats are stepped and counted by the book', async () => {
+  const { floatOf, nextFloat } = await import('./figures/float-bits.js');
+  const { counted } = await import('./figures/number-line.js');
+  const bitsOf = (/** @type {number} */ x) => new Uint32Array(Float32Array.of(x).buffer)[0];
+  for (const x of [1, -1, 0.0731, -0.0731, 1e-45, 3.4e38, -1e-45]) {
+    const [up, down] = [floatOf(nextFloat(bitsOf(x), 1)), floatOf(nextFloat(bitsOf(x), -1))];
+    assert.ok(up > x && down < x, `${down} < ${Math.fround(x)} < ${up}`);
+    assert.ok(Math.abs(up - Math.fround(x)) <= 2 ** -23 * Math.max(Math.abs(x), 2 ** -126));
+  }
+  assert.equal(floatOf(nextFloat(bitsOf(Infinity), 1)), Infinity);
+  // fp4 (e2m1): ±0.5, 1, 1.5, 2, 3, 4 and zero lie within ±4.
+  assert.equal(counted({ fraction: 1, least: 0 }, 4), 13);
+  assert.equal(counted({ fraction: 10, least: -14 }, 1), 2 * 15 * 1024 + 1);
+});
+
+test('weights beyond a range are those that lie more than half a step outside it', async () => {
+  const { outside } = await import('./figures/range.js');
+  const counts = Float64Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const histogram = { lo: -4, hi: 4, counts };
+  assert.equal(outside({ histogram }, { low: -2, high: 2, scale: 1 }), 1 + 8 + 0);
+  assert.equal(outside({ histogram }, { low: -4, high: 4, scale: 1 }), 0);
 });

@@ -100,7 +100,7 @@ export class Grain extends Live {
       }
       @media (max-width: 620px) {
         :host {
-          --stage: 600px;
+          --stage: 470px;
         }
         .three {
           grid-template-columns: minmax(0, 1fr);

@@ -61,7 +61,7 @@ export class Timing extends Live {
 
   /** @param {any} choices */
   question({ run }) {
-    return { type: 'time', whole: true, arithmetics: Object.keys(BYTES), rounds: 15, run };
+    return { type: 'time', whole: true, arithmetics: Object.keys(BYTES), rounds: 9, run };
   }
 
   /** @param {any} choices */

@@ -32,7 +32,7 @@ export default ({ figure, code, see, paper }) => html`
   </ul>
   <p>
     With any of them this network reads 358 or 359 of its 360 digits. The bytes are llama.cpp’s own, and NF4’s those of
-    bitsandbytes: in the room Shrink the same code writes files that these engines load.
+    bitsandbytes: in the room Shrink the same code writes GGUF files that llama.cpp loads.
   </p>
   ${code('blocks')}
 `;

@@ -12,7 +12,7 @@ export default ({ figure, code, see, paper }) => html`
     Every number here is the length of real bytes that were decoded again. Zeros are not free: a mask says where they
     are, one bit for each weight. ${see('stages', 'ratio=0', 'Without pruning')}, sharing and Huffman alone make the
     matrices 8.5 times smaller and lose nothing: 359 digits. ${see('stages', '', 'Half pruned')}, 11.4 times, and 339.
-    ${see('stages', 'ratio=0.7', 'At 70&nbsp;%')}, 15.8 times, and the network is broken: 108.
+    ${see('stages', 'ratio=0.7', 'At 70\u00a0%')}, 15.8 times, and the network is broken: 108.
   </p>
   <p>
     The paper reports 35 and 49 times for AlexNet and VGG-16, without loss. Say it plainly: those need

@@ -27,7 +27,7 @@ export default ({ figure, code, see, paper }) => html`
   </ul>
   <p>
     不论用哪一种，这个网络在 360 个数字里都认对 358 或 359 个。这里的字节与 llama.cpp 写出的完全相同，NF4 与
-    bitsandbytes 相同：在“缩小”房间里，同样的代码写出的文件，这些引擎都能载入。
+    bitsandbytes 相同：在“缩小”页里，同样的代码写出的 GGUF 文件，llama.cpp 就能载入。
   </p>
   ${code('blocks')}
 `;
