@@ -3,7 +3,7 @@
  * package's wasm and runs it: `node plan.mjs PYTHON`.
  *
  * - The digits network: for every single scheme of GGUF the plan of at most its bytes; both run by the engine on the held-out images.
- * - The tiny language model: for every preset the plan of at most 98 % of its file; both run by llama.cpp on held-out text (`plan_llama.py`),
+ * - The tiny language model: for every preset the plan of at most 98 % of its file; both run by llama.cpp on held-out text (`plan_logits.py`),
  *   where a Python with llama.cpp's library and the model are.
  * - Time: 300 tensors, 1 GB of f16, every scheme of GGUF, two workers; then one plan after the other for moving sizes.
  */
@@ -16,11 +16,9 @@ import { fileURLToPath } from 'node:url';
 
 import { DigitsNet, compare, init, openModel, shrink } from '../www/lib/index.js';
 import { openPlanning } from '../www/lib/shrink/plan.js';
+import { presetsAndPlans } from '../tests/peers/plan.js';
 
 const MODELS = fileURLToPath(new URL('../www/public/models/', import.meta.url));
-const PRESETS = ['Q8_0', 'Q6_K', 'Q5_K_M', 'Q5_K_S', 'Q4_K_M', 'Q4_K_S', 'Q3_K_L', 'Q3_K_M', 'Q3_K_S', 'Q2_K'];
-/** Of a preset's file, so that the plan is the smaller one. */
-const SHARE = 0.98;
 const [python = ''] = process.argv.slice(2);
 const megabytes = Number(process.env.FEWERBITS_BENCH_MB ?? 1000);
 
@@ -80,24 +78,9 @@ async function language() {
   const text = join(MODELS, 'rust-docs-heldout.txt');
   if (!existsSync(path)) return console.log('\nThe language model is not here.');
   if (python === '') return console.log('\nWithout Python and llama.cpp the language model is not run.');
-  const model = await openModel(path);
-  const planning = await openPlanning(model);
-  await planning.survey({ workers: 2 });
-  const files = [path];
-  for (const preset of PRESETS) {
-    const by = planning.plan({ preset });
-    const planned = planning.plan({ targetBytes: Math.floor(by.outputBytes * SHARE) });
-    for (const [name, p] of /** @type {const} */ ([
-      [`${preset}.gguf`, by],
-      [`${preset}-planned.gguf`, planned],
-    ])) {
-      await shrink(p, join(folder, name), { workers: 2 });
-      files.push(join(folder, name));
-    }
-  }
-  planning.free();
-  await model.close();
-  const script = fileURLToPath(new URL('plan_llama.py', import.meta.url));
+  const made = await presetsAndPlans(path, folder);
+  const files = [path, ...made.flatMap(({ file, planned }) => [file, planned])];
+  const script = fileURLToPath(new URL('../tests/peers/plan_logits.py', import.meta.url));
   console.log('\nThe language model, run by llama.cpp on held-out text:\n');
   process.stdout.write(execFileSync(python, [script, text, ...files], { maxBuffer: 1 << 24 }));
 }

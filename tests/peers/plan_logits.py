@@ -1,6 +1,6 @@
 """GGUF files run by llama.cpp on a text, against the first of them: a table of sizes, losses and distances.
 
-    python plan_llama.py TEXT FLOAT.gguf PRESET.gguf PRESET-planned.gguf …
+    python plan_logits.py TEXT FLOAT.gguf PRESET.gguf PRESET-planned.gguf …
 
 Windows of tokens are read from the beginning each. Of every position the logits are compared: the Kullback–Leibler divergence of the
 distribution from the float model's, the cosine of the logits less their mean (which no probability depends on), how often the likeliest
@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/goldens"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "goldens"))
 import llama_run  # noqa: E402
 
 WINDOW = 256
