@@ -14,6 +14,7 @@ use crate::formats::crc32::{combine, crc32};
 use crate::pack::interleave::Interleaved;
 use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
 use crate::pipeline::{Content, Job, job};
+use crate::plan::budget::ways;
 use crate::plan::{Model, Plan, Request, plan};
 use crate::tensor::{DType, Shape, to_usize};
 
@@ -67,6 +68,15 @@ impl Planner {
             self.job = job(&self.model, &plan)?;
             serde_json::to_string(&Planned { plan: &plan, job: &self.job })
                 .map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
+        };
+        run().map_err(to_js)
+    }
+
+    /// The ways that each tensor can be stored, for a request as JSON: `{schemes, kinds, tensors, notes}`, JSON too.
+    pub fn ways(&self, request: &str) -> std::result::Result<String, JsValue> {
+        let run = || {
+            let ways = ways(&self.model, &parse(request, "the request")?)?;
+            serde_json::to_string(&ways).map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
         };
         run().map_err(to_js)
     }

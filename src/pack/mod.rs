@@ -6,6 +6,7 @@ pub mod compressed;
 pub mod interleave;
 mod onnx;
 mod scheme;
+pub mod survey;
 
 use std::rc::Rc;
 

@@ -116,7 +116,7 @@ export class Rules extends View {
 
   /** @param {import('./state.js').Plan} plan */
   #llama(plan) {
-    const { preset } = plan.choice;
+    const preset = plan.aim ? null : plan.choice.preset;
     const line = llamaCommand({
       to: plan.to,
       preset,
@@ -142,9 +142,9 @@ export class Rules extends View {
   };
 
   #save = () => {
-    const { choice } = change.shrinkOf(this.state);
+    const { choice, plan } = change.shrinkOf(this.state);
     const name = `${this.state.model?.name ?? 'model'}-recipe.json`;
-    save(`${JSON.stringify(change.recipeOf(choice), null, 2)}\n`, name, 'application/json');
+    save(`${JSON.stringify(change.recipeFile(choice, plan), null, 2)}\n`, name, 'application/json');
   };
 
   /** @param {Event} event */

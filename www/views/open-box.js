@@ -1,5 +1,6 @@
 import { html } from 'lit';
 import { View } from './view.js';
+import { store } from '../store.js';
 import { actions } from './actions.js';
 import { nameOf } from './file-strip.js';
 import { t } from '../i18n/index.js';
@@ -100,7 +101,8 @@ export function openFiles(files) {
   const isFolder = inside.length > 0;
   const source = files.length === 1 && !isFolder ? files[0].file : wanted(files);
   const name = isFolder || files.length === 1 ? folder : t('open.several', { n: files.length });
-  actions.session?.open(source, { name });
+  store.update((s) => (s.room === 'learn' ? { ...s, room: 'explore' } : s));
+  actions.begin().then((session) => session?.open(source, { name }));
 }
 
 /** Of a folder only what a model is made of: its other files stay out. @param {PlacedFile[]} files */
