@@ -102,7 +102,7 @@ export class Shrinking {
   /** @param {any} options */
   async #planFor(options) {
     const { model, planning } = await this.#planning();
-    return { model, plan: planning.plan(options) };
+    return { model, plan: await planning.plan(options) };
   }
 
   /**
@@ -315,7 +315,7 @@ async function sampled(model, task, signal) {
       const dims = isWhole ? task.dims : [(end - start) * each, ...rest];
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const none = new Uint8Array(0);
-      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, none);
+      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, 0, none);
       energy += packed.energy;
       error2 += packed.error2;
     }

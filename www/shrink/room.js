@@ -128,7 +128,7 @@ export class Room extends View {
                 </optgroup>`
               : nothing
           }
-          ${schemesOf(target, this.state.catalogue).map(
+          ${schemesOf(target, this.state.catalogue, choice.layout).map(
             ({ kind, schemes }) =>
               html`<optgroup label=${t(`shrink.group.${kind}`)}>
                 ${schemes.map(
@@ -209,7 +209,7 @@ export class Room extends View {
           .map((note) => note.text)
           .join('\n')}
       >
-        ${text}
+        ${text}${code === 'not_mapped' ? html` <span class="detail">${of[0].text}</span>` : nothing}
       </p>`;
     });
   }

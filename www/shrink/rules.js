@@ -25,7 +25,8 @@ export class Rules extends View {
   render() {
     const { choice, plan, unknown } = change.shrinkOf(this.state);
     // The names of a file of tensors alone are not llama.cpp's.
-    const isLlama = plan?.to === 'gguf' && !plan.notes.some(({ code }) => code === 'tensors_only');
+    const isLlama =
+      plan?.to === 'gguf' && !plan.notes.some(({ code }) => code === 'tensors_only' || code === 'not_mapped');
     const hand = Object.keys(choice.tensors).length;
     const { language } = this.state;
     return html`<section class="rules" aria-label=${t('shrink.rules')}>
@@ -92,7 +93,7 @@ export class Rules extends View {
         <option value="keep" ?selected=${value === 'keep'}>${t('shrink.keep')}</option>
         ${
           target
-            ? schemesOf(target, catalogue).map(
+            ? schemesOf(target, catalogue, change.shrinkOf(this.state).choice.layout).map(
                 ({ kind, schemes }) =>
                   html`<optgroup label=${t(`shrink.group.${kind}`)}>
                     ${schemes.map((x) => html`<option value=${x.id} ?selected=${value === x.id}>${schemeTitle(x)}</option>`)}

@@ -22,7 +22,7 @@ const model = {
 const opened = { ...initialState(), model, room: 'shrink' };
 /** @type {any} */
 const chosen = {
-  ...{ to: 'safetensors', preset: null, scheme: { id: 'f16' }, layout: null, rules: [], tensors: {} },
+  ...{ to: 'safetensors', preset: null, scheme: { id: 'f16' }, layout: 'plain', rules: [], tensors: {} },
   ...{ targetBytes: null, roles: {}, decided: null },
 };
 
@@ -74,11 +74,20 @@ test('GGUF begins with a preset where the model is GGUF, else with a scheme', ()
   assert.deepEqual([first('safetensors').preset, first('safetensors').scheme], [null, { id: 'q8_0' }]);
 });
 
+test('a layout that holds some schemes alone begins with the first of them', () => {
+  const packed = change.fitted(change.choose(opened, { ...chosen, layout: 'compressed-tensors' }));
+  assert.deepEqual(packed, { ...chosen, layout: 'compressed-tensors', scheme: { id: 'int4' } });
+  const int8 = { ...chosen, layout: 'compressed-tensors', scheme: { id: 'int8' } };
+  assert.deepEqual(change.fitted(change.choose(opened, int8)), int8);
+});
+
 test('each scheme stands in one group', () => {
   const catalogue = ['f16', 'bf16', 'int4', 'q8_0'].map((id) => ({ id }));
   for (const target of targetsOf('safetensors')) {
-    const ids = schemesOf(target, catalogue).flatMap(({ schemes }) => schemes.map(({ id }) => id));
-    assert.equal(new Set(ids).size, ids.length, target.to);
+    for (const layout of [null, ...target.layouts]) {
+      const ids = schemesOf(target, catalogue, layout).flatMap(({ schemes }) => schemes.map(({ id }) => id));
+      assert.equal(new Set(ids).size, ids.length, `${target.to} ${layout}`);
+    }
   }
 });
 
@@ -90,7 +99,8 @@ test('a recipe is what was chosen, and loads as that', () => {
   const choice = { ...chosen, rules, tensors: { 'b.weight': { id: 'bf16' } } };
   const text = JSON.stringify(change.recipeOf(choice));
   const loaded = change.loadRecipe(opened, text);
-  assert.deepEqual(loaded.shrink?.choice, { ...choice, rules: [rules[0]] });
+  assert.deepEqual(loaded.shrink?.choice, { ...choice, layout: null, rules: [rules[0]] });
+  assert.deepEqual(change.fitted(loaded), { ...choice, rules: [rules[0]] });
   assert.equal(loaded.shrink?.unknown, 0);
 });
 

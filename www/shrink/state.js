@@ -42,7 +42,7 @@
  *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks; `range`: sizes that can be aimed at;
  *   `survey`: measuring under way; `why`: the tensor whose reasons are shown
  */
-import { targetsOf } from '../lib/shrink/targets.js';
+import { groupsOf, targetsOf } from '../lib/shrink/targets.js';
 
 /** Parts that a tensor can have in a model. */
 export const ROLES = ['embedding', 'attention', 'feedForward', 'output', 'other'];
@@ -116,12 +116,17 @@ export function fitted(state) {
   const preset = choice.preset !== null && target.presets.includes(choice.preset) ? choice.preset : null;
   const layout = choice.layout !== null && target.layouts.includes(choice.layout) ? choice.layout : first.layout;
   const none = preset === null && choice.scheme === null;
+  const scheme = none ? first.scheme : choice.scheme;
+  // A layout that holds some schemes alone begins with the first of them.
+  const groups = groupsOf(target, layout);
+  const known = scheme === null || groups.some(({ ids }) => ids === '*' || ids.includes(scheme.id));
+  const [{ ids }] = groups;
   return {
     ...choice,
     to: target.to,
     layout,
     preset: none ? first.preset : preset,
-    scheme: none ? first.scheme : choice.scheme,
+    scheme: known || ids === '*' ? scheme : { id: ids[0] },
   };
 }
 
@@ -206,8 +211,8 @@ export function recipeOf({ to, preset, scheme, layout, rules, tensors, targetByt
   const recipe = { version: 1, to };
   if (preset !== null && targetBytes === null) recipe.preset = preset;
   if (scheme !== null && targetBytes === null) recipe.scheme = scheme;
-  if (layout !== null && layout !== 'auto') recipe.layout = layout;
-  const whole = rules.filter(({ match, scheme: own, keep }) => match !== '' && (own || keep));
+  if (layout !== null && layout !== 'auto' && layout !== 'plain') recipe.layout = layout;
+  const whole = rules.filter(({ match, scheme: own, keep, exclude }) => match !== '' && (own || keep || exclude));
   return { ...recipe, rules: whole, tensors };
 }
 

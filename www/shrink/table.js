@@ -279,7 +279,7 @@ export class Table extends View {
   #options(value, label) {
     const target = change.targetOf(this.state);
     if (!target) return nothing;
-    const groups = schemesOf(target, this.state.catalogue);
+    const groups = schemesOf(target, this.state.catalogue, change.shrinkOf(this.state).choice.layout);
     const known =
       value === '' || value === 'keep' || groups.some(({ schemes }) => schemes.some(({ id }) => id === value));
     return html`<option value="" ?selected=${value === ''}>${value === '' ? label : t('shrink.as.rest')}</option>

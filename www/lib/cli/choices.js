@@ -112,6 +112,14 @@ export async function planFor(model, options, terminal) {
   }
 }
 
+/**
+ * The format that a file's ending names.
+ * @param {string} path
+ */
+export function formatOf(path) {
+  return FORMATS.find((format) => path.toLowerCase().endsWith(`.${format}`));
+}
+
 /** @param {string} file */
 async function readRecipe(file) {
   let text;

@@ -119,6 +119,11 @@ export function bytes(n) {
   return `${Math.round(n)} B`;
 }
 
+/** A number of things in words: "1 tensor", "2,000 tensors". @param {number} n @param {string} thing */
+export function counted(n, thing) {
+  return `${n.toLocaleString('en')} ${thing}${n === 1 ? '' : 's'}`;
+}
+
 /** @param {number} seconds */
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return '?';

@@ -119,16 +119,26 @@ class Running {
    * @returns {Promise<Report>}
    */
   async run(sink) {
+    /** @type {Set<Output>} */
+    const closed = new Set();
     try {
       for (const { name, byteLen } of this.plan.job.files) this.outputs.push(await sink.open(name, byteLen));
       await this.#all();
-      for (const output of this.outputs) await output.close();
+      // One is kept only when all can be.
+      for (const output of this.outputs) await output.prepare?.();
+      for (const output of this.outputs) {
+        await output.close();
+        closed.add(output);
+      }
     } catch (error) {
       this.failed.abort();
       this.pool.close();
       // What is being written still is written before it is thrown away.
       await Promise.allSettled(this.busy);
-      await Promise.allSettled(this.outputs.map((output) => output.abort()));
+      const drop = (/** @type {Output} */ output) =>
+        closed.has(output) && output.undo ? output.undo() : output.abort();
+      // The last first: the folder that was made for the first one is empty then.
+      for (const output of this.outputs.toReversed()) await drop(output).catch(() => {});
       throwIfAborted(this.given);
       throw error;
     }
@@ -342,7 +352,7 @@ class Running {
       // A buffer that was handed to a worker is gone.
       const given = rows ?? (await again());
       rows = null;
-      return this.pool.pack({ packing, dims, first, ...given });
+      return this.pool.pack({ packing, dims, first, headRows: task.headRows, ...given });
     });
   }
 
