@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { bytes } from '../www/lib/cli/terminal.js';
 import { init, openModel, plan, shrink } from '../www/lib/index.js';
 
-const ROUNDS = 3;
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const WORKERS = 2;
 const [WIDTH, HIDDEN, VOCABULARY] = [2048, 8192, 8192];
 

@@ -4,6 +4,7 @@
 
 pub mod compressed;
 mod onnx;
+mod recent;
 mod scheme;
 
 use std::rc::Rc;
@@ -16,6 +17,8 @@ use crate::kernels::{self, Fidelity};
 use crate::quant::Options;
 use crate::stats::CHUNK;
 use crate::tensor::{DType, Shape, to_usize, try_vec};
+
+pub(crate) use recent::Recent;
 
 /// How a tensor is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +110,11 @@ impl Packing {
     /// `unknown_scheme`, `unknown_option`, `invalid_option`; `invalid_argument` for a type that cannot be cast to, and for
     /// [`Packing::Copy`], which packs nothing.
     pub fn packer(&self) -> Result<Rc<dyn Packer>> {
+        thread_local!(static MADE: Recent<Packing, dyn Packer> = const { Recent::new() });
+        MADE.with(|made| made.get(self, || self.make()))
+    }
+
+    fn make(&self) -> Result<Rc<dyn Packer>> {
         match self {
             Packing::Copy => Err(Error::new(Code::InvalidArgument, "bytes that are copied are not packed")),
             Packing::Cast { dtype } => scheme::cast(dtype),

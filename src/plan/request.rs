@@ -1,6 +1,7 @@
 //! What is asked of a plan, and what a plan is: for every tensor of a model how it will be stored, or why it is left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use super::gguf::{self, GgufDetails};
 use super::{npz, onnx, safetensors};
 use crate::error::{Code, Error, Result};
 use crate::formats::{Derived, Format, Layout, Listing, TensorInfo};
-use crate::pack::Packing;
+use crate::pack::{Packing, Recent};
 use crate::quant::{Options, Scheme};
 use crate::tensor::DType;
 
@@ -111,8 +112,9 @@ impl SchemeChoice {
     ///
     /// # Errors
     /// `unknown_scheme`, `unknown_option`, `invalid_option`.
-    pub fn check(&self) -> Result<Scheme> {
-        Scheme::new(&self.id, &self.options)
+    pub fn check(&self) -> Result<Rc<Scheme>> {
+        thread_local!(static MADE: Recent<SchemeChoice, Scheme> = const { Recent::new() });
+        MADE.with(|made| made.get(self, || Scheme::new(&self.id, &self.options).map(Rc::new)))
     }
 }
 
@@ -185,8 +187,10 @@ pub struct Plan {
 /// `invalid_argument` for a request that the model or the target cannot meet; `unknown_tensor` for a wish about a tensor that the model
 /// does not have; `unknown_scheme`, `unknown_option`, `invalid_option`.
 pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
+    let tensors = model.tensors().map(|(_, tensor)| tensor.name.as_str());
+    let names: HashSet<&str> = tensors.chain(model.derived().map(|(_, derived)| derived.name.as_str())).collect();
     for (name, wish) in &request.tensors {
-        if !model.tensors().any(|(_, t)| t.name == *name) && !model.derived().any(|(_, d)| d.name == *name) {
+        if !names.contains(name.as_str()) {
             return Err(Error::new(Code::UnknownTensor, "the recipe names a tensor that the model does not have")
                 .with_tensor(name)
                 .with_found(format!("{} other tensors", model.tensors().count())));

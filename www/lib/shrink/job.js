@@ -103,6 +103,8 @@ class Running {
     /** Steps that have been read and are not done. @type {Set<Promise<void>>} */
     this.busy = new Set();
     this.busyBytes = 0;
+    /** How many there may be: two for each worker, and two that are read or written. */
+    this.steps = 2 * pool.count + 2;
     /** Memory to use again: fresh memory costs as much as packing does. @type {ArrayBuffer[]} */
     this.spare = [];
     /** @type {{error: unknown} | null} */
@@ -167,7 +169,7 @@ class Running {
   async #room(bytes) {
     while (
       this.busy.size > 0 &&
-      (this.busy.size >= this.pool.count + 2 || this.busyBytes + bytes > UNDER_WAY) &&
+      (this.busy.size >= this.steps || this.busyBytes + bytes > UNDER_WAY) &&
       !this.failure
     ) {
       await this.#someDone();
@@ -222,7 +224,7 @@ class Running {
     if (buffer.byteLength < LEAST_KEPT || buffer.byteLength > MOST_KEPT) return;
     this.spare.push(buffer);
     this.spare.sort((a, b) => a.byteLength - b.byteLength);
-    if (this.spare.length > this.pool.count + 2) this.spare.shift();
+    if (this.spare.length > this.steps) this.spare.shift();
   }
 
   #memory() {
@@ -298,14 +300,17 @@ class Running {
     const tensor = this.placed[task.tensor];
     const [rows, ...rest] = task.dims.length === 0 ? [1] : task.dims.length === 1 ? [1, ...task.dims] : task.dims;
     const columns = rest.reduce((product, n) => product * n, 1);
-    const bits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
+    const storedBits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
+    const bits = isPlain(tensor) ? storedBits : 32;
     const packedBytes = task.parts.reduce((sum, { byteLen }) => sum + byteLen, 0);
     const sums = { energy: 0, error2: 0, maxAbs: 0, count: 0 };
+    const reader = this.#reader(tensor);
     let left = 1;
     const done = () => {
-      if (--left === 0) this.#finish(task.tensor, sums);
+      if (--left > 0) return;
+      reader.release();
+      this.#finish(task.tensor, sums);
     };
-    const read = this.#reader(tensor);
     for (let row = 0; row < rows || row === 0; row += task.rowsAtOnce) {
       const end = Math.min(rows, row + task.rowsAtOnce);
       const dims = rows === end - row ? task.dims : [end - row, ...rest];
@@ -313,11 +318,10 @@ class Running {
       const stored = Math.ceil(((end - row) * columns * bits) / 8);
       const size = Math.max(stored, Math.ceil(((end - row) / Math.max(1, rows)) * packedBytes));
       await this.#room(size);
-      const again = () => read(row * columns, end * columns, this.#buffer(size));
-      const first = await this.#guarded(tensor, again);
+      const read = () => reader.read(row * columns, end * columns, this.#buffer(size));
       left++;
-      this.#start(first.bytes.buffer.byteLength, async () => {
-        const packed = await this.#pack(task, tensor, first, again, dims, row * columns);
+      this.#start(size, async () => {
+        const packed = await this.#pack(task, tensor, read, dims, row * columns);
         await this.#store(task, tensor, packed, row, end);
         if (task.parts.every(({ file }) => this.outputs[file].isDone)) {
           new Set(packed.parts.map(({ buffer }) => buffer)).forEach((buffer) => this.#recycle(buffer));
@@ -337,21 +341,14 @@ class Running {
   /**
    * @param {Task} task
    * @param {import('../model.js').Placed} tensor
-   * @param {Stored} read
-   * @param {() => Promise<Stored>} again
+   * @param {() => Promise<Stored>} read
    * @param {number[]} dims
    * @param {number} first
    */
-  #pack(task, tensor, read, again, dims, first) {
+  #pack(task, tensor, read, dims, first) {
     const packing = JSON.stringify(task.packing);
-    /** @type {Stored | null} */
-    let rows = read;
-    return this.#guarded(tensor, async () => {
-      // A buffer that was handed to a worker is gone.
-      const given = rows ?? (await again());
-      rows = null;
-      return this.pool.pack({ packing, dims, first, ...given });
-    });
+    // A buffer that was handed to a worker is gone: who tries again reads again.
+    return this.#guarded(tensor, async () => this.pool.pack({ packing, dims, first, ...(await read()) }));
   }
 
   /**
@@ -384,13 +381,13 @@ class Running {
    * @returns {Promise<T>}
    */
   async #guarded(tensor, run) {
-    for (let tries = 0; ; tries++) {
+    for (let deaths = 0; ; ) {
       try {
         return await run();
       } catch (error) {
         throwIfAborted(this.signal);
-        const e = /** @type {Error & {code?: string}} */ (error);
-        if (e.code === 'worker_died' && tries === 0) continue;
+        const e = /** @type {Error & {code?: string, bystander?: boolean}} */ (error);
+        if (e.code === 'worker_died' && (e.bystander || deaths++ === 0)) continue;
         if (e.code === 'aborted') throw error;
         const about = named(error, tensor);
         if ((await this.onFailure(about, tensor.name)) !== 'retry') throw about;
@@ -401,7 +398,7 @@ class Running {
   /**
    * Reads elements of a tensor: stored ones, or f32 where they are not stored one after the other. What can only be read whole is read once.
    * @param {import('../model.js').Placed} tensor
-   * @returns {(from: number, to: number, room: ArrayBuffer) => Promise<Stored>}
+   * @returns {{read: (from: number, to: number, room: ArrayBuffer) => Promise<Stored>, release: () => void}}
    */
   #reader(tensor) {
     const { dtype, bigEndian, block, start, source } = tensor;
@@ -409,15 +406,26 @@ class Running {
     const { signal } = this;
     /** @type {Promise<Float32Array<ArrayBuffer>> | null} */
     let all = null;
-    return async (from, to, room) => {
+    let held = 0;
+    const release = () => this.#hold(-held);
+    const read = async (/** @type {number} */ from, /** @type {number} */ to, /** @type {ArrayBuffer} */ room) => {
       if (isPlain(tensor) && from % elements === 0 && to % elements === 0) {
         const at = (/** @type {number} */ element) => start + (element / elements) * size;
         return { dtype, bigEndian, bytes: await source.read(at(from), at(to), { signal, room }) };
       }
       let values;
       if (tensor.fortranOrder || tensor.deflated !== null) {
-        all ??= this.plan.model.read(tensor.name, { signal });
-        all.catch(() => (all = null));
+        all ??= this.plan.model.read(tensor.name, { signal }).then(
+          (values) => {
+            held = values.byteLength;
+            this.#hold(held);
+            return values;
+          },
+          (error) => {
+            all = null;
+            throw error;
+          },
+        );
         values = (await all).slice(from, to);
       } else {
         const columns = Math.max(1, tensor.row[1]);
@@ -427,6 +435,7 @@ class Running {
       }
       return { dtype: 'F32', bigEndian: false, bytes: new Uint8Array(values.buffer) };
     };
+    return { read, release };
   }
 
   /**
