@@ -57,6 +57,8 @@ struct PlannedTask<'a> {
     packing: usize,
     dims: &'a [u64],
     rows_at_once: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    band: Option<u64>,
     parts: &'a [Placed],
 }
 
@@ -79,6 +81,7 @@ impl<'a> Planned<'a> {
             packing: number(&mut packings, &task.packing),
             dims: &task.dims,
             rows_at_once: task.rows_at_once,
+            band: task.band,
             parts: &task.parts,
         });
         let tasks = tasks.collect();

@@ -161,6 +161,12 @@ pub trait Packer {
         None
     }
 
+    /// Where rows are packed apart in bands of so many (the last one excepted) whose bytes do not follow each other: every column has a record
+    /// in each part, and in it as many bytes for each band. A band is packed as a tensor of its rows.
+    fn band(&self) -> Option<u64> {
+        None
+    }
+
     /// The bytes of each part.
     ///
     /// # Errors

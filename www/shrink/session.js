@@ -113,7 +113,7 @@ export class ShrinkSession {
       for (;;) {
         const { shrink, room, model } = this.store.state;
         const plan = shrink?.plan;
-        if (!shrink || !plan || shrink.job || room !== 'shrink' || plan.isRemote || plan.modelId !== model?.id) break;
+        if (!shrink || !plan || shrink.job || room !== 'shrink' || plan.modelId !== model?.id) break;
         const wanted = plan.rows.filter((row) => row.scheme !== null && !Object.hasOwn(shrink.damage, row.key));
         if (wanted.length === 0) break;
         if (!shrink.measuring) this.store.update((s) => change.setShrink(s, { measuring: true }));

@@ -7,6 +7,7 @@ import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
 import { inside } from '../model.js';
 import { isNode, builtin } from '../node.js';
+import { allocate } from '../sources.js';
 import { Plan } from './plan.js';
 import { Pool } from './pool.js';
 import { sinkOf } from './sinks.js';
@@ -305,6 +306,7 @@ class Running {
     const packedBytes = task.parts.reduce((sum, { byteLen }) => sum + byteLen, 0);
     const sums = { energy: 0, error2: 0, maxAbs: 0, count: 0 };
     const reader = this.#reader(tensor);
+    const bands = task.band === undefined ? null : new Bands(task, columns);
     let left = 1;
     const done = () => {
       if (--left > 0) return;
@@ -322,7 +324,8 @@ class Running {
       left++;
       this.#start(size, async () => {
         const packed = await this.#pack(task, tensor, read, dims, row * columns);
-        await this.#store(task, tensor, packed, row, end);
+        if (bands) await this.#gather(bands, packed, row, end);
+        else await this.#store(task, tensor, packed, row, end);
         if (task.parts.every(({ file }) => this.outputs[file].isDone)) {
           new Set(packed.parts.map(({ buffer }) => buffer)).forEach((buffer) => this.#recycle(buffer));
         }
@@ -371,6 +374,22 @@ class Running {
       return { file, at: isWhole ? at : at + /** @type {number} */ (rowBytes) * row, bytes };
     });
     for (const { file, at, bytes } of writes) await this.#write(file, at, bytes);
+  }
+
+  /**
+   * Puts what was packed of some bands in its places among the others'; the last ones have it written.
+   * @param {Bands} bands
+   * @param {import('./pool.js').Packed} packed
+   * @param {number} row
+   * @param {number} end
+   */
+  async #gather(bands, packed, row, end) {
+    const { held } = bands;
+    bands.add(packed.parts, row, end);
+    this.#hold(bands.held - held);
+    if (bands.left > 0) return;
+    for (const [i, { file, at }] of bands.task.parts.entries()) await this.#write(file, at, bands.parts[i]);
+    this.#hold(-bands.held);
   }
 
   /**
@@ -521,6 +540,49 @@ class Running {
       // A tensor that was copied along with what surrounds it was not told of.
       tensors: this.plan.tensors.map((tensor) => this.reports.get(tensor.name) ?? reportOf(tensor, null)),
     };
+  }
+}
+
+/** A tensor that is packed by bands of rows, each of which has its share in every column's record: it is put together in memory. */
+class Bands {
+  /**
+   * @param {Task} task
+   * @param {number} columns
+   */
+  constructor(task, columns) {
+    this.task = task;
+    this.columns = columns;
+    this.band = /** @type {number} */ (task.band);
+    /** Rows that are not there yet. */
+    [this.left] = task.dims;
+    /** Bands in all. */
+    this.count = Math.ceil(this.left / this.band);
+    /** @type {Uint8Array<ArrayBuffer>[]} */
+    this.parts = [];
+  }
+
+  get held() {
+    return this.parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /**
+   * @param {Uint8Array<ArrayBuffer>[]} packed
+   * @param {number} row
+   * @param {number} end
+   */
+  add(packed, row, end) {
+    if (this.parts.length === 0) {
+      this.parts = this.task.parts.map(({ byteLen }) => allocate(byteLen, 'the packed tensor'));
+    }
+    packed.forEach((bytes, i) => {
+      const part = this.parts[i];
+      const [record, share] = [part.length / this.columns, bytes.length / this.columns];
+      const first = (record / this.count) * (row / this.band);
+      for (let column = 0; column < this.columns; column++) {
+        part.set(bytes.subarray(column * share, (column + 1) * share), column * record + first);
+      }
+    });
+    this.left -= end - row;
   }
 }
 
