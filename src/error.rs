@@ -37,6 +37,8 @@ pub enum Code {
     OutOfMemory,
     /// What was written does not read back as it should.
     VerificationFailed,
+    /// No plan meets the target.
+    Unreachable,
 }
 
 impl Code {
@@ -58,6 +60,7 @@ impl Code {
             Code::UnknownTensor => "unknown_tensor",
             Code::OutOfMemory => "out_of_memory",
             Code::VerificationFailed => "verification_failed",
+            Code::Unreachable => "unreachable",
         }
     }
 }

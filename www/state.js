@@ -42,7 +42,9 @@ export function initialState() {
     offered: null,
     continuous: false,
     dropping: false,
-    room: 'explore',
+    room: 'learn',
+    chapter: 0,
+    settings: {},
     shrinkQuery: '',
     shrink: null,
   };

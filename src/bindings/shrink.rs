@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::formats::crc32::{combine, crc32};
 use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
 use crate::pipeline::{Check, Content, File, Job, Placed, job};
+use crate::plan::budget::ways;
 use crate::plan::{Model, Note, Plan, Request, Target, plan};
 use crate::tensor::{DType, Shape, to_usize};
 
@@ -122,6 +123,15 @@ impl Planner {
             self.job = job(&self.model, &plan)?;
             serde_json::to_string(&Planned::of(&self.model, &plan, &self.job))
                 .map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
+        };
+        run().map_err(to_js)
+    }
+
+    /// The ways that each tensor can be stored, for a request as JSON: `{schemes, kinds, tensors, notes}`, JSON too.
+    pub fn ways(&self, request: &str) -> std::result::Result<String, JsValue> {
+        let run = || {
+            let ways = ways(&self.model, &parse(request, "the request")?)?;
+            serde_json::to_string(&ways).map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
         };
         run().map_err(to_js)
     }

@@ -2,8 +2,12 @@
 
 mod digits;
 mod int8;
+#[cfg(feature = "full")]
+mod prepared;
 mod xnor;
 
 pub use digits::{Accuracy, Arithmetic, CLASSES, DigitsNet, INK, PIXELS, TENSORS};
+#[cfg(feature = "full")]
+pub use prepared::PreparedNet;
 #[cfg(all(feature = "bench", target_arch = "wasm32"))]
 pub(crate) use {int8::Int8Net, xnor::XnorNet};

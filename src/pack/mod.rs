@@ -6,6 +6,7 @@ pub mod compressed;
 mod onnx;
 mod recent;
 mod scheme;
+pub mod survey;
 
 use std::rc::Rc;
 

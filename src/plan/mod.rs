@@ -1,6 +1,8 @@
 //! Which tensor gets which scheme, and why.
 
 #[cfg(feature = "full")]
+pub mod budget;
+#[cfg(feature = "full")]
 mod gguf;
 #[cfg(feature = "full")]
 pub mod hugging_face;

@@ -56,7 +56,7 @@ test('help, version and what is not understood', async () => {
     run('shrink', 'a.safetensors', '--scheme', 'f16'),
     run('shrink', 'a.safetensors', '-o', 'x', '--nonsense'),
     run('shrink', 'a.safetensors', '-o', 'x'),
-    run('shrink', 'a.safetensors', '-o', 'x', '--target-size', '20MB'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--target-size', 'twenty'),
     run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--preset', 'Q4_K_M'),
     run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--workers', 'many'),
     run('shrink', 'a.safetensors', '-o', 'x', '--rule', 'f16'),
@@ -197,4 +197,72 @@ test('interrupted, a job ends with 130 and leaves nothing', async () => {
   assert.deepEqual([code, err], [130, 'fewerbits: interrupted; what was not finished was removed\n']);
   assert.equal((await readdir(folder)).includes('stopped'), false);
   await rm(join(folder, 'large.safetensors'));
+});
+
+test('a target size is met by plan and by shrink, or refused with the smallest', async () => {
+  const target = ['--to', 'gguf', '--target-size', '30kB', '--workers', '1'];
+  const planned = await run('plan', 'a.safetensors', ...target, '-o', 'aim.json');
+  assert.equal(planned.code, 0, planned.err);
+  assert.match(planned.err, /of 30000 bytes; at least \d+ bytes could be reached/);
+  const recipe = JSON.parse(await readFile(join(folder, 'aim.json'), 'utf8'));
+  assert.ok(recipe.aim.outputBytes <= 30_000);
+  const [by, of] = [
+    await run('shrink', 'a.safetensors', '-o', 'by.gguf', '--recipe', 'aim.json'),
+    await run('shrink', 'a.safetensors', '-o', 'of.gguf', ...target, '--json'),
+  ];
+  assert.deepEqual([by.code, of.code], [0, 0], by.err + of.err);
+  const files = await Promise.all(['by.gguf', 'of.gguf'].map((name) => readFile(join(folder, name))));
+  assert.equal(files[0].length, recipe.aim.outputBytes);
+  assert.deepEqual(files[0], files[1]);
+  const why = JSON.parse((await run('plan', 'a.safetensors', ...target, '--json')).out);
+  const [w] = why.tensors.filter((/** @type {any} */ tensor) => tensor.why !== null);
+  assert.ok(w.why.ways.length > 10 && w.why.role === 'other');
+  const refused = await run('plan', 'a.safetensors', '--to', 'gguf', '--target-size', '1kB');
+  assert.equal(refused.code, 1);
+  isOneLine(refused.err, /^fewerbits: unreachable: .*expected at least \d+ bytes, found 1000 bytes/);
+  for (const args of [
+    ['--target-size', '1kB', '--scheme', 'f16'],
+    ['--scheme', 'f16', '--least-db', '9'],
+  ]) {
+    assert.equal((await run('plan', 'a.safetensors', ...args)).code, 2);
+  }
+});
+
+test('a checkpoint in shards is planned as a whole, shrunk shard by shard, and merged', async () => {
+  await mkdir(join(folder, 'shards'));
+  /** @type {{[name: string]: string}} */
+  const map = {};
+  for (const [i, seed] of [3, 4, 5].entries()) {
+    const name = `model-0000${i + 1}-of-00003.safetensors`;
+    const of = { [`${i}.w`]: /** @type {[number[], Float32Array]} */ ([[64, 512], gaussians(64 * 512, seed)]) };
+    if (i === 2) of['2.norm'] = [[64], gaussians(64, 6)];
+    await writeFile(join(folder, 'shards', name), safetensors(of));
+    for (const tensor of Object.keys(of)) map[tensor] = name;
+  }
+  const index = join('shards', 'model.safetensors.index.json');
+  await writeFile(join(folder, index), JSON.stringify({ weight_map: map }));
+  const planned = await run('plan', index, '--target-size', '150kB', '-o', 'shards.json', '--workers', '1');
+  assert.equal(planned.code, 0, planned.err);
+  const whole = await run('shrink', index, '-o', 'whole.safetensors', '--recipe', 'shards.json');
+  assert.equal(whole.code, 0, whole.err);
+  for (const shard of new Set(Object.values(map))) {
+    const done = await run('shrink', join('shards', shard), '-o', join('small', shard), '--recipe', 'shards.json');
+    assert.equal(done.code, 0, done.err);
+  }
+  const merged = await run('merge', 'small');
+  assert.equal(merged.code, 0, merged.err);
+  const same = await run('compare', join('small', 'model.safetensors.index.json'), 'whole.safetensors', '--json');
+  assert.equal(same.code, 0, same.err);
+  const { tensors } = JSON.parse(same.out);
+  assert.equal(tensors.length, 4);
+  assert.ok(
+    tensors.every((/** @type {any} */ { sqnrDb }) => sqnrDb === 'Infinity'),
+    same.out.slice(0, 400),
+  );
+  const dtypes = new Set(
+    JSON.parse((await run('inspect', 'whole.safetensors', '--json')).out).tensors.map(
+      (/** @type {any} */ t) => t.dtype,
+    ),
+  );
+  assert.ok(dtypes.size > 1, [...dtypes].join());
 });

@@ -1,5 +1,6 @@
 import { html } from 'lit';
 import { View } from './view.js';
+import { store } from '../store.js';
 import { actions } from './actions.js';
 import { nameOf } from './file-strip.js';
 import { t } from '../i18n/index.js';
@@ -96,7 +97,8 @@ export function openFiles(files) {
   const folder = files[0].webkitRelativePath?.split('/')[0];
   const source = files.length === 1 && !folder ? files[0] : wanted(files);
   const name = folder || (files.length === 1 ? files[0].name : t('open.several', { n: files.length }));
-  actions.session?.open(source, { name });
+  store.update((s) => (s.room === 'learn' ? { ...s, room: 'explore' } : s));
+  actions.begin().then((session) => session?.open(source, { name }));
 }
 
 /** Of a folder only what a model is made of: its other files stay out. @param {File[]} files */

@@ -3,12 +3,11 @@ import { basename, join } from 'node:path';
 
 import { openModel } from '../model.js';
 import { shrink } from '../shrink/job.js';
-import { plan } from '../shrink/plan.js';
 import { Usage, countOf } from './arguments.js';
-import { OPTIONS, choicesOf, planData, planSummary, planTable } from './choices.js';
+import { OPTIONS, aimSummary, choicesOf, planData, planFor, planSummary, planTable } from './choices.js';
 import { exists, isFolder, refuseTaken, sizeOf, writeText } from './files.js';
 import { CHOICES } from './help.js';
-import { bytes, decibels, plain, table } from './terminal.js';
+import { bytes, counted, decibels, plain, table } from './terminal.js';
 
 /**
  * @typedef {import('../shrink/plan.js').Plan} Plan
@@ -27,7 +26,6 @@ is interrupted leaves nothing.
 
 ${CHOICES}
   -o OUT                        the file; for several inputs, or a model in several files, a folder
-  --workers N                   as many as there are cores, 4 at most, by default
   --force                       overwrites
   --resume                      leaves out inputs whose output is there and complete
   --dry-run                     says what would be done
@@ -35,7 +33,6 @@ ${CHOICES}
   --json                        the same on the standard output`,
   options: {
     ...OPTIONS,
-    workers: { type: 'string' },
     resume: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     report: { type: 'string' },
@@ -59,7 +56,8 @@ ${CHOICES}
     for (const [i, input] of inputs.entries()) {
       const model = await openModel(input, { signal });
       try {
-        const planned = await plan(model, options);
+        const planned = await planFor(model, { ...options, signal, workers }, terminal);
+        if (planned.found) terminal.say(aimSummary(planned));
         if (isDry) {
           done.push(planData(planned));
           if (!json) terminal.print(`${planTable(planned)}\n\n${plain(model.name)}: ${planSummary(planned)}`);
@@ -148,7 +146,7 @@ function summary(path, planned, { seconds, inputBytes, peakMemory, tensors }) {
   const speed = bytes(inputBytes / Math.max(seconds, 1e-3));
   return [
     `${plain(path)}: ${planSummary(planned)}`,
-    `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${changed.length} tensors read back and compared`,
+    `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${counted(changed.length, 'tensor')} read back and compared`,
     ...(rows.length > 0 ? ['', table(['lost the most', 'from', 'to', '>SQNR dB', '>max error'], rows)] : []),
   ].join('\n');
 }

@@ -1,4 +1,3 @@
-/* global Worker */
 /**
  * Runs a plan: reads the model's rows, has them packed by workers, writes them in their places. Memory is bounded by what is under way.
  */
@@ -6,17 +5,17 @@ import { options as checked, whole, wrong } from '../check.js';
 import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
 import { inside } from '../model.js';
-import { isNode, builtin } from '../node.js';
 import { allocate } from '../sources.js';
 import { Plan } from './plan.js';
-import { Pool } from './pool.js';
+import { Pool, defaultWorkers } from './pool.js';
 import { sinkOf } from './sinks.js';
+import { isPlain, readerOf } from './stored.js';
 
 /**
  * @typedef {import('./plan.js').Task} Task
  * @typedef {import('./sinks.js').Output} Output
  *
- * @typedef {{dtype: string, bigEndian: boolean, bytes: Uint8Array<ArrayBuffer>}} Stored
+ * @typedef {import('./stored.js').Stored} Stored
  *
  * @typedef {object} Progress
  * @property {number} read bytes of the model that are done
@@ -70,13 +69,6 @@ export async function shrink(plan, to, given) {
   const sink = sinkOf(to, { overwrite });
   const job = new Running(plan, new Pool(workers ?? defaultWorkers()), { signal, onProgress, onFailure });
   return job.run(sink);
-}
-
-function defaultWorkers() {
-  // An old browser may have no workers inside workers.
-  if (!isNode && typeof Worker === 'undefined') return 0;
-  const cores = isNode ? builtin('os').availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 2);
-  return Math.max(1, Math.min(4, cores));
 }
 
 class Running {
@@ -305,12 +297,13 @@ class Running {
     const bits = isPlain(tensor) ? storedBits : 32;
     const packedBytes = task.parts.reduce((sum, { byteLen }) => sum + byteLen, 0);
     const sums = { energy: 0, error2: 0, maxAbs: 0, count: 0 };
-    const reader = this.#reader(tensor);
+    let held = 0;
+    const reader = readerOf(this.plan.model, tensor, this.signal, (bytes) => this.#hold(((held = bytes), bytes)));
     const bands = task.band === undefined ? null : new Bands(task, columns);
     let left = 1;
     const done = () => {
       if (--left > 0) return;
-      reader.release();
+      this.#hold(-held);
       this.#finish(task.tensor, sums);
     };
     for (let row = 0; row < rows || row === 0; row += task.rowsAtOnce) {
@@ -320,7 +313,7 @@ class Running {
       const stored = Math.ceil(((end - row) * columns * bits) / 8);
       const size = Math.max(stored, Math.ceil(((end - row) / Math.max(1, rows)) * packedBytes));
       await this.#room(size);
-      const read = () => reader.read(row * columns, end * columns, this.#buffer(size));
+      const read = () => reader(row * columns, end * columns, this.#buffer(size));
       left++;
       this.#start(size, async () => {
         const packed = await this.#pack(task, tensor, read, dims, row * columns);
@@ -412,49 +405,6 @@ class Running {
         if ((await this.onFailure(about, tensor.name)) !== 'retry') throw about;
       }
     }
-  }
-
-  /**
-   * Reads elements of a tensor: stored ones, or f32 where they are not stored one after the other. What can only be read whole is read once.
-   * @param {import('../model.js').Placed} tensor
-   * @returns {{read: (from: number, to: number, room: ArrayBuffer) => Promise<Stored>, release: () => void}}
-   */
-  #reader(tensor) {
-    const { dtype, bigEndian, block, start, source } = tensor;
-    const [elements, size] = block;
-    const { signal } = this;
-    /** @type {Promise<Float32Array<ArrayBuffer>> | null} */
-    let all = null;
-    let held = 0;
-    const release = () => this.#hold(-held);
-    const read = async (/** @type {number} */ from, /** @type {number} */ to, /** @type {ArrayBuffer} */ room) => {
-      if (isPlain(tensor) && from % elements === 0 && to % elements === 0) {
-        const at = (/** @type {number} */ element) => start + (element / elements) * size;
-        return { dtype, bigEndian, bytes: await source.read(at(from), at(to), { signal, room }) };
-      }
-      let values;
-      if (tensor.fortranOrder || tensor.deflated !== null) {
-        all ??= this.plan.model.read(tensor.name, { signal }).then(
-          (values) => {
-            held = values.byteLength;
-            this.#hold(held);
-            return values;
-          },
-          (error) => {
-            all = null;
-            throw error;
-          },
-        );
-        values = (await all).slice(from, to);
-      } else {
-        const columns = Math.max(1, tensor.row[1]);
-        const first = Math.floor(from / columns);
-        const rows = { start: first, end: Math.ceil(to / columns), signal };
-        values = (await this.plan.model.read(tensor.name, rows)).slice(from - first * columns, to - first * columns);
-      }
-      return { dtype: 'F32', bigEndian: false, bytes: new Uint8Array(values.buffer) };
-    };
-    return { read, release };
   }
 
   /**
@@ -597,11 +547,6 @@ function reportOf({ name, target, from, dtype, byteLength, count, scheme }, sums
   const { energy, error2, maxAbs } = sums;
   const sqnrDb = error2 === 0 ? Infinity : 10 * Math.log10(energy / error2);
   return { ...is, sqnrDb, rmse: Math.sqrt(error2 / Math.max(1, sums.count)), maxAbs };
-}
-
-/** Whether elements are stored one after the other, as they are. @param {import('../model.js').Placed} tensor */
-function isPlain({ strides, deflated, fortranOrder, derived }) {
-  return strides === null && deflated === null && !fortranOrder && derived === undefined;
 }
 
 /**

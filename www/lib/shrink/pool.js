@@ -22,14 +22,32 @@ import { builtin, isNode } from '../node.js';
  * @property {number} error2 the sum of the errors' squares
  * @property {number} maxAbs the greatest error
  *
+ * @typedef {object} Samples rows to be measured, see `surveyRows`
+ * @property {string} packings as JSON
+ * @property {string} dtype
+ * @property {boolean} bigEndian
+ * @property {Uint8Array<ArrayBuffer>} bytes stored elements of all places, one after the other; the buffer is handed over
+ * @property {number[]} dims of all of them together
+ * @property {number} places
+ * @property {number} count the tensor's weights
+ * @property {number[]} used of each packing how many places
+ *
  * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
  * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
  * @typedef {{thread: Thread, jobs: Job[], memory: number}} Worker
- * @typedef {{rows: Rows, resolve: (packed: Packed) => void, reject: (error: Error) => void}} Job
+ * @typedef {{work: {pack?: Rows, survey?: Samples}, resolve: (answer: any) => void, reject: (error: Error) => void}} Job
  */
 
 /** Jobs that a worker is handed: the next one is there when it is done with one, without waiting for this thread, which may be reading. */
 const AHEAD = 2;
+
+/** As many workers as there are cores, 4 at most; 0 where they cannot be had. */
+export function defaultWorkers() {
+  // An old browser may have no workers inside workers.
+  if (!isNode && typeof Worker === 'undefined') return 0;
+  const cores = isNode ? builtin('os').availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 2);
+  return Math.max(1, Math.min(4, cores));
+}
 
 /** Where Node finds the worker, said so that a bundler does not take it for a file to be copied. */
 const NODE_THREAD = import.meta.url.replace(/[^/]*$/, 'pool-worker.js');
@@ -85,10 +103,25 @@ export class Pool {
    * @throws {FewerbitsError} as `packRows`; `worker_died` when the worker did, with `bystander` where it died of what it had in hand before
    */
   pack(rows) {
+    return this.#answer({ pack: rows });
+  }
+
+  /**
+   * @param {Samples} samples
+   * @returns {Promise<Float64Array>} of each packing its relative squared error and the deviation of that
+   * @throws {FewerbitsError} as `surveyRows`; `worker_died` when the worker did
+   */
+  survey(samples) {
+    return this.#answer({ survey: samples });
+  }
+
+  /** @param {Job['work']} work @returns {Promise<any>} */
+  #answer(work) {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new FewerbitsError('freed', 'the pool has been closed'));
-      if (this.count === 0) return resolve(packHere(rows));
-      this.#waiting.push({ rows, resolve, reject });
+      if (this.count === 0)
+        return resolve(work.pack ? packHere(work.pack) : surveyHere(/** @type {any} */ (work.survey)));
+      this.#waiting.push({ work, resolve, reject });
       this.#next();
     });
   }
@@ -114,7 +147,9 @@ export class Pool {
       if (!worker || worker.jobs.length === AHEAD) return;
       const job = /** @type {Job} */ (this.#waiting.shift());
       worker.jobs.push(job);
-      worker.thread.post({ id: 0, ...job.rows }, [job.rows.bytes.buffer]);
+      const { pack, survey } = job.work;
+      const { bytes } = /** @type {{bytes: Uint8Array<ArrayBuffer>}} */ (pack ?? survey);
+      worker.thread.post({ id: 0, ...pack, ...survey }, [bytes.buffer]);
     }
   }
 
@@ -144,7 +179,7 @@ export class Pool {
         const error = new FewerbitsError(facts.code, '');
         job?.reject(Object.assign(error, facts, { message: text }));
       } else {
-        job?.resolve(data);
+        job?.resolve(data.losses ?? data);
       }
     };
     worker.thread = this.spawner.on(message, died);
@@ -160,4 +195,10 @@ export class Pool {
 function packHere({ packing, dtype, bigEndian, bytes, dims, first }) {
   const room = new Uint8Array(bytes.buffer);
   return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
+}
+
+/** @param {Samples} samples */
+function surveyHere({ packings, dtype, bigEndian, bytes, dims, places, count, used }) {
+  const [d, u] = [Float64Array.from(dims), Float64Array.from(used)];
+  return wasm().surveyRows(packings, dtype, bigEndian, bytes, d, places, count, u);
 }
