@@ -309,10 +309,12 @@ fn truncation_at_every_byte_is_an_error() {
 #[test]
 fn an_error_quotes_the_beginning_of_a_long_name() {
     let name = "\u{7f}".repeat(100_000);
-    let e = list(&safetensors(format!(r#"{{"{name}":{{"dtype":"F33","shape":[1],"data_offsets":[0,4]}}}}"#), 4)).unwrap_err();
+    let e = list(&safetensors(format!(r#"{{"{name}":{{"dtype":"F33","shape":[1],"data_offsets":[0,4]}}}}"#), 4))
+        .unwrap_err();
     assert_eq!(e.tensor, Some(format!("{}…", &name[..256])));
     assert!(e.to_string().len() < 4000, "{e}");
-    let e = list(&safetensors(format!(r#"{{"w":{{"dtype":"{name}","shape":[1],"data_offsets":[0,4]}}}}"#), 4)).unwrap_err();
+    let e =
+        list(&safetensors(format!(r#"{{"w":{{"dtype":"{name}","shape":[1],"data_offsets":[0,4]}}}}"#), 4)).unwrap_err();
     assert!(e.found.as_ref().unwrap().starts_with("\"\\u{7f}") && e.found.unwrap().len() < 1100);
 }
 

@@ -1,16 +1,19 @@
 //! What is asked of a plan, and what a plan is: for every tensor of a model how it will be stored, or why it is left alone.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::gguf::{self, GgufDetails};
 use super::{npz, onnx, safetensors};
 use crate::error::{Code, Error, Result};
 use crate::formats::{Derived, Format, Layout, Listing, TensorInfo};
 use crate::pack::{Packing, Recent};
-use crate::quant::{Options, Scheme};
+use crate::quant::{Options, Scheme, Value};
 use crate::tensor::DType;
 
 /// A model as its files list it; its tensors are counted through all files.
@@ -119,13 +122,42 @@ impl SchemeChoice {
 }
 
 /// What a single tensor shall become.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Wish {
     /// `"keep"`: it stays as it is.
     Word(String),
     /// It is quantized so.
     Scheme(SchemeChoice),
+}
+
+/// Read in one go: what serde derives keeps every wish aside to look at it twice, and a slider asks for thousands in each plan.
+impl<'de> Deserialize<'de> for Wish {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Wish;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"keep\" or a scheme {id, …}")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> std::result::Result<Wish, E> {
+                Ok(Wish::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Wish, A::Error> {
+                let mut options = Options::deserialize(MapAccessDeserializer::new(map))?;
+                match options.remove("id") {
+                    Some(Value::Text(id)) => Ok(Wish::Scheme(SchemeChoice { id, options })),
+                    _ => Err(de::Error::missing_field("id")),
+                }
+            }
+        }
+
+        from.deserialize_any(Read)
+    }
 }
 
 /// A sentence, and the code by which a page says it in another language.

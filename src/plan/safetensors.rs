@@ -33,25 +33,33 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
             notes.push(Note::new("left_out", text));
             continue;
         }
-        choices.push(match request.tensors.get(&tensor.name) {
-            Some(Wish::Scheme(scheme)) => choose(index, tensor, scheme)?,
-            Some(Wish::Word(_)) => keep(index, tensor, Note::new("asked", "kept, as asked")),
-            None => match (&request.scheme, left_alone(tensor)) {
-                (_, Some(why)) => keep(index, tensor, why),
-                (None, None) => keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it")),
-                (Some(scheme), None) => match unfit(tensor, scheme)? {
-                    Some(why) => keep(index, tensor, why),
-                    None => choose(index, tensor, scheme)?,
-                },
-            },
-        });
+        choices.push(wished(index, tensor, request)?);
     }
     Ok(Plan { to: Target::Safetensors, choices, notes, gguf: None })
 }
 
+/// What becomes of a tensor by its own wish or the scheme for all.
+pub(super) fn wished(index: usize, tensor: &TensorInfo, request: &Request) -> Result<Choice> {
+    let scheme = match request.tensors.get(&tensor.name) {
+        Some(Wish::Scheme(scheme)) => return choose(index, tensor, scheme),
+        Some(Wish::Word(_)) => return Ok(keep(index, tensor, Note::new("asked", "kept, as asked"))),
+        None => request.scheme.as_ref(),
+    };
+    if let Some(why) = left_alone(tensor) {
+        return Ok(keep(index, tensor, why));
+    }
+    let Some(scheme) = scheme else {
+        return Ok(keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it")));
+    };
+    match unfit(tensor, scheme)? {
+        Some(why) => Ok(keep(index, tensor, why)),
+        None => choose(index, tensor, scheme),
+    }
+}
+
 /// Why a scheme for all does not become this tensor, if it does not: a vector is no matrix of weights, and blocks of a fixed size may not
 /// divide the rows. A cast suits every tensor.
-pub(super) fn unfit(tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Option<Note>> {
+fn unfit(tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Option<Note>> {
     if is_cast(scheme) {
         return Ok(None);
     }
@@ -69,14 +77,14 @@ fn is_cast(scheme: &SchemeChoice) -> bool {
 }
 
 /// Why a tensor is no weight to be quantized, if it is not.
-pub(super) fn left_alone(tensor: &TensorInfo) -> Option<Note> {
+fn left_alone(tensor: &TensorInfo) -> Option<Note> {
     match tensor.dtype {
         DType::F64 | DType::F32 | DType::F16 | DType::Bf16 => None,
         _ => Some(Note::new("not_float", format!("{} is no type of weights", tensor.dtype.name()))),
     }
 }
 
-pub(super) fn keep(index: usize, tensor: &TensorInfo, why: Note) -> Choice {
+fn keep(index: usize, tensor: &TensorInfo, why: Note) -> Choice {
     let cast = castable(tensor.dtype).filter(|_| !is_plain(tensor));
     let dtype = cast.unwrap_or(tensor.dtype).name();
     Choice {
@@ -90,7 +98,7 @@ pub(super) fn keep(index: usize, tensor: &TensorInfo, why: Note) -> Choice {
     }
 }
 
-pub(super) fn choose(index: usize, tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Choice> {
+fn choose(index: usize, tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Choice> {
     let cast = CASTS.iter().find(|(id, _)| *id == scheme.id && scheme.options.is_empty());
     let (packing, dtype) = match cast {
         Some((_, dtype)) => (Packing::Cast { dtype: dtype.name().into() }, dtype.name().to_owned()),

@@ -301,7 +301,9 @@ async function sampled(model, task, read, how) {
   const isWhole = count <= how.sample || !apart;
   if (isWhole && count > how.whole) return unknown;
   const each = width / packingWidth;
-  const pieces = isWhole ? [[0, rows]] : places(rows, width, Math.max(1, Math.floor(task.rowsAtOnce / each)), how, task.band);
+  const pieces = isWhole
+    ? [[0, rows]]
+    : places(rows, width, Math.max(1, Math.floor(task.rowsAtOnce / each)), how, task.band);
   let [energy, error2] = [0, 0];
   const packing = JSON.stringify(task.packing);
   try {

@@ -393,7 +393,7 @@ class Running {
    * @returns {Promise<T>}
    */
   async #guarded(tensor, run) {
-    for (let deaths = 0; ; ) {
+    for (let deaths = 0; ;) {
       try {
         return await run();
       } catch (error) {
