@@ -3,9 +3,11 @@
 Writes, under www/public/models/:
     digits.safetensors          the weights, F32, with their provenance in the file's metadata
     digits-heldout.safetensors  images U8 [360, 8, 8] (0…16) and labels U8 [360] that training never saw
+    digits-training.safetensors the images and labels that it saw, U8 [1437, 8, 8] and U8 [1437], for training in the page
 and their provenance, as models/PROVENANCE.md and again beside them, so that the licence travels with the site.
 
     python models/train_digits.py           trains and writes
+    python models/train_digits.py --data    writes the images alone
     python models/train_digits.py --check   reads what is shipped and prints its accuracy; trains nothing
 
 The network, for x = image / 16 of shape [1, 8, 8]:
@@ -31,6 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "www/public/models"
 PROVENANCE, SHIPPED_PROVENANCE = ROOT / "models/PROVENANCE.md", OUT / "PROVENANCE.md"
 WEIGHTS, HELDOUT = OUT / "digits.safetensors", OUT / "digits-heldout.safetensors"
+TRAINING = OUT / "digits-training.safetensors"
 
 SEED = 0
 HELD_OUT = 360
@@ -155,16 +158,17 @@ def sha256(path):
 def provenance(correct, train_correct, n_train, versions):
     return f"""# The sample network
 
-A small convolutional network that reads handwritten digits, and 360 images that it was not trained on.
+A small convolutional network that reads handwritten digits, 360 images that it was not trained on, and those that it was.
 
 | file | what | sha256 |
 |---|---|---|
 | `www/public/models/{WEIGHTS.name}` | the weights, F32, {sum(int(np.prod(s)) for s in SHAPES.values()):,} parameters | `{sha256(WEIGHTS)}` |
 | `www/public/models/{HELDOUT.name}` | `images` U8 [{HELD_OUT}, 8, 8] with values 0…16, `labels` U8 [{HELD_OUT}] | `{sha256(HELDOUT)}` |
+| `www/public/models/{TRAINING.name}` | `images` U8 [{n_train}, 8, 8] and `labels` U8 [{n_train}]: what it was trained on, for training in the page | `{sha256(TRAINING)}` |
 
 **Data.** *Optical Recognition of Handwritten Digits*, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998,
 doi:10.24432/C50P49, licensed CC BY 4.0. The 1,797 images of its test set as scikit-learn bundles them
-(`sklearn.datasets.load_digits`): 8×8 pixels, each the count of ink in a 4×4 cell, 0…16. The held-out file is part of
+(`sklearn.datasets.load_digits`): 8×8 pixels, each the count of ink in a 4×4 cell, 0…16. Both files of images are part of
 that data, unchanged, under the same licence. {HELD_OUT} images, stratified by label, were held out (`train_test_split`, seed
 {SEED}); the other {n_train:,} were trained on. The split is by image, so a held-out image's writer also wrote training
 images: the accuracy here is for known hands.
@@ -187,20 +191,23 @@ another order, so its weights differ; its held-out accuracy is to be within {100
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", action="store_true", help="write the images; train nothing")
     parser.add_argument("--check", action="store_true", help="measure what is shipped; train nothing")
     args = parser.parse_args()
 
     train_images, test_images, train_labels, test_labels = data()
 
     if args.check:
-        p, held = load_file(WEIGHTS), load_file(HELDOUT)
+        p, held, seen = load_file(WEIGHTS), load_file(HELDOUT), load_file(TRAINING)
         text = PROVENANCE.read_text(encoding="utf-8")
         correct = accuracy(p, held["images"], held["labels"])
         checks = {
             "weights have their shapes": {k: w.shape for k, w in p.items()} == SHAPES,
             "held-out images are this split's": np.array_equal(held["images"], test_images),
             "held-out labels are this split's": np.array_equal(held["labels"], test_labels),
-            "PROVENANCE.md has the files' sha256": sha256(WEIGHTS) in text and sha256(HELDOUT) in text,
+            "training images and labels are this split's": np.array_equal(seen["images"], train_images)
+            and np.array_equal(seen["labels"], train_labels),
+            "PROVENANCE.md has the files' sha256": all(sha256(f) in text for f in (WEIGHTS, HELDOUT, TRAINING)),
             f"PROVENANCE.md has the accuracy, {correct}": f"{correct} of {HELD_OUT} held-out" in text,
             "the shipped PROVENANCE.md is the same": SHIPPED_PROVENANCE.read_text(encoding="utf-8") == text,
             "at least 97 %": correct >= 0.97 * HELD_OUT,
@@ -210,6 +217,16 @@ def main():
         failed = sum(not good for good in checks.values())
         print(f"{len(checks) - failed} passed, {failed} failed")
         raise SystemExit(failed > 0)
+
+    licence = (
+        "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, doi:10.24432/C50P49, "
+        "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/"
+    )
+    OUT.mkdir(parents=True, exist_ok=True)
+    for path, images, labels in [(HELDOUT, test_images, test_labels), (TRAINING, train_images, train_labels)]:
+        save({"images": images, "labels": labels}, path, {"data": licence, "split": f"seed {SEED}"})
+    if args.data:
+        return
 
     p = train(train_images, train_labels)
     train_correct = accuracy(p, train_images, train_labels)
@@ -222,19 +239,16 @@ def main():
     import jax
 
     versions = f"Python {platform.python_version()}, jax {jax.__version__}, numpy {np.__version__}"
-    OUT.mkdir(parents=True, exist_ok=True)
     metadata = {
         "format": "pt",
         "title": "Handwritten digits, 8×8",
         "architecture": "conv1 3×3 pad 1, ReLU, max pool 2; conv2 3×3 pad 1, ReLU, max pool 2; fc1, ReLU; fc2",
         "input": "image / 16, [1, 8, 8]",
-        "data": "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI, doi:10.24432/C50P49, "
-        "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
+        "data": licence,
         "trained_by": "models/train_digits.py",
         "held_out_accuracy": f"{correct}/{HELD_OUT}",
     }
     save(p, WEIGHTS, metadata)
-    save({"images": test_images, "labels": test_labels}, HELDOUT, {"data": metadata["data"], "split": f"seed {SEED}"})
     for path in (PROVENANCE, SHIPPED_PROVENANCE):
         path.write_text(provenance(correct, train_correct, len(train_labels), versions), encoding="utf-8")
 

@@ -70,7 +70,7 @@ fn estimates_lie_about_as_far_from_the_truth_as_they_say() {
         let estimates: Vec<Loss> = (0..24).map(|i| sampled(&packing, &x, 16, 4, f64::from(i) / 24.0)).collect();
         for found in &estimates {
             assert!((found.error - truth).abs() < 5.0 * found.deviation, "{id}: {found:?} of {truth}");
-            assert!(found.deviation < 0.1 * truth, "{id}: {found:?} of {truth}");
+            assert!(found.deviation < 0.2 * truth, "{id}: {found:?} of {truth}");
         }
         // The spread of what is found again and again, against what each says of itself.
         let spread = (estimates.iter().map(|e| (e.error - truth).powi(2)).sum::<f64>() / 24.0).sqrt();

@@ -1,6 +1,7 @@
 //! The sample network's layers in SIMD128 against their scalar forms, bit for bit, and the network in wasm.
 #![cfg(target_arch = "wasm32")]
 
+use fewerbits::kernels::llama::{self, Matrix};
 use fewerbits::kernels::nn::{Activation, LANES};
 use fewerbits::kernels::{nn, scalar};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -71,9 +72,66 @@ fn convolution_is_equal_to_scalar() {
                 let mut simd = vec![f32::NAN; outputs * height * width * LANES];
                 let mut plain = simd.clone();
                 nn::conv3x3_relu(&x, &w, &b, plane, &mut simd);
-                scalar::nn::conv3x3_relu(&x, &w, &b, plane, &mut plain);
+                scalar::nn::conv3x3(&x, &w, &b, plane, Activation::Relu, &mut plain);
                 assert_same(&simd, &plain, &format!("{kind:?} {plane:?} {inputs}→{outputs}, seed {seed}"));
             }
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+fn convolution_without_relu_is_equal_to_scalar() {
+    let mut random = Random(77);
+    let (x, w, b) =
+        (random.values(3 * 16 * LANES, Kind::Extreme), random.values(5 * 27, Kind::Ordinary), vec![-1.0; 5]);
+    let mut simd = vec![f32::NAN; 5 * 16 * LANES];
+    let mut plain = simd.clone();
+    nn::conv3x3(&x, &w, &b, (4, 4), Activation::None, &mut simd);
+    scalar::nn::conv3x3(&x, &w, &b, (4, 4), Activation::None, &mut plain);
+    assert_same(&simd, &plain, "no ReLU");
+    assert!(simd.iter().any(|v| *v < 0.0));
+}
+
+#[wasm_bindgen_test]
+fn outer_products_are_equal_to_scalar() {
+    for kind in KINDS {
+        for (inputs, outputs, blocks) in
+            [(0, 1, 1), (1, 0, 1), (1, 1, 1), (2, 3, 2), (9, 5, 4), (4, 4, 16), (33, 10, 3)]
+        {
+            let mut random = Random(1 + (inputs * 8 + outputs * 512 + blocks * 4096) as u32);
+            let n = blocks * LANES;
+            let (g, x) = (random.values(outputs * n, kind), random.values(inputs * n, kind));
+            let mut simd = random.values(outputs * inputs, Kind::Ordinary);
+            let mut plain = simd.clone();
+            nn::outer(&g, &x, n, &mut simd);
+            scalar::nn::outer(&g, &x, n, &mut plain);
+            assert_same(&simd, &plain, &format!("{kind:?} {inputs}×{outputs}, {n}"));
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+fn products_are_equal_to_scalar() {
+    for kind in KINDS {
+        for (inputs, blocks, tokens, gap) in [
+            (1, 1, 1, 0),
+            (3, 2, 1, 8),
+            (8, 4, 1, 0),
+            (5, 9, 1, 0),
+            (7, 1, 4, 0),
+            (16, 3, 6, 24),
+            (64, 5, 9, 0),
+            (67, 2, 0, 0),
+        ] {
+            let mut random = Random(1 + (inputs * 8 + blocks * 512 + tokens * 4096) as u32);
+            let stride = inputs * LANES + gap;
+            let (x, w) = (random.values(tokens * inputs, kind), random.values(blocks * stride, kind));
+            let matrix = Matrix { blocks: &w, stride, inputs };
+            let mut simd = vec![f32::NAN; tokens * blocks * LANES];
+            let mut plain = simd.clone();
+            llama::products(&x, matrix, &mut simd);
+            scalar::llama::products(&x, matrix, &mut plain);
+            assert_same(&simd, &plain, &format!("{kind:?} {inputs} inputs, {blocks} blocks, {tokens} tokens"));
         }
     }
 }

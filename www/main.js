@@ -4,6 +4,7 @@ import { firstLanguage, speak, t } from './i18n/index.js';
 import { fromHash, toHash } from './url.js';
 import { actions } from './views/actions.js';
 import { lesson } from './learn/lesson.js';
+import { keepForLater } from './offline/register.js';
 import { recall, remember } from './memory.js';
 import './views/page.js';
 
@@ -138,3 +139,4 @@ await speak(language);
 dress(store.state);
 document.body.prepend(document.createElement('fb-page'));
 enter();
+keepForLater();

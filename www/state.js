@@ -42,7 +42,7 @@ export function initialState() {
     offered: null,
     continuous: false,
     dropping: false,
-    room: 'learn',
+    room: 'explore',
     chapter: 0,
     settings: {},
     shrinkQuery: '',

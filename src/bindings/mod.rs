@@ -8,10 +8,14 @@ mod budget;
 mod calls;
 mod convert;
 mod formats;
+#[cfg(feature = "full")]
+mod llama;
 mod nn;
 mod records;
 #[cfg(feature = "full")]
 mod shrink;
+#[cfg(feature = "full")]
+mod train;
 mod weights;
 
 pub use calls::{compare, dequantize, packed_length, schemes, stats};

@@ -1,5 +1,7 @@
 //! Planning and packing for JavaScript. `www/lib/shrink/` is the only user: it moves the bytes.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -9,6 +11,7 @@ use super::formats::FormatReader;
 use super::to_js;
 use crate::error::{Code, Error, Result};
 use crate::formats::crc32::{combine, crc32};
+use crate::pack::interleave::Interleaved;
 use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
 use crate::pipeline::{Check, Content, File, Job, Placed, job};
 use crate::plan::budget::ways;
@@ -20,6 +23,7 @@ use crate::tensor::{DType, Shape, to_usize};
 #[derive(Default)]
 pub struct Planner {
     model: Model,
+    texts: BTreeMap<String, String>,
     job: Job,
 }
 
@@ -60,6 +64,8 @@ struct PlannedTask<'a> {
     rows_at_once: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     band: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_rows: Option<u64>,
     parts: &'a [Placed],
 }
 
@@ -83,6 +89,7 @@ impl<'a> Planned<'a> {
             dims: &task.dims,
             rows_at_once: task.rows_at_once,
             band: task.band,
+            head_rows: task.head_rows,
             parts: &task.parts,
         });
         let tasks = tasks.collect();
@@ -113,6 +120,16 @@ impl Planner {
         let listing = reader.listing().ok_or_else(|| Error::new(Code::InvalidArgument, "the file is not listed yet"));
         self.model.parts.push(listing.map_err(to_js)?.clone());
         Ok(())
+    }
+
+    /// Takes a text that lies beside the files, such as `config.json`.
+    pub fn text(&mut self, name: String, text: String) {
+        self.texts.insert(name, text);
+    }
+
+    /// All files and texts are there.
+    pub fn ready(&mut self) {
+        self.model.set_texts(std::mem::take(&mut self.texts));
     }
 
     /// Plans what the request, JSON, asks for, and lays the files out. The answer is JSON: see [`Planned`].
@@ -150,7 +167,8 @@ impl Planner {
 
 /// Packs rows as one of a job's tasks says, reads them back and compares.
 ///
-/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with. The answer is
+/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with; `headRows` is not 0
+/// where rows of heads change places. The answer is
 /// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights. Both ends of the work stay in the caller's
 /// memory, of which fresh pages cost as much as packing does: `room` is where the parts are put, one after the other, if they fit. It may
 /// be the memory that holds `bytes`, from its beginning.
@@ -162,6 +180,7 @@ pub fn pack_rows(
     bytes: &Uint8Array,
     dims: &[f64],
     first: f64,
+    head_rows: f64,
     room: &Uint8Array,
 ) -> std::result::Result<JsValue, JsValue> {
     let run = || -> Result<JsValue> {
@@ -173,8 +192,19 @@ pub fn pack_rows(
         let shape = Shape::new(&dims)?;
         let packer = packing.packer()?;
         let stored = Stored { dtype, big_endian, byte_len: u64::from(bytes.length()), first: first as u64 };
-        let mut memory = Memory::new(bytes, room, &packer.parts(&shape)?)?;
-        let fidelity = pack_and_verify(&*packer, stored, &shape, &mut memory)?;
+        let mut memory = Memory::new(bytes, room, &packer.parts(&shape)?, head_rows == 0.0)?;
+        let fidelity = match head_rows as u64 {
+            0 => pack_and_verify(&*packer, stored, &shape, &mut memory)?,
+            head_rows => {
+                let rows = shape.matrix().0;
+                let row_bytes = to_usize(u64::from(bytes.length()).checked_div(rows).unwrap_or(0))?;
+                if head_rows % 2 != 0 || rows == 0 || rows % head_rows != 0 || row_bytes == 0 {
+                    return Err(Error::new(Code::ShapeMismatch, "the rows are no whole heads").with_found(rows));
+                }
+                let mut memory = Interleaved::new(&mut memory, rows, head_rows, row_bytes);
+                pack_and_verify(&*packer, stored, &shape, &mut memory)?
+            }
+        };
         Ok(object([
             ("parts", memory.into_parts().into()),
             ("count", (shape.count() as f64).into()),
@@ -199,8 +229,9 @@ struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    fn new(bytes: &'a Uint8Array, room: &'a Uint8Array, parts: &[Part]) -> Result<Memory<'a>> {
-        let at_once = parts.len() == 1 && parts[0].byte_len <= u64::from(bytes.length().min(room.length()));
+    /// `in_order`: the bytes are read from the first to the last.
+    fn new(bytes: &'a Uint8Array, room: &'a Uint8Array, parts: &[Part], in_order: bool) -> Result<Memory<'a>> {
+        let at_once = in_order && parts.len() == 1 && parts[0].byte_len <= u64::from(bytes.length().min(room.length()));
         let waiting = if at_once { &[] } else { parts };
         let parts = waiting.iter().map(|part| with_room(part.byte_len)).collect::<Result<_>>()?;
         Ok(Memory { bytes, room, written: at_once.then_some(0), read: 0, parts })

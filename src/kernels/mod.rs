@@ -22,6 +22,8 @@ pub mod float;
 pub mod ggml;
 pub mod ggml_more;
 pub mod hqq;
+#[cfg(feature = "full")]
+pub mod llama;
 pub mod nn;
 mod sums;
 

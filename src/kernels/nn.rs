@@ -26,15 +26,52 @@ pub enum Activation {
     Relu,
 }
 
-/// A 3×3 convolution with stride 1 and one pixel of zero padding, then ReLU.
+/// A 3×3 convolution with stride 1 and one pixel of zero padding.
 ///
 /// `input`: `[in_channels][height][width][LANES]`; `weights`: `[out_channels][in_channels][3][3]`; `bias`:
 /// `[out_channels]`; `output`: `[out_channels][height][width][LANES]`.
 ///
 /// # Panics
 /// When the lengths do not fit together.
-pub fn conv3x3_relu(input: &[f32], weights: &[f32], bias: &[f32], (height, width): (usize, usize), output: &mut [f32]) {
-    dispatch!(nn::conv3x3_relu(input, weights, bias, (height, width), output));
+pub fn conv3x3(
+    input: &[f32],
+    weights: &[f32],
+    bias: &[f32],
+    (height, width): (usize, usize),
+    activation: Activation,
+    output: &mut [f32],
+) {
+    dispatch!(nn::conv3x3(input, weights, bias, (height, width), activation, output));
+}
+
+/// [`conv3x3`], then ReLU.
+///
+/// # Panics
+/// As [`conv3x3`].
+pub fn conv3x3_relu(input: &[f32], weights: &[f32], bias: &[f32], plane: (usize, usize), output: &mut [f32]) {
+    conv3x3(input, weights, bias, plane, Activation::Relu, output);
+}
+
+/// Adds the products of a gradient with what went in to the gradient of weights: `sums[o][i] += Σ gradient[o][n] · input[i][n]`.
+///
+/// `gradient`: `[outputs][n]`; `input`: `[inputs][n]`, `n` a multiple of [`LANES`]; `sums`: `[outputs][inputs]`. Value `k` of `n` goes to lane
+/// `k % LANES`, and the lanes are added 4 apart, then 2, then 1.
+///
+/// # Panics
+/// When the lengths do not fit together.
+#[cfg(feature = "full")]
+pub fn outer(gradient: &[f32], input: &[f32], n: usize, sums: &mut [f32]) {
+    dispatch!(nn::outer(gradient, input, n, sums));
+}
+
+/// Checks the lengths of [`outer`] and returns outputs and inputs.
+#[cfg(feature = "full")]
+pub(super) fn check_outer(gradient: usize, input: usize, n: usize, sums: usize) -> (usize, usize) {
+    assert!(n > 0 && n.is_multiple_of(LANES), "n is not whole blocks");
+    assert!(gradient.is_multiple_of(n) && input.is_multiple_of(n), "not whole rows");
+    let (outputs, inputs) = (gradient / n, input / n);
+    assert_eq!(Some(sums), outputs.checked_mul(inputs), "sums");
+    (outputs, inputs)
 }
 
 /// The largest of each 2×2 square; NaN when one of the four is NaN; +0 when zeros of both signs are the largest.
@@ -56,7 +93,7 @@ pub fn dense(input: &[f32], weights: &[f32], bias: &[f32], activation: Activatio
     dispatch!(nn::dense(input, weights, bias, activation, output));
 }
 
-/// Checks the lengths of [`conv3x3_relu`] and returns the number of input channels.
+/// Checks the lengths of [`conv3x3`] and returns the number of input channels.
 pub(super) fn check_conv(
     input: usize,
     weights: usize,

@@ -3,6 +3,7 @@
 //! into the bytes of one or several parts, and back for the proof. Where the parts lie in the file is the writer's business.
 
 pub mod compressed;
+pub mod interleave;
 mod onnx;
 mod recent;
 mod scheme;

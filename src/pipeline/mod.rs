@@ -137,6 +137,9 @@ pub struct Task {
     pub rows_at_once: u64,
     /// Rows of a band, where what is packed of them lies in stretches: see [`Packer::band`].
     pub band: Option<u64>,
+    /// Rows of a head, where those of each change places as they are read ([`crate::pack::interleave`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_rows: Option<u64>,
     /// Where its parts go.
     pub parts: Vec<Placed>,
 }
@@ -183,9 +186,30 @@ impl Task {
             dims: shape.dims().to_vec(),
             rows_at_once: rows_at_once.max(1),
             band: band.filter(|_| rows_at_once < rows),
+            head_rows: None,
             parts: vec![],
         };
         Ok((task, parts))
+    }
+
+    /// Has the rows of each of so many heads change places; `dims` are those that the task was made with.
+    ///
+    /// # Errors
+    /// `shape_mismatch` for rows that are no whole heads of an even number of rows.
+    pub fn interleave(&mut self, dims: &[u64], heads: u64) -> Result<()> {
+        let rows = Shape::new(dims)?.matrix().0;
+        let head_rows = rows.checked_div(heads).filter(|n| n * heads == rows && n % 2 == 0 && *n > 0);
+        let head_rows = head_rows.ok_or_else(|| {
+            Error::new(Code::ShapeMismatch, "the rows are no heads")
+                .with_expected(format!("{heads} heads of an even number of rows"))
+                .with_found(rows)
+        })?;
+        // Whole heads are read at once, whatever the packing could do with less.
+        let least = self.rows_at_once.min(rows);
+        self.dims = dims.to_vec();
+        self.rows_at_once = (least / head_rows).max(1) * head_rows;
+        self.head_rows = Some(head_rows);
+        Ok(())
     }
 
     /// Says where the parts go, in their order.

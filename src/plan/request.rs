@@ -9,50 +9,13 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::gguf::{self, GgufDetails};
+use super::model::Model;
 use super::{npz, onnx, safetensors};
 use crate::error::{Code, Error, Result};
-use crate::formats::{Derived, Format, Layout, Listing, TensorInfo};
+use crate::formats::{Layout, TensorInfo};
 use crate::pack::{Packing, Recent};
 use crate::quant::{Options, Scheme, Value};
 use crate::tensor::DType;
-
-/// A model as its files list it; its tensors are counted through all files.
-#[derive(Debug, Default, Clone)]
-pub struct Model {
-    /// Its files.
-    pub parts: Vec<Listing>,
-}
-
-impl Model {
-    /// The tensors, each with the number of its file.
-    pub fn tensors(&self) -> impl Iterator<Item = (usize, &TensorInfo)> {
-        self.parts.iter().enumerate().flat_map(|(part, listing)| listing.tensors.iter().map(move |t| (part, t)))
-    }
-
-    /// The weights that are stored in several tensors. They are counted after all tensors.
-    pub fn derived(&self) -> impl Iterator<Item = (usize, &Derived)> {
-        let first = self.parts.iter().map(|part| part.tensors.len()).sum::<usize>();
-        self.parts.iter().flat_map(|part| &part.derived).enumerate().map(move |(i, derived)| (first + i, derived))
-    }
-
-    /// Of each tensor whether it is a part of such a weight.
-    #[must_use]
-    pub fn is_part_of_derived(&self) -> Vec<bool> {
-        let mut is_part = Vec::new();
-        for part in &self.parts {
-            let first = is_part.len();
-            is_part.resize(first + part.tensors.len(), false);
-            part.derived.iter().flat_map(|derived| &derived.parts).for_each(|&i| is_part[first + i] = true);
-        }
-        is_part
-    }
-
-    /// The format of its files.
-    #[must_use]
-    pub fn format(&self) -> Option<Format> {
-        self.parts.first().map(|listing| listing.format)
-    }
-}
 
 /// Whether a tensor's bytes can be copied as they lie: row-major, little-endian, plain. Others are written element by element.
 pub(super) fn is_plain(tensor: &TensorInfo) -> bool {
@@ -211,6 +174,9 @@ pub struct Plan {
     /// Of GGUF what its header says.
     #[serde(skip)]
     pub gguf: Option<GgufDetails>,
+    /// Texts that are written beside the model, by name.
+    #[serde(skip)]
+    pub beside: Vec<(String, String)>,
 }
 
 /// Plans.

@@ -56,6 +56,8 @@ export class Shrinking {
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
     this.answers = {
       'shrink-plan': ({ options }) => this.#plan(options),
+      'shrink-range': async ({ options }) => (await this.#planning()).planning.range(options),
+      'shrink-survey': ({ options }, tools) => this.#survey(options, tools),
       'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
       'shrink-place': async ({ bytes }) => {
         await sweep();
@@ -93,8 +95,7 @@ export class Shrinking {
     return model;
   }
 
-  /** @param {any} options */
-  async #planFor(options) {
+  async #planning() {
     const model = this.#model;
     if (this.planner?.model !== model) {
       if (!wasm().Planner) throw Object.assign(new Error('the whole engine could not be loaded'), { code: 'network' });
@@ -103,15 +104,29 @@ export class Shrinking {
     }
     const planner = this.planner;
     try {
-      const planning = await planner.planning;
-      return { model, plan: planning.plan(options) };
+      return { model, planning: await planner.planning };
     } catch (error) {
       // What could not be opened is tried anew by the next question.
-      planner.planning.catch(() => {
-        if (this.planner === planner) this.planner = null;
-      });
+      if (this.planner === planner) this.planner = null;
       throw error;
     }
+  }
+
+  /** @param {any} options */
+  async #planFor(options) {
+    const { model, planning } = await this.#planning();
+    return { model, plan: await planning.plan(options) };
+  }
+
+  /**
+   * Measures what plans for a size need.
+   * @param {any} options
+   * @param {{signal: AbortSignal, onProgress?: (progress: any) => void}} tools
+   */
+  async #survey(options, { signal, onProgress }) {
+    const { planning } = await this.#planning();
+    const { bytesRead, seconds } = await planning.survey({ ...options, signal, onProgress });
+    return { bytesRead, seconds };
   }
 
   /** @param {any} options */
@@ -168,6 +183,8 @@ export class Shrinking {
    * @param {Tools} tools
    */
   async #run({ options, place }, { signal, tell }) {
+    // A worker that took a dead one's place has measured nothing yet.
+    if (options.targetBytes !== undefined) await this.#survey(options, { signal });
     const { model, plan } = await this.#planFor(options);
     await this.#forget();
     const names = plan.files.map(({ name }) => name);
@@ -256,12 +273,35 @@ function columns(plan, tensors) {
     answer.insteadOf[i] = insteadOf ? dtypes.at(insteadOf) : -1;
     if (target !== name) answer.targets[i] = target;
   });
-  const { to, outputBytes, bitsPerWeight, notes, files } = plan;
+  const { to, outputBytes, bitsPerWeight, notes, files, found } = plan;
   const parsed = (/** @type {Table} */ table) => table.texts.map((text) => JSON.parse(text));
+  const aim = found && aimOf(plan, found);
   return {
-    ...{ to, outputBytes, bitsPerWeight, notes, files, ...answer },
+    ...{ to, outputBytes, bitsPerWeight, notes, files, ...answer, aim },
     ...{ dtypes: dtypes.texts, schemes: parsed(schemes), lefts: parsed(lefts) },
   };
+}
+
+/** Points of the curve that are sent, about. */
+const DRAWN = 240;
+
+/**
+ * How a plan for a size was found: what it costs, the curve, and of each tensor its neighbours.
+ * @param {Plan} plan
+ * @param {NonNullable<Plan['found']>} found
+ */
+function aimOf({ tensors }, { targetBytes, least, cost, price, roles, measured, curve, near }) {
+  const all = curve();
+  const points = all.length / 2;
+  const step = Math.max(1, Math.ceil(points / DRAWN));
+  /** @type {number[]} */
+  const drawn = [];
+  for (let i = 0; i < points; i++) {
+    if (i % step === 0 || i >= points - 2) drawn.push(all[i * 2], all[i * 2 + 1]);
+  }
+  const nears = tensors.map(({ name }) => near(name));
+  const weight = nears.reduce((sum, one) => sum + (one?.weight ?? 0), 0);
+  return { targetBytes, least, cost, price, roles, measured, weight, curve: Float64Array.from(drawn), nears };
 }
 
 /** Texts by number. */
@@ -312,7 +352,7 @@ async function sampled(model, task, read, how) {
       const dims = isWhole ? task.dims : [(end - start) * each, ...rest];
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const none = new Uint8Array(0);
-      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, none);
+      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, 0, none);
       energy += packed.energy;
       error2 += packed.error2;
     }

@@ -43,7 +43,7 @@ export const COMMON = {
  * Attributes: `setting` (such as `bits=3;grain=group`), `lang` (`en` or `zh`; else that of the element around it).
  * Events: `fb-setting` {setting}, after the reader changed it.
  *
- * What a figure itself defines: `defaults`, `words`, `question()`, `picture()`, `told()`, `controls()`.
+ * What a figure itself defines: `defaults`, `words`, `question()`, `stage()`, `told()`, `controls()`.
  */
 export class Live extends Figure {
   /** @type {import('lit').PropertyDeclarations} */
@@ -83,6 +83,9 @@ export class Live extends Figure {
         gap: 6px 20px;
         min-height: 34px;
         margin-bottom: 8px;
+      }
+      .tools:empty {
+        display: none;
       }
       .stage {
         position: relative;
@@ -281,6 +284,8 @@ export class Live extends Figure {
     this.seen = false;
     /** The question under way and the one answered last. */
     this.asked = { now: '', done: '' };
+    /** The choices that the answer is for. @type {any} */
+    this.standing = null;
     /** @type {IntersectionObserver | null} */
     this.eye = null;
   }
@@ -354,7 +359,7 @@ export class Live extends Figure {
   }
 
   /** @returns {unknown} */
-  picture(/** @type {any} */ _answer, /** @type {any} */ _choices) {
+  stage(/** @type {any} */ _answer, /** @type {any} */ _choices) {
     return nothing;
   }
 
@@ -383,8 +388,8 @@ export class Live extends Figure {
     try {
       this.answer = await ask(type, payload, { onProgress: (/** @type {any} */ p) => this.progressed(p) });
       this.problem = null;
-      const measured = this.measured(this.answer, this.choices);
-      if (measured) note({ figure: this.t('title'), ...measured });
+      this.asked.done = key;
+      if (JSON.stringify(this.question(this.choices)) === key) this.#note();
     } catch (/** @type {any} */ error) {
       this.problem = { message: error?.message ?? String(error), code: error?.code };
     }
@@ -403,6 +408,11 @@ export class Live extends Figure {
   /** Long work tells how far it is. @param {any} _progress */
   progressed(_progress) {}
 
+  #note() {
+    const measured = this.measured(this.answer, this.choices);
+    if (measured) note({ figure: this.t('title'), ...measured });
+  }
+
   #again = () => {
     this.asked.done = '';
     this.problem = null;
@@ -410,7 +420,11 @@ export class Live extends Figure {
 
   render() {
     const { choices, answer, problem } = this;
-    const ready = answer !== null || (this.seen && this.question(choices) === null);
+    const question = this.question(choices);
+    const ready = answer !== null || (this.seen && question === null);
+    // Until the new question is answered the figure shows what it showed, as it was set then.
+    if (question === null || JSON.stringify(question) === this.asked.done) this.standing = choices;
+    const shown = this.standing ?? choices;
     return html`
       <p class="title">${this.t('title')}</p>
       <div class="tools">${this.controls(choices)}</div>
@@ -423,18 +437,18 @@ export class Live extends Figure {
                 <button @click=${this.#again}>${this.t('retry')}</button>
               </div>`
             : ready
-              ? this.picture(answer, choices)
+              ? this.stage(answer, shown)
               : html`<div class="waiting"><span>${this.t('waiting')}</span></div>`
         }
       </div>
-      <p class="told" aria-live="polite">${ready && !problem ? this.told(answer, choices) : nothing}</p>
+      <p class="told" aria-live="polite">${ready && !problem ? this.told(answer, shown) : nothing}</p>
     `;
   }
 
   /**
    * A row of choices, of which one holds.
    * @param {string} name of the setting
-   * @param {readonly (string | number)[]} values
+   * @param {readonly (string | number | boolean)[]} values
    * @param {(value: any) => string} title
    * @param {string} legend
    */

@@ -81,7 +81,13 @@ export class Learn extends View {
                 <button @click=${this.#again}>${t('learn.again')}</button>
               </div>`
             : open
-              ? [this.#head(n), open.text(this.#tools(open)), this.#papers(open), n > 0 ? this.#pager(n) : this.#contents()]
+              ? [
+                  this.#head(n),
+                  open.text(this.#tools(open)),
+                  n > 0 ? nothing : this.#contents(),
+                  this.#papers(open),
+                  n > 0 ? this.#pager(n) : nothing,
+                ]
               : html`<div class="waiting"></div>`
         }
       </main>
@@ -162,7 +168,8 @@ export class Learn extends View {
         ${keys.map((key) => {
           const { text, url, note } = PAPERS[key];
           return html`<li id="paper-${key}">
-            <a href=${url} rel="noreferrer">${text}</a>${note ? html` <span lang=${language}>${note[language === 'zh' ? 'zh' : 'en']}</span>` : nothing}
+            <a href=${url} rel="noreferrer">${text}</a
+            >${note ? html` <span lang=${language}>${note[language === 'zh' ? 'zh' : 'en']}</span>` : nothing}
           </li>`;
         })}
       </ul>
@@ -173,7 +180,8 @@ export class Learn extends View {
   #tools({ n, parts }) {
     const { settings } = this.state;
     return {
-      figure: (name) => html`<figure class="live" id="figure-${name}">${this.#figure(name, parts.figures[name])}</figure>`,
+      figure: (name) =>
+        html`<figure class="live" id="figure-${name}">${this.#figure(name, parts.figures[name])}</figure>`,
       math: (name) => html`<div class="equation">${parts.math?.[name]}</div>`,
       code: (name) => html`<pre tabindex="0" aria-label=${t('learn.code')}><code>${parts.code?.[name]}</code></pre>`,
       see: (name, setting, text) =>
@@ -185,7 +193,9 @@ export class Learn extends View {
         >`,
       chapter: (to, text) => (chapterOf(to) ? html`<a href="#/learn/${to}">${text}</a>` : text),
       paper: (key) =>
-        html`<a class="cite" href=${PAPERS[key].url} rel="noreferrer" title=${PAPERS[key].text}>${PAPERS[key].short}</a>`,
+        html`<a class="cite" href=${PAPERS[key].url} rel="noreferrer" title=${PAPERS[key].text}
+          >${PAPERS[key].short}</a
+        >`,
     };
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -117,6 +117,48 @@ test('several models go to a folder, and a batch that was stopped is resumed', a
   await writeFile(join(folder, 'batch/b.safetensors'), 'half');
   assert.equal((await run(...args, '--resume')).code, 1);
   assert.equal((await run('shrink', 'a.safetensors', './a.safetensors', '-o', 'twice', '--scheme', 'bf16')).code, 2);
+});
+
+test('one model of a batch that fails does not stop the others, and is reported', async () => {
+  await writeFile(join(folder, 'broken.safetensors'), 'no model');
+  const values = gaussians(64);
+  values[7] = NaN;
+  await writeFile(join(folder, 'nan.safetensors'), safetensors({ w: [[1, 64], values] }));
+  const inputs = ['broken.safetensors', 'a.safetensors', 'nan.safetensors', 'gone.safetensors', 'b.safetensors'];
+  const args = ['shrink', ...inputs, '-o', 'mixed', '--scheme', 'q8_0'];
+  const done = await run(...args, '--json', '--report', 'mixed.json');
+  assert.equal(done.code, 1);
+  assert.deepEqual((await readdir(join(folder, 'mixed'))).sort(), ['a.safetensors', 'b.safetensors']);
+  const { outputs } = JSON.parse(done.out);
+  assert.deepEqual(JSON.parse(await readFile(join(folder, 'mixed.json'), 'utf8')).outputs.length, inputs.length);
+  assert.deepEqual(
+    outputs.map((/** @type {any} */ output) => output.failed?.code ?? output.output),
+    ['unknown_format', 'mixed/a.safetensors', 'non_finite', 'unreadable', 'mixed/b.safetensors'],
+  );
+  assert.match(done.err, /nan\.safetensors: tensor "w"[^]*3 of 5 models failed\n$/);
+  // What was done is left out, what failed is tried again.
+  const again = await run(...args.filter((x) => !/^(broken|gone|nan)/.test(x)), '--resume');
+  assert.equal(again.code, 0, again.err);
+});
+
+test('a folder becomes a GGUF file that runs, by the ending of its name', async () => {
+  await cp(fileURLToPath(new URL('../../tests/data/hugging_face/llama', import.meta.url)), join(folder, 'llama'), {
+    recursive: true,
+  });
+  await rm(join(folder, 'llama/expected.gguf'));
+  const done = await run('shrink', 'llama', '-o', 'llama.gguf', '--preset', 'Q4_K_M');
+  assert.equal(done.code, 0, done.err);
+  assert.match(done.err, /^runs in llama\.cpp, as llama\n/);
+  const { format, metadata } = JSON.parse((await run('inspect', 'llama.gguf', '--json')).out);
+  assert.deepEqual([format, metadata['general.architecture']], ['gguf', 'llama']);
+  const alone = await run('shrink', 'a.safetensors', '-o', 'a.gguf', '--scheme', 'q8_0');
+  assert.match(alone.err, /^tensors only: llama\.cpp cannot run this file, because no config\.json/);
+  const compressed = ['--layout', 'compressed-tensors', '--scheme', 'int8'];
+  const packed = await run('shrink', 'llama', '-o', 'llama-int8', ...compressed);
+  assert.equal(packed.code, 0, packed.err);
+  const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+  assert.deepEqual((await readdir(join(folder, 'llama-int8'))).sort(), files);
+  isOneLine((await run('shrink', 'llama', '-o', 'llama-int8', ...compressed)).err, /^fewerbits: exists: /);
 });
 
 test('a plan is a recipe, for the model and for its shards, whose index is merged', async () => {

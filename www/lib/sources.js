@@ -106,7 +106,7 @@ export async function urlSource(address, { signal, onProgress } = {}) {
   const url = absolute(address);
   const name = fileName(url);
   const sibling = (/** @type {string} */ other, /** @type {OpenOptions | undefined} */ options) =>
-    urlSource(new URL(encodeURIComponent(other), url), options);
+    urlSource(new URL(other.split('/').map(encodeURIComponent).join('/'), url), options);
 
   const first = await probe(url, signal);
   if (first.status === 200) return { ...blobSource(await download(first, onProgress, signal), name), sibling };

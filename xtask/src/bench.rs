@@ -9,10 +9,11 @@ use std::ffi::OsString;
 
 /// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
 /// with `ggml` and perhaps a part of a name ggml's formats, with `effort` what the search for less error gains and costs, with `shrink` whole
-/// jobs on files, with `nn` the sample network's layers; all without one.
+/// jobs on files, with `plan` plans for a size beside presets, with `nn` the sample network's layers, with `lm` what schemes cost the language
+/// model, with `train` what learning at few bits gains; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
     let first = filter.first().map(String::as_str);
-    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink")) {
+    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink" | "plan" | "lm" | "train")) {
         kernels(filter)?;
     }
     if matches!(first, None | Some("page")) {
@@ -29,6 +30,14 @@ pub fn all(filter: &[String]) -> Result<()> {
     }
     if matches!(first, None | Some("shrink")) {
         shrink(filter.get(1..).unwrap_or_default())?;
+    }
+    if matches!(first, None | Some("plan")) {
+        plan()?;
+    }
+    for (name, script) in [("lm", "benches/lm.mjs"), ("train", "benches/train.mjs")] {
+        if first.is_none_or(|first| first == name) {
+            networks(script)?;
+        }
     }
     Ok(())
 }
@@ -47,6 +56,20 @@ fn shrink(filter: &[String]) -> Result<()> {
         run(command("node").arg("benches/large.mjs"), "the benchmark of large models")?;
     }
     Ok(())
+}
+
+/// Plans for a size beside single schemes and llama-quantize's presets, and their time.
+fn plan() -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg("benches/plan.mjs").arg(python_or_not()?), "the benchmark of plans for a size")
+}
+
+/// A table of the sample networks.
+fn networks(script: &str) -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg(script), "a table of the sample networks")
 }
 
 /// What every scheme loses at its width.

@@ -196,6 +196,41 @@ impl Header {
         self.get(name)?.integer()
     }
 
+    /// The fraction of this key.
+    #[must_use]
+    pub fn float(&self, name: &str) -> Option<f64> {
+        match self.get(name)? {
+            Value::F32(value) => Some(f64::from(*value)),
+            Value::F64(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The texts of this key's array, which the header steps over: `head` is the beginning of the file, with the header whole.
+    ///
+    /// # Errors
+    /// `malformed` when the key is missing, no array of texts, or not in `head` as the header found it.
+    #[cfg(feature = "full")]
+    pub fn texts<'a>(&self, name: &str, head: &'a [u8]) -> crate::Result<Vec<&'a str>> {
+        let refuse = || crate::Error::new(crate::Code::Malformed, format!("the header has no array of texts {name}"));
+        let key = self.keys.iter().find(|key| key.name == name).ok_or_else(refuse)?;
+        let Value::Array(Array { of: ValueType::Text, len, .. }) = key.value else { return Err(refuse()) };
+        let range =
+            usize::try_from(key.bytes.start).ok().zip(usize::try_from(key.bytes.end).ok()).ok_or_else(refuse)?;
+        // Before the texts: the name with its length, two types, a count.
+        let pair = head.get(range.0..range.1).ok_or_else(refuse)?;
+        let mut rest = pair.get(8 + name.len() + 4 + 4 + 8..).ok_or_else(refuse)?;
+        let mut texts = Vec::new();
+        for _ in 0..len {
+            let (size, after) = rest.split_first_chunk().ok_or_else(refuse)?;
+            let size = usize::try_from(u64::from_le_bytes(*size)).map_err(|_| refuse())?;
+            let (text, after) = after.split_at_checked(size).ok_or_else(refuse)?;
+            texts.push(std::str::from_utf8(text).map_err(|_| refuse())?);
+            rest = after;
+        }
+        Ok(texts)
+    }
+
     /// The whole number of this key for layer 0: keys about layers hold one for all, or an array.
     #[must_use]
     pub fn first_integer(&self, name: &str) -> Option<i64> {

@@ -9,6 +9,8 @@ pub mod codebook;
 pub mod float;
 pub mod ggml;
 pub mod hqq;
+#[cfg(feature = "full")]
+pub mod llama;
 pub mod nn;
 mod numbers;
 pub mod sums;

@@ -5,10 +5,19 @@ mod integer;
 #[cfg_attr(target_feature = "simd128", allow(unused_imports, reason = "the vector forms stand in for these"))]
 pub(in crate::kernels) use integer::{conv_int8, conv_xnor, dense_int8, dense_xnor, requantize};
 
+#[cfg(feature = "full")]
+use crate::kernels::nn::check_outer;
 use crate::kernels::nn::{Activation, LANES, check_conv, check_dense, check_pool};
 
-/// See [`crate::kernels::nn::conv3x3_relu`].
-pub fn conv3x3_relu(input: &[f32], weights: &[f32], bias: &[f32], (height, width): (usize, usize), output: &mut [f32]) {
+/// See [`crate::kernels::nn::conv3x3`].
+pub fn conv3x3(
+    input: &[f32],
+    weights: &[f32],
+    bias: &[f32],
+    (height, width): (usize, usize),
+    activation: Activation,
+    output: &mut [f32],
+) {
     let in_channels = check_conv(input.len(), weights.len(), bias.len(), (height, width), output.len());
     for (o, &b) in bias.iter().enumerate() {
         for y in 0..height {
@@ -27,7 +36,10 @@ pub fn conv3x3_relu(input: &[f32], weights: &[f32], bias: &[f32], (height, width
                     }
                 }
                 let at = ((o * height + y) * width + x) * LANES;
-                output[at..at + LANES].copy_from_slice(&sum.map(relu));
+                if activation == Activation::Relu {
+                    sum = sum.map(relu);
+                }
+                output[at..at + LANES].copy_from_slice(&sum);
             }
         }
     }
@@ -58,6 +70,24 @@ pub fn dense(input: &[f32], weights: &[f32], bias: &[f32], activation: Activatio
             sum = sum.map(relu);
         }
         output[o * LANES..(o + 1) * LANES].copy_from_slice(&sum);
+    }
+}
+
+/// See [`crate::kernels::nn::outer`].
+#[cfg(feature = "full")]
+pub fn outer(gradient: &[f32], input: &[f32], n: usize, sums: &mut [f32]) {
+    let (_, inputs) = check_outer(gradient.len(), input.len(), n, sums.len());
+    for (gradient, sums) in gradient.chunks_exact(n).zip(sums.chunks_exact_mut(inputs.max(1))) {
+        for (input, sum) in input.chunks_exact(n).zip(sums) {
+            let mut lanes = [0.0_f32; LANES];
+            for (gradient, input) in gradient.chunks_exact(LANES).zip(input.chunks_exact(LANES)) {
+                for ((lane, g), x) in lanes.iter_mut().zip(gradient).zip(input) {
+                    *lane += g * x;
+                }
+            }
+            let [a, b, c, d, e, f, g, h] = lanes;
+            *sum += ((a + e) + (c + g)) + ((b + f) + (d + h));
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub mod ggml;
 pub mod hqq;
 pub mod iq;
 mod levels;
+#[cfg(feature = "full")]
+pub mod llama;
 pub mod mx;
 pub mod nn;
 mod numbers;

@@ -13,15 +13,27 @@ use core::arch::wasm32::{
 };
 
 use super::{load4, store4};
+#[cfg(feature = "full")]
+use core::arch::wasm32::f32x4_extract_lane;
+
+#[cfg(feature = "full")]
+use crate::kernels::nn::check_outer;
 use crate::kernels::nn::{Activation, LANES, check_conv, check_dense, check_pool};
 
 /// Output channels of a tile.
 const TILE: usize = 4;
 
-/// See [`crate::kernels::nn::conv3x3_relu`].
-pub fn conv3x3_relu(input: &[f32], weights: &[f32], bias: &[f32], (height, width): (usize, usize), output: &mut [f32]) {
+/// See [`crate::kernels::nn::conv3x3`].
+pub fn conv3x3(
+    input: &[f32],
+    weights: &[f32],
+    bias: &[f32],
+    (height, width): (usize, usize),
+    activation: Activation,
+    output: &mut [f32],
+) {
     let in_channels = check_conv(input.len(), weights.len(), bias.len(), (height, width), output.len());
-    let conv = Conv { input, weights, bias, in_channels, height, width };
+    let conv = Conv { input, weights, bias, in_channels, height, width, activation };
     let tiled = bias.len() / TILE * TILE;
     for o in (0..tiled).step_by(TILE) {
         conv.channels::<TILE>(o, output);
@@ -39,6 +51,7 @@ struct Conv<'a> {
     in_channels: usize,
     height: usize,
     width: usize,
+    activation: Activation,
 }
 
 impl Conv<'_> {
@@ -53,9 +66,12 @@ impl Conv<'_> {
                     (true, false) => self.position::<R, 0, 2>(o, y, x),
                     (false, false) => self.position::<R, 1, 2>(o, y, x),
                 };
-                for (r, sum) in sums.into_iter().enumerate() {
+                for (r, mut sum) in sums.into_iter().enumerate() {
                     let at = ((o + r) * self.height + y) * self.width + x;
-                    store(&mut output[at * LANES..(at + 1) * LANES], sum.map(relu));
+                    if self.activation == Activation::Relu {
+                        sum = sum.map(relu);
+                    }
+                    store(&mut output[at * LANES..(at + 1) * LANES], sum);
                 }
             }
         }
@@ -148,6 +164,62 @@ fn dense_tile<const R: usize>(
             sum = sum.map(relu);
         }
         store(&mut output[(o + r) * LANES..(o + r + 1) * LANES], sum);
+    }
+}
+
+/// See [`crate::kernels::nn::outer`].
+#[cfg(feature = "full")]
+pub fn outer(gradient: &[f32], input: &[f32], n: usize, sums: &mut [f32]) {
+    let (outputs, inputs) = check_outer(gradient.len(), input.len(), n, sums.len());
+    let (rows, columns) = (outputs / 2 * 2, inputs / 2 * 2);
+    for o in (0..rows).step_by(2) {
+        for i in (0..columns).step_by(2) {
+            outer_tile::<2, 2>(gradient, input, n, (o, i), sums);
+        }
+        if columns < inputs {
+            outer_tile::<2, 1>(gradient, input, n, (o, columns), sums);
+        }
+    }
+    if rows < outputs {
+        for i in 0..inputs {
+            outer_tile::<1, 1>(gradient, input, n, (rows, i), sums);
+        }
+    }
+}
+
+/// Outputs `o..o + R` by inputs `i..i + C`.
+#[cfg(feature = "full")]
+#[inline(always)]
+fn outer_tile<const R: usize, const C: usize>(
+    gradient: &[f32],
+    input: &[f32],
+    n: usize,
+    (o, i): (usize, usize),
+    sums: &mut [f32],
+) {
+    let inputs = input.len() / n;
+    let gradient = &gradient[o * n..(o + R) * n];
+    let input = &input[i * n..(i + C) * n];
+    let mut lanes = [[[f32x4_splat(0.0); 2]; C]; R];
+    for k in (0..n).step_by(LANES) {
+        // SAFETY: k + LANES ≤ n, as n is whole blocks, so each of the R and C rows of the slices above has eight values at k.
+        unsafe {
+            let x: [[v128; 2]; C] = core::array::from_fn(|c| load(input.as_ptr().add(c * n + k)));
+            for (r, lanes) in lanes.iter_mut().enumerate() {
+                let g = load(gradient.as_ptr().add(r * n + k));
+                for (lane, x) in lanes.iter_mut().zip(x) {
+                    *lane = [f32x4_add(lane[0], f32x4_mul(g[0], x[0])), f32x4_add(lane[1], f32x4_mul(g[1], x[1]))];
+                }
+            }
+        }
+    }
+    for (r, lanes) in lanes.into_iter().enumerate() {
+        for (c, [low, high]) in lanes.into_iter().enumerate() {
+            let four = f32x4_add(low, high); // a + e, b + f, c + g, d + h
+            let (first, second) = (f32x4_extract_lane::<0>(four), f32x4_extract_lane::<1>(four));
+            let (third, fourth) = (f32x4_extract_lane::<2>(four), f32x4_extract_lane::<3>(four));
+            sums[(o + r) * inputs + i + c] += (first + third) + (second + fourth);
+        }
     }
 }
 

@@ -8,7 +8,10 @@ export const math = {
     <mi>s</mi><mo>=</mo
     ><mfrac
       ><mrow><mi mathvariant="normal">high</mi><mo>−</mo><mi mathvariant="normal">low</mi></mrow
-      ><mrow><msup><mn>2</mn><mi>b</mi></msup><mo>−</mo><mn>1</mn></mrow></mfrac
+      ><mrow
+        ><msup><mn>2</mn><mi>b</mi></msup
+        ><mo>−</mo><mn>1</mn></mrow
+      ></mfrac
     >
   </math>`,
 };

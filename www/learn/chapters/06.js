@@ -11,6 +11,6 @@ const kind = (id) => {
   q.free();
   return [...values].map((x) => Number(x.toFixed(2)) || 0).join(' ');
 };
-kind('zero'); // "-0.57 0 0 0 0.43 0.43"
-kind('nonzero'); // "-0.57 -0.14 0 0.14 0.43 0.43"`,
+kind('zero'); // "-0.43 0 0 0 0.43 0.43"
+kind('nonzero'); // "-0.43 -0.14 0 0.14 0.43 0.43"`,
 };

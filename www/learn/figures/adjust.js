@@ -30,7 +30,8 @@ export class Adjust extends Live {
       alt: 'Errors of the layer’s weights after adjusting (filled) and before (dashed line).',
       beyond: '{n} beyond',
       told: 'At {bits} bits, one scale per row: the error falls from {before} to {after} (RMSE), and the network reads {correct} instead of {was} of {total} digits.',
-      'told.none': 'At {bits} bits, one scale per row, nothing adjusted: RMSE {before}, and the network reads {was} of {total} digits.',
+      'told.none':
+        'At {bits} bits, one scale per row, nothing adjusted: RMSE {before}, and the network reads {was} of {total} digits.',
     },
     zh: {
       title: '调整之前与之后',
@@ -107,7 +108,7 @@ export class Adjust extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture({ list, total }, { way }) {
+  stage({ list, total }, { way }) {
     const now = NAMES.indexOf(way);
     return html`<div class="two">
       <fb-error-histogram
@@ -129,11 +130,12 @@ export class Adjust extends Live {
           </thead>
           <tbody>
             ${list.map(
-              (/** @type {any} */ { evaluation, correct }, /** @type {number} */ i) => html`<tr ?data-now=${i === now}>
-                <td>${this.t(NAMES[i])}</td>
-                <td class="n">${decibel(evaluation.metrics.sqnrDb)}</td>
-                <td class="n">${correct} / ${total}</td>
-              </tr>`,
+              (/** @type {any} */ { evaluation, correct }, /** @type {number} */ i) =>
+                html`<tr ?data-now=${i === now}>
+                  <td>${this.t(NAMES[i])}</td>
+                  <td class="n">${decibel(evaluation.metrics.sqnrDb)}</td>
+                  <td class="n">${correct} / ${total}</td>
+                </tr>`,
             )}
           </tbody>
         </table>
@@ -144,7 +146,13 @@ export class Adjust extends Live {
   /** @param {any} answer @param {any} choices */
   measured({ list, total }, { bits, way }) {
     const { evaluation, correct } = list[NAMES.indexOf(way)];
-    return { key: `adjust ${bits} ${way}`, what: `int${bits}, ${this.t(way)}`, bits: evaluation.bitsPerWeight, correct, total };
+    return {
+      key: `adjust ${bits} ${way}`,
+      what: `int${bits}, ${this.t(way)}`,
+      bits: evaluation.bitsPerWeight,
+      correct,
+      total,
+    };
   }
 
   /** @param {any} answer @param {any} choices */

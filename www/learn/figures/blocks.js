@@ -124,6 +124,7 @@ export class Blocks extends Live {
       ol {
         display: flex;
         flex-wrap: wrap;
+        align-items: flex-start;
         gap: 6px 0;
         min-height: 52px;
         margin: 10px 0;
@@ -174,20 +175,19 @@ export class Blocks extends Live {
   }
 
   /** @param {any} answer */
-  picture(answer) {
+  stage(answer) {
     const { trace, from, around } = answer;
     return html`<p class="hint">${this.t('weights')}</p>
       ${this.#bars(around, from, trace)}
       <ol>
         ${trace.steps.map(
-          (/** @type {any} */ { op, operand, value }, /** @type {number} */ i) => html`<li>
-            <span>${this.#step(op, operand)}</span>
-            <b class=${i === 0 ? 'float' : i === trace.steps.length - 1 ? 'quantized' : ''}>${shownValue(value)}</b>
-          </li>`,
+          (/** @type {any} */ { op, operand, value }, /** @type {number} */ i) =>
+            html`<li>
+              <span>${this.#step(op, operand)}</span>
+              <b class=${i === 0 ? 'float' : i === trace.steps.length - 1 ? 'quantized' : ''}>${shownValue(value)}</b>
+            </li>`,
         )}
-        <li>
-          <span>${this.t('stored')} · ${this.t('byte', { n: trace.byteOffset })}</span><b>${trace.bits}</b>
-        </li>
+        <li><span>${this.t('stored')} · ${this.t('byte', { n: trace.byteOffset })}</span><b>${trace.bits}</b></li>
       </ol>
       ${trace.block ? this.#block(trace.block) : nothing}`;
   }
@@ -254,17 +254,21 @@ export class Blocks extends Live {
   /** @param {any} block */
   #block(block) {
     const { offset, weights, bytes, parts } = block;
-    const words = this.keeper.keep('block', [this.language, JSON.stringify([offset, weights, bytes.length, parts])], () => ({
-      title: this.t('block.title', { n: weights, bytes: bytes.length, at: offset }),
-      bytes: this.t('block.bytes'),
-      byte: this.t('block.byte'),
-      of: this.t('block.of'),
-      of1: this.t('block.of1'),
-      reads: this.t('block.reads'),
-      own: this.t('own'),
-      shared: this.t('shared'),
-      names: parts.map((/** @type {any} */ { name }) => this.t(`part.${name}`).replace(/^part\./, '')),
-    }));
+    const words = this.keeper.keep(
+      'block',
+      [this.language, JSON.stringify([offset, weights, bytes.length, parts])],
+      () => ({
+        title: this.t('block.title', { n: weights, bytes: bytes.length, at: offset }),
+        bytes: this.t('block.bytes'),
+        byte: this.t('block.byte'),
+        of: this.t('block.of'),
+        of1: this.t('block.of1'),
+        reads: this.t('block.reads'),
+        own: this.t('own'),
+        shared: this.t('shared'),
+        names: parts.map((/** @type {any} */ { name }) => this.t(`part.${name}`).replace(/^part\./, '')),
+      }),
+    );
     return html`<fb-block-map kind="quantized" .block=${block} .words=${words}></fb-block-map>`;
   }
 
@@ -278,13 +282,13 @@ export class Blocks extends Live {
     const n = BLOCKS[/** @type {'q4_0'} */ (scheme)];
     return this.t('told', {
       scheme: scheme.toUpperCase(),
-      bytes: number((bits * n) / 8, 4),
+      bytes: Math.round((bits * n) / 8),
       n,
-      bits: number(bits, 4),
+      bits,
       index: weight,
       value: number(trace.value),
       code: trace.bits,
-      back: number(trace.back),
+      back: trace.back === 0 ? '0' : number(trace.back),
       db: decibel(sqnrDb),
       correct,
       total,
@@ -293,6 +297,10 @@ export class Blocks extends Live {
 }
 
 /** @param {unknown} value */
-const shownValue = (value) => (typeof value === 'number' ? number(value, 5) : String(value));
+const shownValue = (value) =>
+  typeof value !== 'number' ? String(value) : Number.isInteger(value) ? whole(value) : number(value, 5);
+
+/** Without the sign of a zero. @param {number} value */
+const whole = (value) => String(value + 0).replace('-', '−');
 
 customElements.define('fb-blocks', Blocks);

@@ -89,7 +89,7 @@ export class DeepCompression extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture({ stages, total }, { bits }) {
+  stage({ stages, total }, { bits }) {
     const top = stages[0].bytes;
     return html`<table>
       <thead>
@@ -103,17 +103,22 @@ export class DeepCompression extends Live {
       </thead>
       <tbody>
         ${stages.map(
-          (/** @type {any} */ stage, /** @type {number} */ i) => html`<tr>
-            <td>${this.t(stage.name, { n: 2 ** bits })}</td>
-            <td class="bar">
-              <svg viewBox="0 0 200 14" height="14" aria-hidden="true">
-                <rect class=${i === 0 ? 'f-fill' : 'q-fill'} width=${Math.max(1, (stage.bytes / top) * 200)} height="14"></rect>
-              </svg>
-            </td>
-            <td class="n">${count(stage.bytes, this.language)}</td>
-            <td class="n">${count(stage.kept, this.language)}</td>
-            <td class="n">${stage.correct} / ${total}</td>
-          </tr>`,
+          (/** @type {any} */ stage, /** @type {number} */ i) =>
+            html`<tr>
+              <td>${this.t(stage.name, { n: 2 ** bits })}</td>
+              <td class="bar">
+                <svg viewBox="0 0 200 14" height="14" aria-hidden="true">
+                  <rect
+                    class=${i === 0 ? 'f-fill' : 'q-fill'}
+                    width=${Math.max(1, (stage.bytes / top) * 200)}
+                    height="14"
+                  ></rect>
+                </svg>
+              </td>
+              <td class="n">${count(stage.bytes, this.language)}</td>
+              <td class="n">${count(stage.kept, this.language)}</td>
+              <td class="n">${stage.correct} / ${total}</td>
+            </tr>`,
         )}
       </tbody>
     </table>`;

@@ -19,7 +19,8 @@ export class Digits extends Live {
       ask: 'At 3 bits each weight is one of seven values. How many of these ten digits will the network still read?',
       'told.asked':
         'Trained in float, the network reads {float} of these ten, and {eight} of them with 8-bit weights, {four} with 4. Guess what 3 bits leave.',
-      'told.shown': '{yours}At 3 bits it reads {three} of the ten ({three.all} of all {total} held-out digits), at 2 bits {two}.',
+      'told.shown':
+        '{yours}At 3 bits it reads {three} of the ten ({three.all} of all {total} held-out digits), at 2 bits {two}.',
       digit: 'a handwritten {n}',
       said: '{n}',
       wrong: '{n}, wrong',
@@ -30,8 +31,10 @@ export class Digits extends Live {
       float: '浮点，32 位',
       all: '全部 {total} 个里',
       ask: '只剩 3 位，每个权重只能取七个值之一。这十个数字，网络还认得几个？',
-      'told.asked': '网络用浮点训练，这十个认对 {float} 个；权重换成 8 位认对 {eight} 个，4 位认对 {four} 个。猜猜 3 位时还剩几个。',
-      'told.shown': '{yours}3 位时十个里认对 {three} 个（全部 {total} 个留出数字里认对 {three.all} 个），2 位时认对 {two} 个。',
+      'told.asked':
+        '网络用浮点训练，这十个认对 {float} 个；权重换成 8 位认对 {eight} 个，4 位认对 {four} 个。猜猜 3 位时还剩几个。',
+      'told.shown':
+        '{yours}3 位时十个里认对 {three} 个（全部 {total} 个留出数字里认对 {three.all} 个），2 位时认对 {two} 个。',
       digit: '手写的 {n}',
       said: '{n}',
       wrong: '{n}，认错了',
@@ -99,11 +102,11 @@ export class Digits extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture({ images, labels, taken, total }, { shown }) {
+  stage({ images, labels, taken, total }, { shown }) {
     return html`<table>
         <thead>
           <tr>
-            <th><span class="soft">&nbsp;</span></th>
+            <td></td>
             ${images.map((/** @type {Uint8Array} */ image, /** @type {number} */ i) => html`<th>${this.#image(image, labels[i])}</th>`)}
             <th class="all soft">${this.t('all', { total })}</th>
           </tr>
@@ -114,7 +117,9 @@ export class Digits extends Live {
             return html`<tr class=${bits !== null && bits < 4 && !shown ? 'hidden' : ''}>
               <th scope="row">${bits === null ? this.t('float') : this.t('row', { n: bits })}</th>
               ${said.map((/** @type {number} */ n, /** @type {number} */ i) =>
-                n === labels[i] ? html`<td>${n}</td>` : html`<td class="wrong" aria-label=${this.t('wrong', { n })}>${n}</td>`,
+                n === labels[i]
+                  ? html`<td>${n}</td>`
+                  : html`<td class="wrong" aria-label=${this.t('wrong', { n })}>${n}</td>`,
               )}
               <td class="all n">${correct}</td>
             </tr>`;
@@ -130,11 +135,12 @@ export class Digits extends Live {
       <span class="choice">
         ${Array.from(
           { length: 11 },
-          (_, n) => html`<label
-            ><input type="radio" name="guess" value=${n} @change=${() => this.set({ guess: n, shown: true })} /><span
-              >${n}</span
-            ></label
-          >`,
+          (_, n) =>
+            html`<label
+              ><input type="radio" name="guess" value=${n} @change=${() => this.set({ guess: n, shown: true })} /><span
+                >${n}</span
+              ></label
+            >`,
         )}
       </span>
       <button @click=${() => this.set({ shown: true })}>${this.t('guess.skip')}</button>

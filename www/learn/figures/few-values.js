@@ -34,7 +34,8 @@ export class FewValues extends Live {
       after: 'few values',
       alt: 'The layer’s weights above the axis; below it the few values that stand for them.',
       told: '{n} values: {list}. {bits} bits per weight with the table counted, {db}. All layers so, the network reads {correct} of {total} digits.',
-      'told.filter': 'Two values in each row, ±α with α the mean of |w| in that row; in the first row ±{alpha}. {bits} bits per weight, {db}. All layers so, the network reads {correct} of {total} digits.',
+      'told.filter':
+        'Two values in each row, ±α with α the mean of |w| in that row; in the first row ±{alpha}. {bits} bits per weight, {db}. All layers so, the network reads {correct} of {total} digits.',
     },
     zh: {
       title: '一层只许用很少几个值',
@@ -49,7 +50,8 @@ export class FewValues extends Live {
       after: '少数几个值',
       alt: '轴上方是这一层的权重，下方是代替它们的少数几个值。',
       told: '{n} 个值：{list}。连码表在内每个权重 {bits} 位，{db}。各层都这样，网络认对 {total} 个数字中的 {correct} 个。',
-      'told.filter': '每行两个值 ±α，α 是该行 |w| 的均值；第一行是 ±{alpha}。每个权重 {bits} 位，{db}。各层都这样，网络认对 {total} 个数字中的 {correct} 个。',
+      'told.filter':
+        '每行两个值 ±α，α 是该行 |w| 的均值；第一行是 ±{alpha}。每个权重 {bits} 位，{db}。各层都这样，网络认对 {total} 个数字中的 {correct} 个。',
     },
   };
 
@@ -69,7 +71,15 @@ export class FewValues extends Live {
 
   /** @param {any} choices */
   question({ values }) {
-    return { type: 'scheme', tensor: TENSOR, schemes: [SCHEMES[values]], axis: AXIS, bins: 400, samples: 1024, net: 'all' };
+    return {
+      type: 'scheme',
+      tensor: TENSOR,
+      schemes: [SCHEMES[values]],
+      axis: AXIS,
+      bins: 400,
+      samples: 1024,
+      net: 'all',
+    };
   }
 
   controls() {
@@ -77,7 +87,7 @@ export class FewValues extends Live {
   }
 
   /** @param {any} answer */
-  picture({ stats, list, total }) {
+  stage({ stats, list, total }) {
     const { evaluation, stairs, correct } = list[0];
     return html`${backToBack({
       label: this.t('alt'),

@@ -1,6 +1,6 @@
 import { css, html } from 'lit';
 import { Live } from '../live.js';
-import { number } from '../../text/format.js';
+import { number, raised } from '../../text/format.js';
 
 const TENSOR = 'fc1.weight';
 const SHOWN = 4000;
@@ -20,7 +20,7 @@ export class FloatBits extends Live {
       exponent: 'exponent',
       fraction: 'fraction',
       bit: '{part}, bit {n}: {value}',
-      told: '{sign}2^{exponent} × {fraction} = {value}. The next number up is {gap} away.',
+      told: '{sign}2{exponent} × {fraction} = {value}. The next number up is {gap} away.',
       'told.odd': 'These bits mean {value}.',
       was: 'As trained: {value}.',
     },
@@ -34,7 +34,7 @@ export class FloatBits extends Live {
       exponent: '指数',
       fraction: '尾数',
       bit: '{part}，第 {n} 位：{value}',
-      told: '{sign}2^{exponent} × {fraction} = {value}。往上的下一个数相距 {gap}。',
+      told: '{sign}2{exponent} × {fraction} = {value}。往上的下一个数相距 {gap}。',
       'told.odd': '这些位表示 {value}。',
       was: '训练所得：{value}。',
     },
@@ -66,7 +66,9 @@ export class FloatBits extends Live {
         min-height: 32px;
         padding: 0;
         border-color: var(--f);
-        font: 15px/1 ui-monospace, monospace;
+        font:
+          15px/1 ui-monospace,
+          monospace;
       }
       .part button[aria-pressed='true'] {
         background: var(--f);
@@ -104,7 +106,7 @@ export class FloatBits extends Live {
   #put = (bits) => this.set({ bits: (bits >>> 0).toString(16) });
 
   /** @param {any} answer */
-  picture(answer) {
+  stage(answer) {
     const bits = this.#bits(answer);
     const part = (/** @type {string} */ name, /** @type {number} */ from, /** @type {number} */ to) =>
       html`<div class="part" role="group" aria-label=${this.t(name)}>
@@ -140,7 +142,7 @@ export class FloatBits extends Live {
     return (
       this.t('told', {
         sign: bits >>> 31 ? '−' : '+',
-        exponent: String(exponent).replace('-', '−'),
+        exponent: raised(exponent),
         fraction: fraction.toFixed(7),
         value: exact(value),
         gap,
@@ -165,7 +167,7 @@ export function nextFloat(bits, by) {
   // In this order neighbours are neighbours: negative numbers count backwards.
   const order = bits >>> 31 ? -(bits & 0x7fffffff) : bits;
   const next = Math.min(0x7f800000, Math.max(-0x7f800000, order + by));
-  return next < 0 || (next === 0 && by > 0 && bits >>> 31) ? ((-next | 0x80000000) >>> 0) : next;
+  return next < 0 || (next === 0 && by > 0 && bits >>> 31) ? (-next | 0x80000000) >>> 0 : next;
 }
 
 /** All digits that tell this float from its neighbours. @param {number} value */

@@ -68,7 +68,7 @@ export class Grain extends Live {
       .three > div {
         min-width: 0;
       }
-      .three h4 {
+      .three .head {
         margin: 0 0 6px;
         font: 600 13px/1.4 var(--sans, system-ui, sans-serif);
       }
@@ -100,7 +100,7 @@ export class Grain extends Live {
       }
       @media (max-width: 620px) {
         :host {
-          --stage: 600px;
+          --stage: 470px;
         }
         .three {
           grid-template-columns: minmax(0, 1fr);
@@ -111,7 +111,7 @@ export class Grain extends Live {
           grid-template-columns: 40% 1fr;
           gap: 0 14px;
         }
-        .three h4 {
+        .three .head {
           grid-column: 1 / -1;
         }
       }
@@ -137,7 +137,6 @@ export class Grain extends Live {
     };
   }
 
-  /** @param {any} choices */
   controls() {
     return html`${this.slide('outlier', {
       min: 0,
@@ -150,25 +149,26 @@ export class Grain extends Live {
   }
 
   /** @param {any} answer */
-  picture({ list, total }) {
+  stage({ list, total }) {
     return html`<div class="three">
       ${list.map(
-        (/** @type {any} */ { evaluation, correct }, /** @type {number} */ i) => html`<div>
-          <h4><span class="soft">${this.t('grain')}</span> ${this.t(NAMES[i])}</h4>
-          ${this.#matrix(i)}
-          <dl>
-            <dt>${this.t('scales')}</dt>
-            <dd>${evaluation.runs}</dd>
-            <dt>${this.t('cost')}</dt>
-            <dd>${evaluation.bitsPerWeight.toFixed(2)}</dd>
-            <dt>SQNR</dt>
-            <dd>${decibel(evaluation.metrics.sqnrDb)}</dd>
-            <dt>${this.t('zeroed')}</dt>
-            <dd>${percent(evaluation.metrics.zeroed)}</dd>
-            <dt>${this.t('reads')}</dt>
-            <dd>${correct} / ${total}</dd>
-          </dl>
-        </div>`,
+        (/** @type {any} */ { evaluation, correct }, /** @type {number} */ i) =>
+          html`<div>
+            <p class="head"><span class="soft">${this.t('grain')}</span> ${this.t(NAMES[i])}</p>
+            ${this.#matrix(i)}
+            <dl>
+              <dt>${this.t('scales')}</dt>
+              <dd>${evaluation.runs}</dd>
+              <dt>${this.t('cost')}</dt>
+              <dd>${evaluation.bitsPerWeight.toFixed(2)}</dd>
+              <dt>SQNR</dt>
+              <dd>${decibel(evaluation.metrics.sqnrDb)}</dd>
+              <dt>${this.t('zeroed')}</dt>
+              <dd>${percent(evaluation.metrics.zeroed)}</dd>
+              <dt>${this.t('reads')}</dt>
+              <dd>${correct} / ${total}</dd>
+            </dl>
+          </div>`,
       )}
     </div>`;
   }

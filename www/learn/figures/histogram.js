@@ -80,7 +80,7 @@ export class HistogramFigure extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture({ stats }, { layer, log }) {
+  stage({ stats }, { layer, log }) {
     const { width } = this;
     if (!width) return nothing;
     const { mean, std } = stats;
@@ -90,7 +90,8 @@ export class HistogramFigure extends Live {
     const x = linear([lo - pad, hi + pad], [LEFT, width - RIGHT]);
     const base = HEIGHT - FOOT;
     const bell = (/** @type {number} */ v) =>
-      (stats.count * ((hi - lo) / counts.length) * Math.exp(-((v - mean) ** 2) / (2 * std ** 2))) / (std * Math.sqrt(2 * Math.PI));
+      (stats.count * ((hi - lo) / counts.length) * Math.exp(-((v - mean) ** 2) / (2 * std ** 2))) /
+      (std * Math.sqrt(2 * Math.PI));
     const tall = heights(Math.max(largest(counts), bell(mean)), base - HEAD, log);
     const axis = ticks(lo - pad, hi + pad, Math.max(3, Math.floor(width / 90)));
     const curve = Array.from({ length: 161 }, (_, i) => {
@@ -125,7 +126,8 @@ export class HistogramFigure extends Live {
   told({ stats }, { layer }) {
     const { mean, std, kurtosis, min, max, quantiles } = stats;
     const inside =
-      quantiles.filter((/** @type {{value: number}} */ { value }) => Math.abs(value - mean) <= 2 * std).length / quantiles.length;
+      quantiles.filter((/** @type {{value: number}} */ { value }) => Math.abs(value - mean) <= 2 * std).length /
+      quantiles.length;
     const tails = kurtosis > 0.5 ? 'heavy' : kurtosis < -0.2 ? 'light' : 'bell';
     return this.t('told', {
       layer,

@@ -80,7 +80,7 @@ export class Layers extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture({ tensors, alone, correct, total, float }, choices) {
+  stage({ tensors, alone, correct, total, float }, choices) {
     return html`<div class="scroll" tabindex="0" role="group" aria-label=${this.t('title')}>
         <table>
           <thead>

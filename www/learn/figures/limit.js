@@ -4,8 +4,27 @@ import { decibel } from '../../text/format.js';
 import '../../figures/scatter.js';
 
 const IDS = [
-  'int8', 'int6', 'int5', 'int4', 'int3', 'q8_0', 'q6_k', 'q5_k', 'q4_k', 'q3_k', 'q2_k', 'q4_0', 'iq4_xs', 'nf4', 'ocp_mxfp4',
-  'nv_nvfp4', 'fp8_e4m3', 'kmeans', 'ternary', 'binary', 'hqq',
+  'int8',
+  'int6',
+  'int5',
+  'int4',
+  'int3',
+  'q8_0',
+  'q6_k',
+  'q5_k',
+  'q4_k',
+  'q3_k',
+  'q2_k',
+  'q4_0',
+  'iq4_xs',
+  'nf4',
+  'ocp_mxfp4',
+  'nv_nvfp4',
+  'fp8_e4m3',
+  'kmeans',
+  'ternary',
+  'binary',
+  'hqq',
 ];
 /** Codebooks of four and eight values. @type {{[key: string]: any}} */
 const MORE = {
@@ -77,7 +96,7 @@ export class Limit extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture(answer, { at }) {
+  stage(answer, { at }) {
     const points = this.keeper.keep('points', [answer, at], () =>
       keys().map((key, i) => ({
         key,
@@ -100,6 +119,7 @@ export class Limit extends Live {
       .chosen=${[]}
       .words=${words}
       .height=${400}
+      .at=${at}
       @fb-choose=${(/** @type {CustomEvent} */ e) => this.set({ at: e.detail.key })}
     ></fb-scatter>`;
   }

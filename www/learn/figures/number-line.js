@@ -77,7 +77,7 @@ export class NumberLine extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture(answer, { reach }) {
+  stage(answer, { reach }) {
     const { width } = this;
     if (!width) return nothing;
     const tall = HEAD + FORMATS.length * ROW + FOOT;
@@ -107,7 +107,10 @@ export class NumberLine extends Live {
   /** @param {any} answer @param {any} choices */
   told(answer, { reach }) {
     const n = FORMATS.map((format) =>
-      short(listOf(format, answer)?.filter((v) => Math.abs(v) <= reach).length ?? counted(/** @type {any} */ (format), reach)),
+      short(
+        listOf(format, answer)?.filter((v) => Math.abs(v) <= reach).length ??
+          counted(/** @type {any} */ (format), reach),
+      ),
     );
     const [fp4, e5m2, e4m3, bf16, f16, f32] = n;
     return this.t('told', { reach, fp4, e5m2, e4m3, bf16, f16, f32 });

@@ -74,7 +74,8 @@ export class PrintedFormula extends Live {
         '这一层 {count} 个权重里有 {zeros} 个变成了 0。缩放系数是 ({max} − {min}) / ({max} − {min}) = 1，一级就有 1 那么宽，而权重都在 ±{reach} 之内。',
       'told.printed':
         '{yours}{count} 个权重里有 {zeros} 个恰好是 0，网络只认对 {total} 个中的 {correct} 个，和瞎猜一样。缩放系数是 ({max} − {min}) / ({max} − {min}) = 1：不管范围怎么选，公式都按 1 取整。',
-      'told.half': '{yours}现在每个权重都是 ±0.5：一级仍是 1 那么宽，只是从 −0.5 开始。网络认对 {total} 个中的 {correct} 个。',
+      'told.half':
+        '{yours}现在每个权重都是 ±0.5：一级仍是 1 那么宽，只是从 −0.5 开始。网络认对 {total} 个中的 {correct} 个。',
       'told.meant':
         '现在一级是 ({high} − {low}) / {steps} = {step}。权重还留有 {distinct} 个不同的值，网络认对 {total} 个中的 {correct} 个。再看 0：它会变成 {zero}。',
       'told.meant.many':
@@ -144,28 +145,34 @@ export class PrintedFormula extends Live {
     return html`${this.choose('view', ['float', 'printed', 'meant', 'zero'], (v) => this.t(`view.${v}`), this.t('view'))}
     ${
       view === 'printed'
-        ? this.choose('range', Object.keys(RANGES), (r) => RANGES[/** @type {'byte'} */ (r)].map(signed).join(', '), this.t('range'))
+        ? this.choose(
+            'range',
+            Object.keys(RANGES),
+            (r) => RANGES[/** @type {'byte'} */ (r)].map(signed).join(', '),
+            this.t('range'),
+          )
         : nothing
     }
     ${view === 'meant' || view === 'zero' ? this.slide('bits', { min: 2, max: 8, label: this.t('bits') }) : nothing}`;
   }
 
   /** @param {any} answer @param {any} choices */
-  picture(answer, { view, shown }) {
+  stage(answer, choices) {
+    const { view, shown } = choices;
     const { reference, result, distinct, correct, total } = answer;
     const hidden = view === 'printed' && !shown;
     return html`${backToBack({
-      label: this.t('alt'),
-      upper: this.t('before'),
-      lower: this.t('after'),
-      reference,
-      result,
-      levels: distinct && distinct.length > 1 ? distinct : null,
-      axis: AXIS,
-      keeper: this.keeper,
-    })}
+        label: this.t('alt'),
+        upper: this.t('before'),
+        lower: this.t('after'),
+        reference,
+        result,
+        levels: distinct && distinct.length > 1 ? distinct : null,
+        axis: AXIS,
+        keeper: this.keeper,
+      })}
       <div class="one">
-        <span class="soft">${this.t('one')}</span> <span class="steps">${this.#steps(answer)}</span>
+        <span class="soft">${this.t('one')}</span> <span class="steps">${this.#steps(answer, choices)}</span>
         <button @click=${this.#another}>${this.t('another')}</button>
       </div>
       <div class="veil">
@@ -179,39 +186,39 @@ export class PrintedFormula extends Live {
       <p>${this.t('ask')}</p>
       <span class="choice">
         ${GUESSES.map(
-          (n) => html`<label
-            ><input type="radio" name="guess" value=${n} @change=${() => this.set({ guess: n, shown: true })} /><span
-              >${this.t('about', { n })}</span
-            ></label
-          >`,
+          (n) =>
+            html`<label
+              ><input type="radio" name="guess" value=${n} @change=${() => this.set({ guess: n, shown: true })} /><span
+                >${this.t('about', { n })}</span
+              ></label
+            >`,
         )}
       </span>
       <button @click=${() => this.set({ shown: true })}>${this.t('guess.skip')}</button>
     </div>`;
   }
 
-  /** One weight's arithmetic, written out. @param {any} answer */
-  #steps({ weight, ranges }) {
-    const { view, range, bits } = this.choices;
+  /** One weight's arithmetic, written out. @param {any} answer @param {any} choices */
+  #steps({ weight, ranges }, { view, range, bits }) {
     const { x, back, q, zeroPoint, scale } = weight;
     const from = this.mark('float', number(x));
     const to = this.mark('quantized', number(back));
     if (view === 'float') return from;
     if (view === 'printed') {
-      const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(signed);
+      const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(term);
       const [low] = RANGES[/** @type {'byte'} */ (range)];
       const inner = x - low;
-      return html`round((${from} − ${min}) / (${max} − ${min}) × (${max} − ${min})) + ${min} = round(${number(inner, 7)}) +
-      ${min} = ${to}`;
+      return html`round((${from} − ${min}) / (${max} − ${min}) × (${max} − ${min})) + ${min} =
+      round(${number(inner, 7)}) + ${min} = ${to}`;
     }
     const steps = 2 ** bits - 1;
     if (view === 'meant') {
-      return html`round((${from} − ${number(ranges.low)}) / (${number(ranges.high)} − ${number(ranges.low)}) × ${steps}) +
-      ${signed(ranges.least)} = ${signed(q)}, ${this.t('becomes')} ${to}`;
+      return html`round((${from} − ${bracketed(number(ranges.low))}) / (${number(ranges.high)} −
+      ${bracketed(number(ranges.low))}) × ${steps}) + ${term(ranges.least)} = ${signed(q)}, ${this.t('becomes')} ${to}`;
     }
     const code = Math.round(back / scale) + zeroPoint;
-    return html`round(${from} / ${number(scale)}) + ${signed(zeroPoint)} = ${signed(code)}, ${this.t('becomes')}
-    ${number(scale)} × (${signed(code)} − ${signed(zeroPoint)}) = ${to}`;
+    return html`round(${from} / ${number(scale)}) + ${term(zeroPoint)} = ${signed(code)}, ${this.t('becomes')}
+    ${number(scale)} × (${signed(code)} − ${term(zeroPoint)}) = ${to}`;
   }
 
   /** A large step that meets all weights in time. */
@@ -225,7 +232,7 @@ export class PrintedFormula extends Live {
 
   /** @param {any} answer @param {any} choices */
   told({ zeros, count: n, correct, total, ranges, distinct, zero, weight }, { view, range, bits, guess, shown }) {
-    const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(signed);
+    const [min, max] = RANGES[/** @type {'byte'} */ (range)].map(term);
     const { language } = this;
     const yours = guess > 0 ? `${this.t('guess.yours', { guess: this.t('about', { n: guess }) })} ` : '';
     const facts = { zeros: count(zeros, language), count: count(n, language), correct, total, min, max, yours };
@@ -240,7 +247,7 @@ export class PrintedFormula extends Live {
     }
     const steps = 2 ** bits - 1;
     const step = number((ranges.high - ranges.low) / steps);
-    const [low, high] = [number(ranges.low), number(ranges.high)];
+    const [low, high] = [bracketed(number(ranges.low)), number(ranges.high)];
     return this.t(distinct ? 'told.meant' : 'told.meant.many', {
       ...facts,
       low,
@@ -253,6 +260,10 @@ export class PrintedFormula extends Live {
   }
 }
 
+/** A number below zero in brackets, as after a sign. @param {string} text */
+const bracketed = (text) => (text.startsWith('−') ? `(${text})` : text);
+/** @param {number} n */
+const term = (n) => bracketed(signed(n));
 /** @param {number} n */
 const signed = (n) => String(n).replace('-', '−');
 

@@ -28,7 +28,8 @@ export class RangeFigure extends Live {
       high: 'Upper end of the range',
       alt: 'The layer’s weights above the axis, their {n} levels below it. Two handles set the ends of the range.',
       told: 'Range {low} … {high}, one step {step}. {clipped} of {count} weights lie beyond and are cut off. Error: {rmse} (RMSE), {db}. With such ranges in all layers the network reads {correct} of {total} digits.',
-      'told.hand': 'Range {low} … {high}, one step {step}. {clipped} of {count} weights lie beyond and are cut off. Error: {rmse} (RMSE), {db}. With this range here and least error in the other layers the network reads {correct} of {total} digits.',
+      'told.hand':
+        'Range {low} … {high}, one step {step}. {clipped} of {count} weights lie beyond and are cut off. Error: {rmse} (RMSE), {db}. With this range here and least error in the other layers the network reads {correct} of {total} digits.',
     },
     zh: {
       title: 'conv2 层的范围，18,432 个权重',
@@ -44,7 +45,8 @@ export class RangeFigure extends Live {
       high: '范围上端',
       alt: '轴上方是这一层的权重，下方是它们的 {n} 个量化级。两个把手定出范围的两端。',
       told: '范围 {low} … {high}，一级 {step}。{count} 个权重中有 {clipped} 个在范围外，被截断。误差：{rmse}（均方根），{db}。各层都这样取范围，网络认对 {total} 个数字中的 {correct} 个。',
-      'told.hand': '范围 {low} … {high}，一级 {step}。{count} 个权重中有 {clipped} 个在范围外，被截断。误差：{rmse}（均方根），{db}。这一层用这个范围，其余各层取误差最小，网络认对 {total} 个数字中的 {correct} 个。',
+      'told.hand':
+        '范围 {low} … {high}，一级 {step}。{count} 个权重中有 {clipped} 个在范围外，被截断。误差：{rmse}（均方根），{db}。这一层用这个范围，其余各层取误差最小，网络认对 {total} 个数字中的 {correct} 个。',
     },
   };
 
@@ -89,7 +91,7 @@ export class RangeFigure extends Live {
   }
 
   /** @param {any} answer @param {any} choices */
-  picture({ stats, list, total }, { bits, rule, low, high }) {
+  stage({ stats, list, total }, { bits, rule, low, high }) {
     const { evaluation, stairs, correct } = list[0];
     const { run } = evaluation;
     const ends = rule === 'manual' ? { low, high } : { low: run.low, high: run.high };

@@ -63,7 +63,7 @@ export class Requests extends Live {
   }
 
   /** @param {string[]} worker */
-  picture(worker) {
+  stage(worker) {
     const { inside, outside } = sorted(worker);
     return html`<dl>
       <dt>${this.t('outside')}</dt>
@@ -85,7 +85,9 @@ export class Requests extends Live {
 /** @param {string[]} worker what the engine's thread has asked for */
 function sorted(worker) {
   const window = performance.getEntriesByType('resource').map(({ name }) => name);
-  const all = [...new Set([...window, ...worker])].map((name) => new URL(name)).filter(({ protocol }) => /^https?:$/.test(protocol));
+  const all = [...new Set([...window, ...worker])]
+    .map((name) => new URL(name))
+    .filter(({ protocol }) => /^https?:$/.test(protocol));
   return {
     inside: all.filter(({ origin }) => origin === location.origin),
     outside: all.filter(({ origin }) => origin !== location.origin),

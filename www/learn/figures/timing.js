@@ -61,7 +61,7 @@ export class Timing extends Live {
 
   /** @param {any} choices */
   question({ run }) {
-    return { type: 'time', whole: true, arithmetics: Object.keys(BYTES), rounds: 15, run };
+    return { type: 'time', whole: true, arithmetics: Object.keys(BYTES), rounds: 9, run };
   }
 
   /** @param {any} choices */
@@ -70,7 +70,7 @@ export class Timing extends Live {
   }
 
   /** @param {any} answer */
-  picture({ times, correct, total }) {
+  stage({ times, correct, total }) {
     const top = Math.max(...Object.values(times).map(Number));
     return html`<table>
       <thead>
@@ -84,17 +84,18 @@ export class Timing extends Live {
       </thead>
       <tbody>
         ${Object.keys(BYTES).map(
-          (a) => html`<tr>
-            <td>${this.t(a)}</td>
-            <td class="bar">
-              <svg viewBox="0 0 160 14" height="14" aria-hidden="true">
-                <rect class=${a === 'float' ? 'f-fill' : 'q-fill'} width=${(times[a] / top) * 160} height="14"></rect>
-              </svg>
-            </td>
-            <td class="n">${perDigit(times[a], total)}</td>
-            <td class="n">${ratio(times.float, times[a])}×</td>
-            <td class="n">${correct[a]} / ${total}</td>
-          </tr>`,
+          (a) =>
+            html`<tr>
+              <td>${this.t(a)}</td>
+              <td class="bar">
+                <svg viewBox="0 0 160 14" height="14" aria-hidden="true">
+                  <rect class=${a === 'float' ? 'f-fill' : 'q-fill'} width=${(times[a] / top) * 160} height="14"></rect>
+                </svg>
+              </td>
+              <td class="n">${perDigit(times[a], total)}</td>
+              <td class="n">${ratio(times.float, times[a])}×</td>
+              <td class="n">${correct[a]} / ${total}</td>
+            </tr>`,
         )}
       </tbody>
     </table>`;

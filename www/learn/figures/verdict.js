@@ -12,8 +12,6 @@ const SCHEMES = [8, 6, 5, 4, 3, 2].flatMap((bits) => [
 
 /** Bits against digits read: plain rounding, rounding in groups, and what the reader has measured in the chapters. */
 export class Verdict extends Live {
-  static defaults = {};
-
   static words = {
     en: {
       title: 'Bits against digits read',
@@ -27,8 +25,9 @@ export class Verdict extends Live {
       what: 'setting',
       bits: 'bits/weight',
       reads: 'digits read',
-      told: 'From {plain} bits on, one scale per tensor stays within one digit of the float network’s {float}; with a scale for every 32 weights {groups} bits suffice. You have made {n} measurements; the cheapest within one digit of float took {best} bits per weight.',
-      'told.none': 'From {plain} bits on, one scale per tensor stays within one digit of the float network’s {float}; with a scale for every 32 weights {groups} bits suffice. What you measure in the other chapters will stand here too.',
+      told: 'From {plain} bits on, one scale per tensor stays within one digit of the float network’s {float}; with a scale for every 32 weights codes of {groups} bits suffice, {all} bits in all. You have made {n} measurements; the cheapest within one digit of float took {best} bits per weight.',
+      'told.none':
+        'From {plain} bits on, one scale per tensor stays within one digit of the float network’s {float}; with a scale for every 32 weights codes of {groups} bits suffice, {all} bits in all. What you measure in the other chapters will stand here too.',
     },
     zh: {
       title: '位数与认对的数字',
@@ -42,8 +41,9 @@ export class Verdict extends Live {
       what: '设置',
       bits: '位/权重',
       reads: '认对的数字',
-      told: '每个张量一个系数时，{plain} 位起与浮点网络的 {float} 个相差不超过一个；每 32 个权重一个系数时，{groups} 位就够。你测过 {n} 次；与浮点相差不超过一个的里面，最省的每个权重 {best} 位。',
-      'told.none': '每个张量一个系数时，{plain} 位起与浮点网络的 {float} 个相差不超过一个；每 32 个权重一个系数时，{groups} 位就够。你在别的章里测到的，也会出现在这里。',
+      told: '每个张量一个系数时，{plain} 位起与浮点网络的 {float} 个相差不超过一个；每 32 个权重一个系数时，{groups} 位编码就够，连系数共 {all} 位。你测过 {n} 次；与浮点相差不超过一个的里面，最省的每个权重 {best} 位。',
+      'told.none':
+        '每个张量一个系数时，{plain} 位起与浮点网络的 {float} 个相差不超过一个；每 32 个权重一个系数时，{groups} 位编码就够，连系数共 {all} 位。你在别的章里测到的，也会出现在这里。',
     },
   };
 
@@ -106,7 +106,7 @@ export class Verdict extends Live {
   }
 
   /** @param {any} answer */
-  picture(answer) {
+  stage(answer) {
     const { width } = this;
     if (!width) return nothing;
     const x = linear([0, 9], [LEFT, width - RIGHT]);
@@ -115,7 +115,10 @@ export class Verdict extends Live {
     const path = (/** @type {number} */ odd) =>
       answer
         .filter((/** @type {any} */ _, /** @type {number} */ i) => i % 2 === odd)
-        .map((/** @type {any} */ { bits, correct }, /** @type {number} */ i) => `${i ? 'L' : 'M'}${x.to(bits).toFixed(1)} ${y.to(correct).toFixed(1)}`)
+        .map(
+          (/** @type {any} */ { bits, correct }, /** @type {number} */ i) =>
+            `${i ? 'L' : 'M'}${x.to(bits).toFixed(1)} ${y.to(correct).toFixed(1)}`,
+        )
         .join('');
     return html`<p class="legend">
         <span><i></i>${this.t('plain')}</span><span><i class="g"></i>${this.t('groups')}</span>
@@ -158,12 +161,13 @@ export class Verdict extends Live {
             ${notes()
               .sort((a, b) => a.bits - b.bits)
               .map(
-                ({ figure, what, bits, correct, total }) => html`<tr>
-                  <td>${figure}</td>
-                  <td>${what}</td>
-                  <td class="n">${bits.toFixed(2)}</td>
-                  <td class="n">${correct} / ${total}</td>
-                </tr>`,
+                ({ figure, what, bits, correct, total }) =>
+                  html`<tr>
+                    <td>${figure}</td>
+                    <td>${what}</td>
+                    <td class="n">${bits.toFixed(2)}</td>
+                    <td class="n">${correct} / ${total}</td>
+                  </tr>`,
               )}
           </tbody>
         </table>
@@ -188,6 +192,7 @@ export class Verdict extends Live {
     return this.t(yours.length > 0 && good.length > 0 ? 'told' : 'told.none', {
       plain: least(0),
       groups: least(1),
+      all: least(1) + 1,
       float,
       n: yours.length,
       best: good.length > 0 ? Math.min(...good).toFixed(2) : '',

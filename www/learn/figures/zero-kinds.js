@@ -59,7 +59,7 @@ export class ZeroKinds extends Live {
         grid-template-columns: repeat(3, minmax(0, 1fr));
         gap: 20px;
       }
-      h4 {
+      .head {
         margin: 0 0 4px;
         font: 600 13px/1.4 var(--sans, system-ui, sans-serif);
       }
@@ -122,29 +122,30 @@ export class ZeroKinds extends Live {
   }
 
   /** @param {any} answer */
-  picture({ list, total, stats }) {
+  stage({ list, total, stats }) {
     return html`<div class="three">
       ${list.map(
-        (/** @type {any} */ { evaluation, stairs, correct }, /** @type {number} */ i) => html`<div>
-          <h4>${this.t(KINDS[i])}</h4>
-          <fb-staircase
-            .label=${this.t('alt', { kind: this.t(KINDS[i]), zeros: evaluation.metrics.zerosAfter, count: stats.count })}
-            .stairs=${stairs}
-            .axis=${AXIS}
-            .height=${220}
-            .titles=${this.keeper.keep(`titles ${i}`, [this.language], () => ({ input: this.t('input'), output: this.t('output') }))}
-          ></fb-staircase>
-          <dl>
-            <dt>${this.t('zeroed')}</dt>
-            <dd>${count(evaluation.metrics.zerosAfter, this.language)}</dd>
-            <dt>${this.t('cost')}</dt>
-            <dd>${evaluation.bitsPerWeight.toFixed(2)}</dd>
-            <dt>SQNR</dt>
-            <dd>${decibel(evaluation.metrics.sqnrDb)}</dd>
-            <dt>${this.t('reads')}</dt>
-            <dd>${correct} / ${total}</dd>
-          </dl>
-        </div>`,
+        (/** @type {any} */ { evaluation, stairs, correct }, /** @type {number} */ i) =>
+          html`<div>
+            <p class="head">${this.t(KINDS[i])}</p>
+            <fb-staircase
+              .label=${this.t('alt', { kind: this.t(KINDS[i]), zeros: evaluation.metrics.zerosAfter, count: stats.count })}
+              .stairs=${stairs}
+              .axis=${AXIS}
+              .height=${220}
+              .titles=${this.keeper.keep(`titles ${i}`, [this.language], () => ({ input: this.t('input'), output: this.t('output') }))}
+            ></fb-staircase>
+            <dl>
+              <dt>${this.t('zeroed')}</dt>
+              <dd>${count(evaluation.metrics.zerosAfter, this.language)}</dd>
+              <dt>${this.t('cost')}</dt>
+              <dd>${evaluation.bitsPerWeight.toFixed(2)}</dd>
+              <dt>SQNR</dt>
+              <dd>${decibel(evaluation.metrics.sqnrDb)}</dd>
+              <dt>${this.t('reads')}</dt>
+              <dd>${correct} / ${total}</dd>
+            </dl>
+          </div>`,
       )}
     </div>`;
   }
@@ -152,12 +153,20 @@ export class ZeroKinds extends Live {
   /** @param {any} answer @param {any} choices */
   measured({ list, total }, { bits, zeros, floats }) {
     const { evaluation, correct } = list[2];
-    return { key: `kinds ${bits} ${zeros} ${floats}`, what: this.t('mixed'), bits: evaluation.bitsPerWeight, correct, total };
+    return {
+      key: `kinds ${bits} ${zeros} ${floats}`,
+      what: this.t('mixed'),
+      bits: evaluation.bitsPerWeight,
+      correct,
+      total,
+    };
   }
 
   /** @param {any} answer @param {any} choices */
   told({ list, total, stats }, { bits }) {
-    const [z, n, m] = list.map((/** @type {any} */ { evaluation }) => count(evaluation.metrics.zerosAfter, this.language));
+    const [z, n, m] = list.map((/** @type {any} */ { evaluation }) =>
+      count(evaluation.metrics.zerosAfter, this.language),
+    );
     const [za, na, ma] = list.map((/** @type {any} */ one) => one.correct);
     return this.t('told', { bits, z, n, m, za, na, ma, total, count: count(stats.count, this.language) });
   }

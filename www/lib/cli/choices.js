@@ -112,6 +112,14 @@ export async function planFor(model, options, terminal) {
   }
 }
 
+/**
+ * The format that a file's ending names.
+ * @param {string} path
+ */
+export function formatOf(path) {
+  return FORMATS.find((format) => path.toLowerCase().endsWith(`.${format}`));
+}
+
 /** @param {string} file */
 async function readRecipe(file) {
   let text;
@@ -159,8 +167,10 @@ export function planSummary({ model, outputBytes, bitsPerWeight, tensors }) {
 export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, tensors, found }) {
   const data = { model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight, notes };
   if (!found) return { ...data, tensors };
-  const { why, near: _near, curve, ...facts } = found;
-  return { ...data, aim: { ...facts, curve: [...curve()] }, tensors: tensors.map((t) => ({ ...t, why: why(t.name) })) };
+  const { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured } = found;
+  const aim = { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured };
+  const { why, curve } = found;
+  return { ...data, aim: { ...aim, curve: [...curve()] }, tensors: tensors.map((t) => ({ ...t, why: why(t.name) })) };
 }
 
 /** What was measured for a target, and what it came to. @param {Plan} plan */

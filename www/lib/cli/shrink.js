@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { openModel } from '../model.js';
 import { shrink } from '../shrink/job.js';
 import { Usage, countOf } from './arguments.js';
-import { OPTIONS, aimSummary, choicesOf, planData, planFor, planSummary, planTable } from './choices.js';
+import { OPTIONS, aimSummary, choicesOf, formatOf, planData, planFor, planSummary, planTable } from './choices.js';
 import { exists, isFolder, refuseTaken, sizeOf, writeText } from './files.js';
 import { CHOICES } from './help.js';
 import { bytes, counted, decibels, plain, table } from './terminal.js';
@@ -22,7 +22,7 @@ export const command = {
   help: `Usage: fewerbits shrink IN… -o OUT …
 
 Writes a smaller model. Each tensor is read back from what was packed and compared. A file takes its place when it is complete: what fails or
-is interrupted leaves nothing.
+is interrupted leaves nothing. Of several inputs one that fails does not stop the others.
 
 ${CHOICES}
   -o OUT                        the file; for several inputs, or a model in several files, a folder
@@ -46,14 +46,17 @@ ${CHOICES}
     const options = await choicesOf(values);
     if (report !== undefined) await refuseTaken(report, force);
     const isBatch = inputs.length > 1;
+    if (output !== undefined && !isBatch && options.recipe?.to === undefined) options.to ??= formatOf(output);
     const inFolder = output !== undefined && (isBatch || output.endsWith('/') || (await isFolder(output)));
     if (isBatch && output !== undefined && (await exists(output)) && !(await isFolder(output))) {
       throw new Usage(`several models are written to a folder, and ${JSON.stringify(output)} is none`);
     }
     /** @type {Set<string>} */
     const taken = new Set();
+    /** @type {any[]} */
     const done = [];
-    for (const [i, input] of inputs.entries()) {
+    let failed = 0;
+    const one = async (/** @type {string} */ input, /** @type {string} */ place) => {
       const model = await openModel(input, { signal });
       try {
         const planned = await planFor(model, { ...options, signal, workers }, terminal);
@@ -61,24 +64,39 @@ ${CHOICES}
         if (isDry) {
           done.push(planData(planned));
           if (!json) terminal.print(`${planTable(planned)}\n\n${plain(model.name)}: ${planSummary(planned)}`);
-          continue;
+          return;
         }
-        const path = inFolder ? join(output, outputName(model.name, planned)) : output;
+        // A model of several files is a folder itself; several models lie in one.
+        const isOne = isBatch || planned.files.every(({ name }) => name === '');
+        const path = inFolder && isOne ? join(output, outputName(model.name, planned)) : /** @type {string} */ (output);
         if (taken.has(path)) throw new Usage(`two of the inputs would be written to ${JSON.stringify(path)}`);
         taken.add(path);
         if (resume && (await isComplete(path, planned))) {
           terminal.say(`${path}: there and complete, left out`);
           done.push({ output: path, skipped: true });
-          continue;
+          return;
         }
         for (const { name } of planned.files) await refuseTaken(name === '' ? path : join(path, name), force);
         for (const { text } of planned.notes) terminal.say(text);
-        const what = isBatch ? `${i + 1}/${inputs.length} ${basename(path)}` : basename(path);
+        const what = `${place}${basename(path)}`;
         const outcome = await run(planned, path, { signal, workers, overwrite: force, what, terminal });
-        done.push({ output: path, ...outcome });
+        done.push({ output: path, notes: planned.notes, ...outcome });
         if (!json) terminal.print(summary(path, planned, outcome));
       } finally {
         await model.close();
+      }
+    };
+    for (const [i, input] of inputs.entries()) {
+      try {
+        await one(input, isBatch ? `${i + 1}/${inputs.length} ` : '');
+      } catch (error) {
+        // What was not understood, or was interrupted, is about all of them.
+        if (!isBatch || error instanceof Usage || signal.aborted) throw error;
+        const { code = 'unexpected', message } = /** @type {Error & {code?: string}} */ (error);
+        failed += 1;
+        done.push({ input, failed: { code, message } });
+        terminal.clear();
+        terminal.say(plain(`fewerbits: ${code}: ${message}`));
       }
     }
     const data = { version: 1, [isDry ? 'plans' : 'outputs']: done };
@@ -86,6 +104,8 @@ ${CHOICES}
       await writeText(report, `${JSON.stringify(data, (_, x) => (x === Infinity ? 'Infinity' : x), 2)}\n`, force);
     }
     if (json) terminal.json(data);
+    if (failed > 0) terminal.say(`${failed} of ${inputs.length} models failed`);
+    return failed > 0 ? 1 : 0;
   },
 };
 

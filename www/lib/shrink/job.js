@@ -122,16 +122,26 @@ class Running {
    * @returns {Promise<Report>}
    */
   async run(sink) {
+    /** @type {Set<Output>} */
+    const closed = new Set();
     try {
       for (const { name, byteLen } of this.plan.job.files) this.outputs.push(await sink.open(name, byteLen));
       await this.#all();
-      for (const output of this.outputs) await output.close();
+      // One is kept only when all can be.
+      for (const output of this.outputs) await output.prepare?.();
+      for (const output of this.outputs) {
+        await output.close();
+        closed.add(output);
+      }
     } catch (error) {
       this.failed.abort();
       this.pool.close();
       // What is being written still is written before it is thrown away.
       await Promise.allSettled(this.busy);
-      await Promise.allSettled(this.outputs.map((output) => output.abort()));
+      const drop = (/** @type {Output} */ output) =>
+        closed.has(output) && output.undo ? output.undo() : output.abort();
+      // The last first: the folder that was made for the first one is empty then.
+      for (const output of this.outputs.toReversed()) await drop(output).catch(() => {});
       throwIfAborted(this.given);
       throw error;
     }
@@ -343,8 +353,9 @@ class Running {
    */
   #pack(task, tensor, read, dims, first) {
     const packing = JSON.stringify(task.packing);
+    const { headRows } = task;
     // A buffer that was handed to a worker is gone: who tries again reads again.
-    return this.#guarded(tensor, async () => this.pool.pack({ packing, dims, first, ...(await read()) }));
+    return this.#guarded(tensor, async () => this.pool.pack({ packing, dims, first, headRows, ...(await read()) }));
   }
 
   /**

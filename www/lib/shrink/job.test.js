@@ -254,3 +254,39 @@ test('a model of 1.5 GB goes through less than 256 MB of memory', async (t) => {
     await rm(path);
   }
 });
+
+test('of several files none stays when one cannot be kept', async () => {
+  const model = await openModel(large());
+  const planned = await plan(model, { layout: 'compressed-tensors', scheme: { id: 'int8' } });
+  assert.deepEqual(
+    planned.files.map(({ name }) => name),
+    ['model.safetensors', 'config.json'],
+  );
+  const { sinkOf } = await import('./sinks.js');
+  for (const step of /** @type {const} */ (['prepare', 'close'])) {
+    const path = join(folder, `several-${step}`);
+    const sink = sinkOf(path);
+    const failing = {
+      /** @param {string} name @param {number} size */
+      async open(name, size) {
+        const output = await sink.open(name, size);
+        if (name !== 'config.json') return output;
+        return { ...output, [step]: () => Promise.reject(new Error('no room')) };
+      },
+    };
+    await assert.rejects(shrink(planned, failing, { workers: 0 }), /no room/);
+    assert.equal((await readdir(folder)).includes(`several-${step}`), false, step);
+  }
+  const { blobSink } = await import('./sinks.js');
+  const blobs = blobSink();
+  const failing = {
+    /** @param {string} name @param {number} size */
+    async open(name, size) {
+      const output = await blobs.open(name, size);
+      return name === 'config.json' ? { ...output, close: () => Promise.reject(new Error('no room')) } : output;
+    },
+  };
+  await assert.rejects(shrink(planned, failing, { workers: 0 }), /no room/);
+  assert.equal(blobs.files.size, 0);
+  await model.close();
+});

@@ -8,6 +8,7 @@ import { inside } from '../model.js';
 import { wishesOf } from './recipe.js';
 import { survey } from './survey.js';
 import { Budget, LEAST_DB } from './target.js';
+import { textsBeside } from './texts.js';
 
 /**
  * @typedef {import('../model.js').Model} Model
@@ -60,7 +61,7 @@ import { Budget, LEAST_DB } from './target.js';
  *
  * @typedef {{at: number, bytes?: number, copy?: {part: number, range: {start: number, end: number}},
  *   stored?: {tensor: number, byteLen: number}}} Segment
- * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, band?: number,
+ * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, band?: number, headRows?: number,
  *   parts: {file: number, at: number, byteLen: number, rowBytes: number | null}[]}} Task
  * @typedef {{file: number, of: {start: number, end: number}, at: number[]}} Check CRC-32 of a stretch, at places that hold zeros
  * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[]}} Job
@@ -88,7 +89,7 @@ export async function plan(model, given) {
   const planning = await openPlanning(model);
   try {
     if (given && (given.targetBytes !== undefined || given.targetBits !== undefined)) await planning.survey(given);
-    return planning.plan(given);
+    return await planning.plan(given);
   } finally {
     planning.free();
   }
@@ -124,17 +125,48 @@ export async function openPlanning(model) {
     planner.free();
     throw error;
   }
+  let isFree = false;
+  /** What lies beside the files, read when it is needed first. @type {Promise<void> | null} */
+  let beside = null;
+  const withTexts = async () => {
+    beside ??= textsBeside(held.sibling).then((texts) => {
+      if (isFree) throw new FewerbitsError('freed', 'the model has been closed', { file: model.name });
+      for (const [name, text] of texts) planner.text(name, text);
+      planner.ready();
+    });
+    try {
+      await beside;
+    } catch (error) {
+      // What could not be read is tried anew by the next plan.
+      beside = null;
+      throw error;
+    }
+  };
   const sizes = new Sizes(model, planner);
+  const readied = async (/** @type {{to: string, layout?: string}} */ request) => {
+    if (needsTexts(model, request)) await withTexts();
+  };
   return {
     /** @param {PlanOptions} [options] a target needs a survey of the same format, layout and schemes */
-    plan: (options) => planned(model, planner, sizes, options),
+    async plan(options) {
+      const request = asked(model, options);
+      await readied(request);
+      return planned(model, planner, sizes, request, options);
+    },
     /** The sizes between which a target can lie, from headers alone: a little smaller may turn out to be out of reach. */
-    range: (/** @type {PlanOptions} */ options) => sizes.range(options),
+    async range(/** @type {PlanOptions} */ options) {
+      await readied(asked(model, options));
+      return sizes.range(options);
+    },
     /** Measures what a target needs, once. @param {PlanOptions} [options] */
-    survey: (options) => sizes.survey(options ?? {}),
+    async survey(options) {
+      await readied(asked(model, options));
+      return sizes.survey(options ?? {});
+    },
     /** What was measured for these options, if it was. @param {PlanOptions} [options] */
     surveyed: (options) => sizes.surveyed(options ?? {}),
     free: () => {
+      isFree = true;
       sizes.release();
       planner.free();
     },
@@ -222,28 +254,36 @@ function targetOf(model, to) {
 }
 
 /**
+ * Whether a plan depends on what lies beside the weights: their architecture and tokenizer for llama.cpp, their configuration for others.
  * @param {Model} model
- * @param {import('../wasm/fewerbits.js').Planner} planner
- * @param {Sizes} sizes
+ * @param {{to: string, layout?: string}} request
+ */
+function needsTexts({ format }, { to, layout }) {
+  return to === 'gguf' ? format !== 'gguf' : layout === 'compressed-tensors';
+}
+
+/** What a plan can be asked, beside a recipe and rules. */
+const ASKED = ['to', 'scheme', 'preset', 'layout', 'targetBytes', 'targetBits', 'schemes', 'roles', 'leastDb'];
+/** What a survey works with. */
+const TOOLS = ['signal', 'onProgress', 'workers'];
+
+/**
+ * The options as the engine is asked.
+ * @param {Model} model
  * @param {PlanOptions} [given]
  */
-function planned(model, planner, sizes, given) {
-  const { recipe, rules, targetBytes, targetBits, schemes, roles, leastDb, signal, onProgress, workers, ...own } =
-    checked(given);
-  const known = new Set(['to', 'scheme', 'preset', 'layout']);
+function asked(model, given) {
+  const { recipe, rules, ...own } = checked(given);
   for (const name of Object.keys(own)) {
-    if (!known.has(name)) {
-      const facts = {
-        expected: [...known, 'recipe', 'rules', 'targetBytes', 'targetBits', 'schemes', 'roles', 'leastDb'].join(', '),
-        found: name,
-      };
+    if (![...ASKED, ...TOOLS].includes(name)) {
+      const facts = { expected: [...ASKED, 'recipe', 'rules'].join(', '), found: name };
       throw new FewerbitsError('unknown_option', 'a plan has no such option', facts);
     }
   }
   if (recipe !== undefined) record(recipe, 'the recipe');
   const of = recipe ?? /** @type {Recipe} */ ({});
   const choice = own.scheme !== undefined || own.preset !== undefined ? own : of;
-  const request = {
+  return {
     to: targetOf(model, own.to ?? of.to),
     scheme: choice.scheme && schemeRecord(choice.scheme),
     preset: choice.preset,
@@ -255,12 +295,23 @@ function planned(model, planner, sizes, given) {
       rules ?? [],
     ),
   };
+}
+
+/**
+ * @param {Model} model
+ * @param {import('../wasm/fewerbits.js').Planner} planner
+ * @param {Sizes} sizes
+ * @param {ReturnType<typeof asked>} request
+ * @param {PlanOptions} [given]
+ */
+function planned(model, planner, sizes, request, given = {}) {
+  const { recipe, rules, targetBytes, targetBits, schemes, roles, leastDb } = given;
   if (targetBytes === undefined && targetBits === undefined) return planOf(model, planner, request);
-  if (own.scheme !== undefined || own.preset !== undefined) {
+  if (given.scheme !== undefined || given.preset !== undefined) {
     throw wrong(
       'a target size',
       'neither a scheme nor a preset besides: give schemes to choose from',
-      own.preset ?? own.scheme?.id,
+      given.preset ?? given.scheme?.id,
     );
   }
   for (const [value, name] of /** @type {const} */ ([
@@ -273,10 +324,10 @@ function planned(model, planner, sizes, given) {
   if (targetBytes !== undefined && targetBits !== undefined)
     throw wrong('a target', 'targetBytes or targetBits', 'both');
   const wanted = {
-    ...{ targetBits, roles, leastDb, wishes: request.tensors, rules: [...(of.rules ?? []), ...(rules ?? [])] },
+    ...{ targetBits, roles, leastDb, wishes: request.tensors, rules: [...(recipe?.rules ?? []), ...(rules ?? [])] },
     targetBytes: targetBytes === undefined ? undefined : Math.floor(targetBytes),
   };
-  const options = { to: own.to, layout: own.layout, recipe, schemes };
+  const options = { to: given.to, layout: given.layout, recipe, schemes };
   const budget = sizes.budget(options, wanted);
   const bare = { to: request.to, layout: request.layout };
   const { plan, picks, price, cost } = budget.fit(wanted, (tensors) => planOf(model, planner, { ...bare, tensors }));
@@ -431,7 +482,14 @@ function defined(values) {
 function schemeOf({ pack, dtype, id, ...options }) {
   if (pack === 'copy') return null;
   if (pack.startsWith('onnx_')) return onnxScheme(options);
+  // How codes and scales lie in the file follows from the plan's own layout.
+  if (pack === 'compressed') return { id, ...without(options, ['layout', 'scale']) };
   return pack === 'cast' ? { id: CAST_IDS[/** @type {keyof typeof CAST_IDS} */ (dtype)] ?? dtype } : { id, ...options };
+}
+
+/** @param {{[name: string]: any}} values @param {string[]} names */
+function without(values, names) {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !names.includes(name)));
 }
 
 /**

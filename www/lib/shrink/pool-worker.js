@@ -10,9 +10,9 @@ const started = init();
 started.catch(() => {});
 
 /** @param {import('./pool.js').Rows} rows the parts lie in the memory that they came in, where they fit */
-function pack({ packing, dtype, bigEndian, bytes, dims, first }) {
+function pack({ packing, dtype, bigEndian, bytes, dims, first, headRows = 0 }) {
   const room = new Uint8Array(bytes.buffer);
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, headRows, room);
 }
 
 /** @param {import('./pool.js').Samples} samples */

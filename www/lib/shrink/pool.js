@@ -14,6 +14,7 @@ import { builtin, isNode } from '../node.js';
  * @property {Uint8Array<ArrayBuffer>} bytes stored elements; the buffer is handed over
  * @property {number[]} dims
  * @property {number} first which element of the tensor the first one is
+ * @property {number} [headRows] rows of a head, where those of each change places
  *
  * @typedef {object} Packed
  * @property {Uint8Array<ArrayBuffer>[]} parts in the buffer that was handed over, where they fit in it
@@ -192,9 +193,9 @@ export class Pool {
  * @param {Rows} rows
  * @returns {Packed}
  */
-function packHere({ packing, dtype, bigEndian, bytes, dims, first }) {
+function packHere({ packing, dtype, bigEndian, bytes, dims, first, headRows = 0 }) {
   const room = new Uint8Array(bytes.buffer);
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, headRows, room);
 }
 
 /** @param {Samples} samples */

@@ -14,7 +14,7 @@ import { readerOf } from './stored.js';
 /**
  * @typedef {import('../types.js').Scheme} Scheme
  * @typedef {import('../model.js').Model} Model
- * @typedef {'embedding' | 'attention' | 'feedForward' | 'output' | 'other'} Role
+ * @typedef {import('./reasons.js').Role} Role
  *
  * @typedef {object} Kind what a tensor can become, whichever it is
  * @property {any} packing

@@ -11,7 +11,7 @@ import { globOf } from './recipe.js';
  * @typedef {import('./recipe.js').Rule} Rule
  * @typedef {import('./survey.js').Survey} Survey
  * @typedef {import('./survey.js').Surveyed} Surveyed
- * @typedef {import('./survey.js').Role} Role
+ * @typedef {import('./reasons.js').Role} Role
  * @typedef {import('./survey.js').Way} Way
  *
  * @typedef {object} Wanted
@@ -24,18 +24,8 @@ import { globOf } from './recipe.js';
  *
  * @typedef {{outputBytes: number, tensors: {count: number, byteLength: number}[]}} Sized of a plan what is needed here
  *
- * @typedef {{scheme: Scheme | null, dtype: string, bytes: number, error: number, perByte: number}} Neighbour another way for a tensor:
- *   `bytes` more (or fewer, below 0), what its error would be, and the cost that each byte saves (or adds)
- *
- * @typedef {object} Near
- * @property {Role} role
- * @property {number} weight of the role
- * @property {number} error the tensor's relative squared error
- * @property {number} deviation of it, by sampling
- * @property {number} price cost that a byte saves where the budget ends: what saves less for a byte is not bought
- * @property {boolean} isFree false where a rule or a hand decided
- * @property {Neighbour | null} up
- * @property {Neighbour | null} down
+ * @typedef {import('./reasons.js').Near} Near
+ * @typedef {import('./reasons.js').Neighbour} Neighbour
  *
  * @typedef {Near & {ways: {scheme: Scheme | null, dtype: string, bytes: number, error: number, deviation: number, usable: boolean}[]}} Why
  */
@@ -95,6 +85,12 @@ export class Budget {
     this.besides = null;
     /** The smallest that can be reached; known after the first plan. @type {number | null} */
     this.least = null;
+    /** What these two count: the files, or the tensors alone. @type {'bytes' | 'bits'} */
+    this.measure = 'bytes';
+    /** Weights of the whole model; known after the first plan. */
+    this.count = 0;
+    this.byName = new Map(survey.tensors.map((tensor) => [tensor.name, tensor]));
+    this.freeNames = new Set(this.free.map(({ name }) => name));
   }
 
   /** Gives back what the engine holds. */
@@ -119,13 +115,16 @@ export class Budget {
       const picks = new Map(this.free.map(({ name }, i) => [name, found.picks[i]]));
       return { ...found, plan: planned({ ...wishes, ...this.#wishes(picks) }), picks };
     };
-    const measure = targetBits === undefined ? 'bytes' : 'bits';
+    const measure = targetBits === undefined ? /** @type {const} */ ('bytes') : /** @type {const} */ ('bits');
     if (this.besides === null || this.measure !== measure) {
       const smallest = attempt(this.allocator.least());
       this.measure = measure;
       this.least = size(smallest.plan);
       this.besides = this.least - smallest.bytes;
-      this.count = smallest.plan.tensors.reduce((/** @type {number} */ sum, { count }) => sum + count, 0);
+      this.count = smallest.plan.tensors.reduce(
+        (/** @type {number} */ sum, /** @type {{count: number}} */ tensor) => sum + tensor.count,
+        0,
+      );
     }
     const target = targetBytes ?? Math.floor((Number(targetBits) * Number(this.count)) / 8);
     if (target < Number(this.least)) throw this.#unreachable(target, targetBits);
@@ -164,7 +163,7 @@ export class Budget {
     const near = this.near(name, is, price);
     if (near === null) return null;
     const usable = this.usable.get(name) ?? [];
-    const ways = this.#named(name)?.ways.map(({ kind, bytes, error, deviation }, at) => {
+    const ways = this.byName.get(name)?.ways.map(({ kind, bytes, error, deviation }, at) => {
       const { scheme, dtype } = this.survey.kinds[kind];
       return { scheme, dtype, bytes, error, deviation, usable: usable[at] };
     });
@@ -179,7 +178,7 @@ export class Budget {
    * @returns {Near | null}
    */
   near(name, is, price) {
-    const tensor = this.#named(name);
+    const tensor = this.byName.get(name);
     if (!tensor) return null;
     const { kinds } = this.survey;
     const key = typeof is === 'number' ? '' : JSON.stringify(is);
@@ -188,7 +187,7 @@ export class Budget {
     const own = tensor.ways[at];
     const weight = this.roles[tensor.role];
     const usable = this.usable.get(name) ?? [];
-    const facts = { role: tensor.role, weight, price, isFree: this.#isFree(name) };
+    const facts = { role: tensor.role, weight, price, isFree: this.freeNames.has(name) };
     if (!own) return { ...facts, error: NaN, deviation: NaN, up: null, down: null };
     /** @type {[Neighbour | null, Neighbour | null]} */
     let [up, down] = [null, null];
@@ -202,18 +201,6 @@ export class Budget {
       if (more < 0 && (down === null || perByte < down.perByte)) down = next;
     });
     return { ...facts, error: own.error, deviation: own.deviation, up, down };
-  }
-
-  /** @param {string} name */
-  #isFree(name) {
-    this.freeNames ??= new Set(this.free.map((tensor) => tensor.name));
-    return this.freeNames.has(name);
-  }
-
-  /** @param {string} name */
-  #named(name) {
-    this.byName ??= new Map(this.survey.tensors.map((tensor) => [tensor.name, tensor]));
-    return this.byName.get(name);
   }
 
   /** @param {Map<string, number>} picks */
@@ -240,6 +227,7 @@ export class Budget {
 
 /** @param {Wanted['roles']} given @returns {Record<Role, number>} */
 function weightsOf(given) {
+  /** @type {Record<Role, number>} */
   const weights = { ...ROLES };
   for (const [role, weight] of Object.entries(record(given ?? {}, 'the weights of roles'))) {
     if (!Object.hasOwn(ROLES, role)) throw wrong('a role', Object.keys(ROLES).join(', '), role);
