@@ -515,7 +515,7 @@ class Bands {
     this.columns = columns;
     this.band = /** @type {number} */ (task.band);
     /** Rows that are not there yet. */
-    [this.left] = task.dims;
+    this.left = task.dims[0];
     /** Bands in all. */
     this.count = Math.ceil(this.left / this.band);
     /** @type {Uint8Array<ArrayBuffer>[]} */
