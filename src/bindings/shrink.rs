@@ -13,9 +13,9 @@ use crate::error::{Code, Error, Result};
 use crate::formats::crc32::{combine, crc32};
 use crate::pack::interleave::Interleaved;
 use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
-use crate::pipeline::{Content, Job, job};
+use crate::pipeline::{Check, Content, File, Job, Placed, job};
 use crate::plan::budget::ways;
-use crate::plan::{Model, Plan, Request, plan};
+use crate::plan::{Model, Note, Plan, Request, Target, plan};
 use crate::tensor::{DType, Shape, to_usize};
 
 /// A model that is planned and laid out. Its files are added in order, then `plan` is called, as often as wanted.
@@ -27,11 +27,83 @@ pub struct Planner {
     job: Job,
 }
 
+/// A plan as it crosses. What many tensors share stands once: packings and reasons are said by number, a name where it is a new one.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Planned<'a> {
-    #[serde(flatten)]
-    plan: &'a Plan,
-    job: &'a Job,
+    to: Target,
+    notes: &'a [Note],
+    packings: Vec<&'a Packing>,
+    lefts: Vec<&'a Note>,
+    choices: Vec<Chosen<'a>>,
+    files: &'a [File],
+    tasks: Vec<PlannedTask<'a>>,
+    checks: &'a [Check],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Chosen<'a> {
+    tensor: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    packing: usize,
+    dtype: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead_of: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlannedTask<'a> {
+    tensor: usize,
+    packing: usize,
+    dims: &'a [u64],
+    rows_at_once: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    band: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_rows: Option<u64>,
+    parts: &'a [Placed],
+}
+
+impl<'a> Planned<'a> {
+    fn of(model: &'a Model, plan: &'a Plan, job: &'a Job) -> Planned<'a> {
+        let tensors = model.tensors().map(|(_, tensor)| tensor.name.as_str());
+        let names: Vec<&str> = tensors.chain(model.derived().map(|(_, derived)| derived.name.as_str())).collect();
+        let (mut packings, mut lefts) = (Vec::new(), Vec::new());
+        let choices = plan.choices.iter().map(|choice| Chosen {
+            tensor: choice.tensor,
+            name: (names.get(choice.tensor) != Some(&choice.name.as_str())).then_some(choice.name.as_str()),
+            packing: number(&mut packings, &choice.packing),
+            dtype: &choice.dtype,
+            instead_of: choice.instead_of.as_deref(),
+            left: choice.left.as_ref().map(|left| number(&mut lefts, left)),
+        });
+        let choices = choices.collect();
+        let tasks = job.tasks.iter().map(|task| PlannedTask {
+            tensor: task.tensor,
+            packing: number(&mut packings, &task.packing),
+            dims: &task.dims,
+            rows_at_once: task.rows_at_once,
+            band: task.band,
+            head_rows: task.head_rows,
+            parts: &task.parts,
+        });
+        let tasks = tasks.collect();
+        let Plan { to, ref notes, .. } = *plan;
+        Planned { to, notes, packings, lefts, choices, files: &job.files, tasks, checks: &job.checks }
+    }
+}
+
+/// Where something stands in a list, to which it is added where it is not there yet. What was used last is looked at first.
+fn number<'a, T: PartialEq>(all: &mut Vec<&'a T>, one: &'a T) -> usize {
+    all.iter().rposition(|known| *known == one).unwrap_or_else(|| {
+        all.push(one);
+        all.len() - 1
+    })
 }
 
 #[wasm_bindgen]
@@ -60,13 +132,13 @@ impl Planner {
         self.model.set_texts(std::mem::take(&mut self.texts));
     }
 
-    /// Plans what the request, JSON, asks for, and lays the files out. The answer is JSON: `{to, choices, notes, job}`.
+    /// Plans what the request, JSON, asks for, and lays the files out. The answer is JSON: see [`Planned`].
     pub fn plan(&mut self, request: &str) -> std::result::Result<String, JsValue> {
         let mut run = || {
             let request: Request = parse(request, "the request")?;
             let plan = plan(&self.model, &request)?;
             self.job = job(&self.model, &plan)?;
-            serde_json::to_string(&Planned { plan: &plan, job: &self.job })
+            serde_json::to_string(&Planned::of(&self.model, &plan, &self.job))
                 .map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
         };
         run().map_err(to_js)
@@ -81,12 +153,15 @@ impl Planner {
         run().map_err(to_js)
     }
 
-    /// The bytes of a segment that holds some.
-    pub fn bytes(&self, file: usize, segment: usize) -> std::result::Result<Uint8Array, JsValue> {
-        match self.job.files.get(file).and_then(|file| file.segments.get(segment)).map(|segment| &segment.content) {
-            Some(Content::Bytes(bytes)) => Ok(Uint8Array::from(bytes.as_slice())),
-            _ => Err(to_js(Error::new(Code::InvalidArgument, "there is no such segment of bytes"))),
-        }
+    /// The bytes of all segments that hold some, one after the other in the order of the files.
+    #[must_use]
+    pub fn literals(&self) -> Vec<u8> {
+        let segments = self.job.files.iter().flat_map(|file| &file.segments);
+        let bytes = segments.filter_map(|segment| match &segment.content {
+            Content::Bytes(bytes) => Some(bytes.as_slice()),
+            _ => None,
+        });
+        bytes.collect::<Vec<_>>().concat()
     }
 }
 

@@ -135,6 +135,8 @@ pub struct Task {
     pub dims: Vec<u64>,
     /// Rows that are packed at once; all of them where they cannot be packed apart.
     pub rows_at_once: u64,
+    /// Rows of a band, where what is packed of them lies in stretches: see [`Packer::band`].
+    pub band: Option<u64>,
     /// Rows of a head, where those of each change places as they are read ([`crate::pack::interleave`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_rows: Option<u64>,
@@ -173,7 +175,8 @@ impl Task {
             _ => shape,
         };
         let (rows, columns) = shape.matrix();
-        let rows_at_once = match packer.apart(&shape) {
+        let band = packer.band().filter(|&band| packer.apart(&shape).is_none() && rows > band);
+        let rows_at_once = match packer.apart(&shape).or(band) {
             None | Some(0) => rows,
             Some(step) => (CHUNK_WEIGHTS / columns.max(1) / step * step).clamp(step, rows.max(step)).min(rows.max(1)),
         };
@@ -182,6 +185,7 @@ impl Task {
             packing: packing.clone(),
             dims: shape.dims().to_vec(),
             rows_at_once: rows_at_once.max(1),
+            band: band.filter(|_| rows_at_once < rows),
             head_rows: None,
             parts: vec![],
         };

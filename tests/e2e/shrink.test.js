@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DIST, Key, ROOT, axeSource, forEachBrowser, framed } from './harness/index.js';
+import { DIST, Key, ROOT, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
 import { ExplorePage, safetensors } from './explore-page.js';
 
 /** Without a save picker, as most browsers are. */
 const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
   delete window[name]; delete Window.prototype[name]; }`;
+
+/** Before a worker's script: what it does first with rows ends in a trap, a real one. */
+const TRAP = `{
+  const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 116, 0, 0,
+    10, 5, 1, 3, 0, 0, 11));
+  const { t } = new WebAssembly.Instance(module).exports;
+  Float64Array.from = () => t();
+}`;
 
 /** Weights that nothing represents exactly. @param {number} n @param {number} [scale] */
 const noise = (n, scale = 0.1) =>
@@ -603,6 +612,73 @@ forEachBrowser((browser) => {
         browser.site.options.refuse = undefined;
       }
       assert.equal(await page.text('.strip .name'), 'digits.safetensors');
+    });
+
+    test('an engine that traps in the middle of a job fails its tensor; others take over when asked, and what is open stays open', async () => {
+      await open();
+      await catchSaves();
+      browser.site.options.before = { path: /pool-worker/, script: TRAP };
+      try {
+        await start();
+        await page.waitText('.asking', 'A worker of the engine died');
+        assert.match(await page.text('.asking'), /tensor (conv|fc)\d\.(bias|weight)/);
+        browser.site.options.before = undefined;
+        for (;;) {
+          const over = await page.until(
+            `return document.querySelector('.asking') ? 'asked' : document.querySelector('fb-shrink-report .done') ? 'done' : null`,
+            'an end',
+          );
+          if (over === 'done') break;
+          await run(`document.querySelector('.retry')?.click()`);
+        }
+      } finally {
+        browser.site.options.before = undefined;
+      }
+      await page.click('.save');
+      const { bytes } = await saved(0);
+      const { header } = parsed(bytes);
+      assert.ok(Object.values(header).every(({ dtype }) => dtype === undefined || dtype === 'F16'));
+      assert.equal(await page.text('.strip .name'), 'digits.safetensors');
+    });
+
+    test('of a model on a server only samples are read to tell what is lost, and once for all schemes', async () => {
+      const dir = mkdtempSync(join(tmpdir(), 'fewerbits-e2e-'));
+      const tensors = Object.fromEntries(
+        Array.from({ length: 3 }, (_, i) => [`w${i}`, { shape: [1024, 1024], values: noise(1 << 20) }]),
+      );
+      writeFileSync(join(dir, 'far.safetensors'), safetensors(tensors));
+      const far = await serve(dir, '/', { cors: true });
+      try {
+        await page.open('?lang=en');
+        await page.click('.strip .open');
+        await page.set('#open-url', `${far.origin.replace('127.0.0.1', 'localhost')}/far.safetensors`);
+        await page.click('fb-open-box form button');
+        await page.waitText('.strip .name', 'far.safetensors');
+        await page.settled();
+        const before = far.requests.length;
+        await page.click('.rooms a[href="#/shrink"]');
+        await planned();
+        const asked = far.requests.slice(before).filter(({ method }) => method === 'GET');
+        const sizes = asked.map(({ range }) => {
+          const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? assert.fail('the whole file was asked for');
+          return Number(to) - Number(from) + 1;
+        });
+        assert.ok(sizes.length <= 4, `${sizes.length} requests`);
+        assert.ok(sizes.reduce((a, b) => a + b, 0) <= 3 * 65_536 + 65_536, `${sizes} of 12 MB`);
+        const told = await rows();
+        for (const { loss } of Object.values(told)) assert.match(loss, /7\d\.\d\d\sdB/);
+        await page.set('#shrink-all', 'scheme:bf16');
+        await page.until(
+          `return document.querySelector('[data-name="w0"] .loss').textContent.match(/5\\d\\.\\d\\d/)`,
+          'the loss of bf16',
+        );
+        await planned();
+        assert.equal(far.requests.slice(before).filter(({ method }) => method === 'GET').length, asked.length);
+        await page.assertQuiet();
+      } finally {
+        await far.close();
+        rmSync(dir, { recursive: true });
+      }
     });
 
     if (browser.name === 'chromium') {

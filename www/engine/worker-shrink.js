@@ -15,12 +15,22 @@ import { keepIn, placeFor, sweep } from './worker-sinks.js';
  * @typedef {{signal: AbortSignal, tell: (progress: any) => void}} Tools
  */
 
-/** A tensor up to this many weights is measured whole, of a larger one a sample of about this many. */
-const SAMPLE = 1 << 16;
-/** A scheme that looks at the whole tensor cannot be sampled: up to this many weights it is measured on all of them. */
-const WHOLE = 1 << 20;
-/** Places that a sample is taken from. */
-const PLACES = 8;
+/**
+ * How much is read of a tensor to measure it.
+ *
+ * @typedef {object} Measure
+ * @property {number} sample a tensor up to this many weights is measured whole, of a larger one a sample of about this many
+ * @property {number} whole a scheme that looks at the whole tensor cannot be sampled: up to this many weights it is measured on all of them
+ * @property {number} places that a sample is taken from
+ */
+
+/** @type {Measure} */
+const HERE = { sample: 1 << 16, whole: 1 << 20, places: 8 };
+/** On a server: one small request for each tensor. @type {Measure} */
+const AFAR = { sample: 1 << 14, whole: 1 << 16, places: 1 };
+/** Samples that are kept of a model on a server. */
+const KEPT = 512;
+
 /** Milliseconds of measuring before others have their turn. */
 const TURN = 24;
 /** Milliseconds between two messages of a job. */
@@ -35,6 +45,8 @@ export class Shrinking {
     /** The last plan, and its tasks by tensor. @type {{id: number, model: Model, tasks: Map<string, Task>} | null} */
     this.latest = null;
     this.plans = 0;
+    /** Of a model on a server what was read to measure it: other plans look at the same weights. @type {Map<string, Float32Array<ArrayBuffer>>} */
+    this.samples = new Map();
     /** Models that a job reads, and whether they shall be closed after it. @type {Map<Model, boolean>} */
     this.used = new Map();
     /** What was written last. @type {import('./worker-sinks.js').Kept | null} */
@@ -73,6 +85,7 @@ export class Shrinking {
     );
     this.planner = null;
     this.latest = null;
+    this.samples.clear();
   }
 
   /** @returns {Model} */
@@ -135,13 +148,34 @@ export class Shrinking {
     /** @type {{name: string, sqnrDb: number | null, sampled: boolean}[]} */
     const found = [];
     if (latest?.id !== plan || latest.model !== this.held().model) return found;
+    const { isRemote } = this.held();
+    const read = (/** @type {string} */ name, /** @type {number} */ start, /** @type {number} */ end) =>
+      isRemote ? this.#kept(latest.model, name, start, end, signal) : latest.model.read(name, { start, end, signal });
     const end = performance.now() + TURN;
     for (const name of names) {
       const task = latest.tasks.get(name);
-      found.push({ name, ...(task ? await sampled(latest.model, task, signal) : { sqnrDb: null, sampled: false }) });
+      const how = isRemote ? AFAR : HERE;
+      found.push({ name, ...(task ? await sampled(latest.model, task, read, how) : { sqnrDb: null, sampled: false }) });
       if (performance.now() > end) break;
     }
     return found;
+  }
+
+  /**
+   * Rows of a model on a server, read once.
+   * @param {Model} model
+   * @param {string} name
+   * @param {number} start
+   * @param {number} end
+   * @param {AbortSignal} signal
+   */
+  async #kept(model, name, start, end, signal) {
+    const key = `${start} ${end} ${name}`;
+    const known = this.samples.get(key);
+    if (known) return known;
+    const values = await model.read(name, { start, end, signal });
+    if (this.samples.size < KEPT && this.latest?.model === model) this.samples.set(key, values);
+    return values;
   }
 
   /**
@@ -292,26 +326,29 @@ class Table {
  * The SQNR of a tensor as the job will pack it, of all of it or of rows from a few places.
  * @param {Model} model
  * @param {Task} task
- * @param {AbortSignal} signal
+ * @param {(name: string, start: number, end: number) => Promise<Float32Array>} read
+ * @param {Measure} how
  * @returns {Promise<{sqnrDb: number | null, sampled: boolean}>}
  */
-async function sampled(model, task, signal) {
+async function sampled(model, task, read, how) {
   const unknown = { sqnrDb: null, sampled: true };
   const { name, count, row } = placed(model, task);
   const [rows, width] = row;
   const [packingRows, ...rest] = task.dims.length < 2 ? [1, ...task.dims] : task.dims;
   const packingWidth = rest.reduce((product, n) => product * n, 1);
   // Only where a row of the model is whole rows of the packing, and these have no part in each other, a sample says something.
-  const apart = task.rowsAtOnce < packingRows && width % packingWidth === 0 && width <= WHOLE;
-  const isWhole = count <= SAMPLE || !apart;
-  if (isWhole && count > WHOLE) return unknown;
+  const apart = task.rowsAtOnce < packingRows && width % packingWidth === 0 && width <= how.whole;
+  const isWhole = count <= how.sample || !apart;
+  if (isWhole && count > how.whole) return unknown;
   const each = width / packingWidth;
-  const pieces = isWhole ? [[0, rows]] : places(rows, width, Math.max(1, Math.floor(task.rowsAtOnce / each)));
+  const pieces = isWhole
+    ? [[0, rows]]
+    : places(rows, width, Math.max(1, Math.floor(task.rowsAtOnce / each)), how, task.band);
   let [energy, error2] = [0, 0];
   const packing = JSON.stringify(task.packing);
   try {
     for (const [start, end] of pieces) {
-      const values = await model.read(name, { start, end, signal });
+      const values = await read(name, start, end);
       const dims = isWhole ? task.dims : [(end - start) * each, ...rest];
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const none = new Uint8Array(0);
@@ -333,11 +370,14 @@ async function sampled(model, task, signal) {
  * @param {number} rows
  * @param {number} width
  * @param {number} most rows that are packed at once
+ * @param {Measure} how
+ * @param {number} [band] rows that share scales
  * @returns {[number, number][]}
  */
-function places(rows, width, most) {
-  const take = Math.max(1, Math.min(most, Math.floor(SAMPLE / PLACES / width)));
-  const n = Math.max(1, Math.min(PLACES, Math.floor(rows / take), Math.ceil(SAMPLE / (take * width))));
+function places(rows, width, most, how, band = 1) {
+  const wanted = Math.max(1, Math.min(most, Math.floor(how.sample / how.places / width)));
+  const take = Math.min(rows, Math.ceil(wanted / band) * band);
+  const n = Math.max(1, Math.min(how.places, Math.floor(rows / take), Math.ceil(how.sample / (take * width))));
   return Array.from({ length: n }, (_, i) => {
     const start = Math.floor(((rows - take) * (i + 0.5)) / n);
     return [start, start + take];

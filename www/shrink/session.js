@@ -180,7 +180,7 @@ export class ShrinkSession {
       for (;;) {
         const { shrink, room, model } = this.store.state;
         const plan = shrink?.plan;
-        if (!shrink || !plan || shrink.job || room !== 'shrink' || plan.isRemote || plan.modelId !== model?.id) break;
+        if (!shrink || !plan || shrink.job || room !== 'shrink' || plan.modelId !== model?.id) break;
         const wanted = plan.rows.filter(
           (row) => row.scheme !== null && !Object.hasOwn(shrink.damage, row.key) && change.surveyed(row) === null,
         );

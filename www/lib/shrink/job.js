@@ -5,6 +5,7 @@ import { options as checked, whole, wrong } from '../check.js';
 import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
 import { inside } from '../model.js';
+import { allocate } from '../sources.js';
 import { Plan } from './plan.js';
 import { Pool, defaultWorkers } from './pool.js';
 import { sinkOf } from './sinks.js';
@@ -95,6 +96,8 @@ class Running {
     /** Steps that have been read and are not done. @type {Set<Promise<void>>} */
     this.busy = new Set();
     this.busyBytes = 0;
+    /** How many there may be: two for each worker, and two that are read or written. */
+    this.steps = 2 * pool.count + 2;
     /** Memory to use again: fresh memory costs as much as packing does. @type {ArrayBuffer[]} */
     this.spare = [];
     /** @type {{error: unknown} | null} */
@@ -169,7 +172,7 @@ class Running {
   async #room(bytes) {
     while (
       this.busy.size > 0 &&
-      (this.busy.size >= this.pool.count + 2 || this.busyBytes + bytes > UNDER_WAY) &&
+      (this.busy.size >= this.steps || this.busyBytes + bytes > UNDER_WAY) &&
       !this.failure
     ) {
       await this.#someDone();
@@ -224,7 +227,7 @@ class Running {
     if (buffer.byteLength < LEAST_KEPT || buffer.byteLength > MOST_KEPT) return;
     this.spare.push(buffer);
     this.spare.sort((a, b) => a.byteLength - b.byteLength);
-    if (this.spare.length > this.pool.count + 2) this.spare.shift();
+    if (this.spare.length > this.steps) this.spare.shift();
   }
 
   #memory() {
@@ -300,14 +303,19 @@ class Running {
     const tensor = this.placed[task.tensor];
     const [rows, ...rest] = task.dims.length === 0 ? [1] : task.dims.length === 1 ? [1, ...task.dims] : task.dims;
     const columns = rest.reduce((product, n) => product * n, 1);
-    const bits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
+    const storedBits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
+    const bits = isPlain(tensor) ? storedBits : 32;
     const packedBytes = task.parts.reduce((sum, { byteLen }) => sum + byteLen, 0);
     const sums = { energy: 0, error2: 0, maxAbs: 0, count: 0 };
+    let held = 0;
+    const reader = readerOf(this.plan.model, tensor, this.signal, (bytes) => this.#hold(((held = bytes), bytes)));
+    const bands = task.band === undefined ? null : new Bands(task, columns);
     let left = 1;
     const done = () => {
-      if (--left === 0) this.#finish(task.tensor, sums);
+      if (--left > 0) return;
+      this.#hold(-held);
+      this.#finish(task.tensor, sums);
     };
-    const read = readerOf(this.plan.model, tensor, this.signal);
     for (let row = 0; row < rows || row === 0; row += task.rowsAtOnce) {
       const end = Math.min(rows, row + task.rowsAtOnce);
       const dims = rows === end - row ? task.dims : [end - row, ...rest];
@@ -315,12 +323,12 @@ class Running {
       const stored = Math.ceil(((end - row) * columns * bits) / 8);
       const size = Math.max(stored, Math.ceil(((end - row) / Math.max(1, rows)) * packedBytes));
       await this.#room(size);
-      const again = () => read(row * columns, end * columns, this.#buffer(size));
-      const first = await this.#guarded(tensor, again);
+      const read = () => reader(row * columns, end * columns, this.#buffer(size));
       left++;
-      this.#start(first.bytes.buffer.byteLength, async () => {
-        const packed = await this.#pack(task, tensor, first, again, dims, row * columns);
-        await this.#store(task, tensor, packed, row, end);
+      this.#start(size, async () => {
+        const packed = await this.#pack(task, tensor, read, dims, row * columns);
+        if (bands) await this.#gather(bands, packed, row, end);
+        else await this.#store(task, tensor, packed, row, end);
         if (task.parts.every(({ file }) => this.outputs[file].isDone)) {
           new Set(packed.parts.map(({ buffer }) => buffer)).forEach((buffer) => this.#recycle(buffer));
         }
@@ -339,21 +347,15 @@ class Running {
   /**
    * @param {Task} task
    * @param {import('../model.js').Placed} tensor
-   * @param {Stored} read
-   * @param {() => Promise<Stored>} again
+   * @param {() => Promise<Stored>} read
    * @param {number[]} dims
    * @param {number} first
    */
-  #pack(task, tensor, read, again, dims, first) {
+  #pack(task, tensor, read, dims, first) {
     const packing = JSON.stringify(task.packing);
-    /** @type {Stored | null} */
-    let rows = read;
-    return this.#guarded(tensor, async () => {
-      // A buffer that was handed to a worker is gone.
-      const given = rows ?? (await again());
-      rows = null;
-      return this.pool.pack({ packing, dims, first, headRows: task.headRows, ...given });
-    });
+    const { headRows } = task;
+    // A buffer that was handed to a worker is gone: who tries again reads again.
+    return this.#guarded(tensor, async () => this.pool.pack({ packing, dims, first, headRows, ...(await read()) }));
   }
 
   /**
@@ -379,6 +381,22 @@ class Running {
   }
 
   /**
+   * Puts what was packed of some bands in its places among the others'; the last ones have it written.
+   * @param {Bands} bands
+   * @param {import('./pool.js').Packed} packed
+   * @param {number} row
+   * @param {number} end
+   */
+  async #gather(bands, packed, row, end) {
+    const { held } = bands;
+    bands.add(packed.parts, row, end);
+    this.#hold(bands.held - held);
+    if (bands.left > 0) return;
+    for (const [i, { file, at }] of bands.task.parts.entries()) await this.#write(file, at, bands.parts[i]);
+    this.#hold(-bands.held);
+  }
+
+  /**
    * Tries again what a dying worker failed, once by itself; then asks. What fails for good names its tensor and file.
    * @template T
    * @param {{name: string, source: import('../sources.js').Source}} tensor
@@ -386,13 +404,13 @@ class Running {
    * @returns {Promise<T>}
    */
   async #guarded(tensor, run) {
-    for (let tries = 0; ; tries++) {
+    for (let deaths = 0; ;) {
       try {
         return await run();
       } catch (error) {
         throwIfAborted(this.signal);
-        const e = /** @type {Error & {code?: string}} */ (error);
-        if (e.code === 'worker_died' && tries === 0) continue;
+        const e = /** @type {Error & {code?: string, bystander?: boolean}} */ (error);
+        if (e.code === 'worker_died' && (e.bystander || deaths++ === 0)) continue;
         if (e.code === 'aborted') throw error;
         const about = named(error, tensor);
         if ((await this.onFailure(about, tensor.name)) !== 'retry') throw about;
@@ -483,6 +501,49 @@ class Running {
       // A tensor that was copied along with what surrounds it was not told of.
       tensors: this.plan.tensors.map((tensor) => this.reports.get(tensor.name) ?? reportOf(tensor, null)),
     };
+  }
+}
+
+/** A tensor that is packed by bands of rows, each of which has its share in every column's record: it is put together in memory. */
+class Bands {
+  /**
+   * @param {Task} task
+   * @param {number} columns
+   */
+  constructor(task, columns) {
+    this.task = task;
+    this.columns = columns;
+    this.band = /** @type {number} */ (task.band);
+    /** Rows that are not there yet. */
+    this.left = task.dims[0];
+    /** Bands in all. */
+    this.count = Math.ceil(this.left / this.band);
+    /** @type {Uint8Array<ArrayBuffer>[]} */
+    this.parts = [];
+  }
+
+  get held() {
+    return this.parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /**
+   * @param {Uint8Array<ArrayBuffer>[]} packed
+   * @param {number} row
+   * @param {number} end
+   */
+  add(packed, row, end) {
+    if (this.parts.length === 0) {
+      this.parts = this.task.parts.map(({ byteLen }) => allocate(byteLen, 'the packed tensor'));
+    }
+    packed.forEach((bytes, i) => {
+      const part = this.parts[i];
+      const [record, share] = [part.length / this.columns, bytes.length / this.columns];
+      const first = (record / this.count) * (row / this.band);
+      for (let column = 0; column < this.columns; column++) {
+        part.set(bytes.subarray(column * share, (column + 1) * share), column * record + first);
+      }
+    });
+    this.left -= end - row;
   }
 }
 

@@ -68,6 +68,28 @@ test('a tensor packed in runs of rows is measured as a whole, and is the same wh
   }
 });
 
+test('without workers this thread packs: the same file and report, no worker started', async () => {
+  const { on } = platform;
+  let started = 0;
+  platform.on = (...given) => (started++, on(...given));
+  try {
+    const file = large();
+    const options = { scheme: { id: 'q8_0' }, rules: [{ match: 'b', keep: true }] };
+    const alone = await shrunk(file, options, { workers: 0 });
+    assert.equal(started, 0);
+    const helped = await shrunk(file, options, { workers: 2 });
+    assert.equal(started, 2);
+    assert.equal(Buffer.compare(alone.bytes, helped.bytes), 0);
+    assert.deepEqual(alone.report.tensors, helped.report.tensors);
+    const broken = gaussians(600);
+    broken[500] = NaN;
+    const failing = shrunk(safetensors({ w: [[2, 300], broken] }), { scheme: { id: 'bf16' } }, { workers: 0 });
+    await assert.rejects(failing, { code: 'non_finite', tensor: 'w', offset: 500 });
+  } finally {
+    platform.on = on;
+  }
+});
+
 test('a vector too long to be packed at once is cut where the packing allows it', async () => {
   const n = 5_000_000;
   const { planned, model, bytes } = await shrunk(safetensors({ v: [[n], gaussians(n)] }), { scheme: { id: 'f16' } });

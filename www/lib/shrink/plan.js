@@ -61,7 +61,7 @@ import { textsBeside } from './texts.js';
  *
  * @typedef {{at: number, bytes?: number, copy?: {part: number, range: {start: number, end: number}},
  *   stored?: {tensor: number, byteLen: number}}} Segment
- * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, headRows?: number,
+ * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, band?: number, headRows?: number,
  *   parts: {file: number, at: number, byteLen: number, rowBytes: number | null}[]}} Task
  * @typedef {{file: number, of: {start: number, end: number}, at: number[]}} Check CRC-32 of a stretch, at places that hold zeros
  * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[]}} Job
@@ -341,16 +341,19 @@ function planned(model, planner, sizes, request, given = {}) {
  */
 function planOf(model, planner, request) {
   const { tensors: placed } = /** @type {{tensors: import('../model.js').Placed[]}} */ (inside.get(model));
-  const answer = JSON.parse(planner.plan(JSON.stringify(request)));
+  const { files, tasks, checks, packings, ...answer } = JSON.parse(planner.plan(JSON.stringify(request)));
+  const bytes = /** @type {Uint8Array<ArrayBuffer>} */ (planner.literals());
   /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
   const literals = new Map();
-  answer.job.files.forEach((/** @type {any} */ file, /** @type {number} */ f) =>
+  let at = 0;
+  files.forEach((/** @type {any} */ file, /** @type {number} */ f) =>
     file.segments.forEach((/** @type {Segment} */ segment, /** @type {number} */ s) => {
-      if (segment.bytes !== undefined)
-        literals.set(`${f}/${s}`, /** @type {Uint8Array<ArrayBuffer>} */ (planner.bytes(f, s)));
+      if (segment.bytes !== undefined) literals.set(`${f}/${s}`, bytes.subarray(at, (at += segment.bytes)));
     }),
   );
-  return new Plan(model, request, answer, placed, literals);
+  for (const task of tasks) task.packing = packings[task.packing];
+  const job = { files, tasks, checks };
+  return new Plan(model, request, { ...answer, packings, job }, placed, literals);
 }
 
 /**
@@ -375,7 +378,7 @@ export class Plan {
    * @param {import('../model.js').Placed[]} placed
    * @param {Map<string, Uint8Array<ArrayBuffer>>} literals
    */
-  constructor(model, request, { to, choices, notes, job }, placed, literals) {
+  constructor(model, request, { to, choices, notes, packings, lefts, job }, placed, literals) {
     this.model = model;
     this.request = request;
     /** @type {'gguf' | 'onnx' | 'safetensors' | 'npz'} */
@@ -399,16 +402,16 @@ export class Plan {
       const byteLength = bytes.get(choice.tensor) ?? 0;
       return {
         name,
-        target: choice.name,
+        target: choice.name ?? name,
         shape,
         count,
         from: { dtype, byteLength: end - start },
         dtype: choice.dtype,
         byteLength,
         bitsPerWeight: count === 0 ? 0 : (byteLength * 8) / count,
-        scheme: schemeOf(choice.packing),
+        scheme: schemeOf(packings[choice.packing]),
         insteadOf: choice.insteadOf ?? null,
-        left: choice.left ?? null,
+        left: lefts[choice.left] ?? null,
       };
     });
     /** How it was found, where a size was aimed at. @type {Found | null} */

@@ -35,9 +35,12 @@ import { builtin, isNode } from '../node.js';
  *
  * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
  * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
- * @typedef {{thread: Thread, job: Job | null, memory: number}} Worker
+ * @typedef {{thread: Thread, jobs: Job[], memory: number}} Worker
  * @typedef {{work: {pack?: Rows, survey?: Samples}, resolve: (answer: any) => void, reject: (error: Error) => void}} Job
  */
+
+/** Jobs that a worker is handed: the next one is there when it is done with one, without waiting for this thread, which may be reading. */
+const AHEAD = 2;
 
 /** As many workers as there are cores, 4 at most; 0 where they cannot be had. */
 export function defaultWorkers() {
@@ -98,7 +101,7 @@ export class Pool {
   /**
    * @param {Rows} rows
    * @returns {Promise<Packed>}
-   * @throws {FewerbitsError} as `packRows`; `worker_died` when the worker did
+   * @throws {FewerbitsError} as `packRows`; `worker_died` when the worker did, with `bystander` where it died of what it had in hand before
    */
   pack(rows) {
     return this.#answer({ pack: rows });
@@ -128,40 +131,48 @@ export class Pool {
   close() {
     this.#closed = true;
     const ended = new FewerbitsError('aborted', 'the operation was aborted');
-    for (const { thread, job } of this.#workers.splice(0)) {
+    for (const { thread, jobs } of this.#workers.splice(0)) {
       thread.end();
-      job?.reject(ended);
+      for (const job of jobs) job.reject(ended);
     }
     for (const job of this.#waiting.splice(0)) job.reject(ended);
   }
 
   #next() {
-    if (this.#waiting.length === 0) return;
-    let worker = this.#workers.find(({ job }) => job === null);
-    if (!worker && this.#workers.length < this.count) worker = this.#spawn();
-    if (!worker) return;
-    worker.job = /** @type {Job} */ (this.#waiting.shift());
-    const { pack, survey } = worker.job.work;
-    const { bytes } = /** @type {{bytes: Uint8Array<ArrayBuffer>}} */ (pack ?? survey);
-    worker.thread.post({ id: 0, ...pack, ...survey }, [bytes.buffer]);
+    while (this.#waiting.length > 0) {
+      let worker = this.#workers.reduce(
+        (least, other) => (least && least.jobs.length <= other.jobs.length ? least : other),
+        /** @type {Worker | undefined} */ (undefined),
+      );
+      if ((!worker || worker.jobs.length > 0) && this.#workers.length < this.count) worker = this.#spawn();
+      if (!worker || worker.jobs.length === AHEAD) return;
+      const job = /** @type {Job} */ (this.#waiting.shift());
+      worker.jobs.push(job);
+      const { pack, survey } = job.work;
+      const { bytes } = /** @type {{bytes: Uint8Array<ArrayBuffer>}} */ (pack ?? survey);
+      worker.thread.post({ id: 0, ...pack, ...survey }, [bytes.buffer]);
+    }
   }
 
   #spawn() {
     /** @type {Worker} */
-    const worker = { job: null, memory: 0, thread: /** @type {any} */ (null) };
+    const worker = { jobs: [], memory: 0, thread: /** @type {any} */ (null) };
     const died = (/** @type {string} */ why) => {
       const at = this.#workers.indexOf(worker);
       if (at < 0) return;
       this.#workers.splice(at, 1);
       this.deaths++;
       worker.thread.end();
-      worker.job?.reject(new FewerbitsError('worker_died', 'a worker of the engine died', { found: why }));
+      worker.jobs.splice(0).forEach((job, i) => {
+        const error = new FewerbitsError('worker_died', 'a worker of the engine died', { found: why });
+        job.reject(i === 0 ? error : Object.assign(error, { bystander: true }));
+      });
       this.#next();
     };
     const message = (/** @type {any} */ data) => {
       if (data.died) return died(data.died);
-      const { job } = worker;
-      worker.job = null;
+      // A worker answers in the order in which it was asked.
+      const job = worker.jobs.shift();
       worker.memory = data.memory ?? worker.memory;
       this.#next();
       if (data.error) {

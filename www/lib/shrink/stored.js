@@ -18,9 +18,10 @@ export function isPlain({ strides, deflated, fortranOrder, derived }) {
  * @param {Model} model
  * @param {Placed} tensor
  * @param {AbortSignal} [signal]
+ * @param {(bytes: number) => void} [hold] is told of what is read whole and kept
  * @returns {(from: number, to: number, room?: ArrayBuffer) => Promise<Stored>} `room` holds the bytes where they fit in it
  */
-export function readerOf(model, tensor, signal) {
+export function readerOf(model, tensor, signal, hold) {
   const { name, dtype, bigEndian, block, start, source } = tensor;
   const [elements, size] = block;
   /** @type {Promise<Float32Array<ArrayBuffer>> | null} */
@@ -32,8 +33,13 @@ export function readerOf(model, tensor, signal) {
     }
     let values;
     if (tensor.fortranOrder || tensor.deflated !== null) {
-      all ??= model.read(name, { signal });
-      all.catch(() => (all = null));
+      all ??= model.read(name, { signal }).then(
+        (values) => (hold?.(values.byteLength), values),
+        (error) => {
+          all = null;
+          throw error;
+        },
+      );
       values = (await all).slice(from, to);
     } else {
       const columns = Math.max(1, tensor.row[1]);
