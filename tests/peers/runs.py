@@ -103,7 +103,8 @@ def quantized(at):
         cosine = (b * exact).sum() / np.linalg.norm(b) / np.linalg.norm(exact)
         print(f"{preset}: {len(wanted)} tensors of {', '.join(kinds)} are llama.cpp's; cosine of logits to f16 {cosine:.6f}")
         check(f"{preset}: runs as llama.cpp's own", np.array_equal(a, b))
-        check(f"{preset}: close to f16", cosine > {"Q4_K_M": 0.98, "Q8_0": 0.9995, "Q4_0": 0.95}[preset], cosine)
+        # Each of 28 products adds its weights' noise, 0.5 % of the power at Q4_K, 0.75 % at Q4_0, 0.003 % at Q8_0.
+        check(f"{preset}: close to f16", cosine > {"Q4_K_M": 0.93, "Q8_0": 0.999, "Q4_0": 0.9}[preset], cosine)
 
 
 def main():

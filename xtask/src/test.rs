@@ -299,6 +299,7 @@ fn goldens(report: &mut Report) {
 fn peers(report: &mut Report) {
     of_python(report, "peers: llama.cpp", "tests/peers/best.py", &[]);
     of_python(report, "peers: plans run by llama.cpp", "tests/peers/plan.py", &[]);
+    of_python(report, "consumers: llama.cpp", "tests/peers/runs.py", &[]);
 }
 
 /// A part that is a script in Python.
