@@ -204,7 +204,7 @@ export default {
   'shrink.reasons.decided': 'A rule or a hand decided, not the size.',
   'shrink.reasons.price': 'At this size a megabyte is worth {price} of error: what saves less for it is not bought.',
   'shrink.reasons.up':
-    '{type} would take {bytes} more for {db}: a megabyte would save {worth} of error, less than elsewhere.',
+    '{type} would take {bytes} more for {db}: a megabyte would save {worth} of error, no more than elsewhere.',
   'shrink.reasons.up.room':
     '{type} would take {bytes} more for {db}, and a megabyte would save {worth} of error: worth it, but there is no room left.',
   'shrink.reasons.top': 'Nothing loses less.',
