@@ -97,7 +97,7 @@ try {
   };
   const ready = `return document.querySelector('.measures td') && !document.querySelector('.job')`;
 
-  await driver.get(site.url);
+  await driver.get(`${site.url}#/explore`);
   await until('the sample', ready);
   const usable = await driver.executeScript(`const [first] = performance.getEntriesByName('fewerbits:show');
     return first.startTime + first.duration`);

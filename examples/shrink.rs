@@ -30,7 +30,7 @@ fn main() {
 fn run(input: &Path, out: &Path, request: &str, limit: Option<u64>) -> Result<String> {
     let file = fs::read(input).expect("the model can be read");
     let request: Request = serde_json::from_str(request).expect("the request is right");
-    let model = Model { parts: vec![list(&file)?] };
+    let model = Model::of(vec![list(&file)?]);
     let plan = plan(&model, &request)?;
     let job = match limit {
         Some(limit) if plan.to == Target::Onnx => onnx_job_with_limit(&model, &plan, limit)?,

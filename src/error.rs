@@ -37,6 +37,8 @@ pub enum Code {
     OutOfMemory,
     /// What was written does not read back as it should.
     VerificationFailed,
+    /// No plan meets the target.
+    Unreachable,
 }
 
 impl Code {
@@ -58,6 +60,7 @@ impl Code {
             Code::UnknownTensor => "unknown_tensor",
             Code::OutOfMemory => "out_of_memory",
             Code::VerificationFailed => "verification_failed",
+            Code::Unreachable => "unreachable",
         }
     }
 }
@@ -122,7 +125,7 @@ impl Error {
     #[must_use]
     #[inline(never)]
     pub fn with_tensor(mut self, name: impl Into<String>) -> Self {
-        self.tensor = Some(name.into());
+        self.tensor = Some(short(name.into(), MAX_NAME));
         self
     }
 
@@ -136,16 +139,30 @@ impl Error {
     /// Says what would have been right.
     #[must_use]
     pub fn with_expected(mut self, expected: impl Fact) -> Self {
-        self.expected = Some(expected.text());
+        self.expected = Some(short(expected.text(), MAX_FACT));
         self
     }
 
     /// Says what was there.
     #[must_use]
     pub fn with_found(mut self, found: impl Fact) -> Self {
-        self.found = Some(found.text());
+        self.found = Some(short(found.text(), MAX_FACT));
         self
     }
+}
+
+/// Bytes of a tensor's name that an error quotes, and of a fact: both come from files, where a name may have megabytes.
+const MAX_NAME: usize = 256;
+const MAX_FACT: usize = 1024;
+
+/// The beginning of a long text.
+fn short(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|&end| text.is_char_boundary(end));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+    }
+    text
 }
 
 /// What an error may say as expected or found.
@@ -265,6 +282,15 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_and_facts_are_quoted_by_their_beginnings() {
+        let name = "é".repeat(1 << 20);
+        let e = Error::new(Code::Malformed, "no").with_tensor(&name).with_found(&name);
+        assert_eq!(e.tensor.as_deref(), Some(format!("{}…", "é".repeat(128)).as_str()));
+        assert_eq!(e.found.map(|found| found.len()), Some(1024 + "…".len()));
+        assert_eq!(short("short".into(), 5), "short");
+    }
 
     #[test]
     fn numbers_are_shown_to_nine_digits() {

@@ -305,6 +305,19 @@ fn truncation_at_every_byte_is_an_error() {
     }
 }
 
+/// Found by fuzzing: an error was longer than the file that it was about.
+#[test]
+fn an_error_quotes_the_beginning_of_a_long_name() {
+    let name = "\u{7f}".repeat(100_000);
+    let e = list(&safetensors(format!(r#"{{"{name}":{{"dtype":"F33","shape":[1],"data_offsets":[0,4]}}}}"#), 4))
+        .unwrap_err();
+    assert_eq!(e.tensor, Some(format!("{}…", &name[..256])));
+    assert!(e.to_string().len() < 4000, "{e}");
+    let e =
+        list(&safetensors(format!(r#"{{"w":{{"dtype":"{name}","shape":[1],"data_offsets":[0,4]}}}}"#), 4)).unwrap_err();
+    assert!(e.found.as_ref().unwrap().starts_with("\"\\u{7f}") && e.found.unwrap().len() < 1100);
+}
+
 #[test]
 fn deep_nesting_is_an_error() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {

@@ -256,3 +256,30 @@ fn packings_that_onnx_has_not_are_refused() {
         assert_eq!((e.code, e.expected.as_deref()), (Code::ShapeMismatch, Some(expected)), "{packing:?} {dims:?}");
     }
 }
+
+/// Bands of rows, packed apart and put in their places in the records of the columns, are the whole.
+#[test]
+fn bands_of_a_matrix_are_parts_of_the_whole() {
+    for (bits, block, rows, at_once) in [(4, 32, 100, 64), (8, 16, 50, 16), (4, 16, 64, 48)] {
+        let columns = 7;
+        let (values, packer) = (values(rows * columns, 5), mat_mul(bits, block).packer().unwrap());
+        let shape = |rows: usize| Shape::new(&[rows as u64, columns as u64]).unwrap();
+        let band = packer.band().unwrap() as usize;
+        assert_eq!(band as u64, block);
+        let whole = packer.pack(&values, &shape(rows)).unwrap();
+        let bands = rows.div_ceil(band);
+        let mut gathered: Vec<Vec<u8>> = whole.iter().map(|part| vec![0xaa; part.len()]).collect();
+        for row in (0..rows).step_by(at_once) {
+            let end = rows.min(row + at_once);
+            let parts = packer.pack(&values[row * columns..end * columns], &shape(end - row)).unwrap();
+            for (part, gathered) in parts.iter().zip(&mut gathered) {
+                let (record, share) = (gathered.len() / columns, part.len() / columns);
+                for (column, bytes) in part.chunks(share).enumerate() {
+                    let at = column * record + record / bands * (row / band);
+                    gathered[at..at + share].copy_from_slice(bytes);
+                }
+            }
+        }
+        assert_eq!(gathered, whole, "{bits} bits in blocks of {block}");
+    }
+}

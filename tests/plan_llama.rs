@@ -203,7 +203,7 @@ fn a_plan_by_preset_is_what_the_rules_say_with_reasons_and_notes() {
             continue;
         }
         let listing = &models[case["input"].as_str().unwrap()];
-        let model = fewerbits::plan::Model { parts: vec![listing.clone()] };
+        let model = fewerbits::plan::Model::of(vec![listing.clone()]);
         let request = serde_json::json!({"to": "gguf", "preset": case["preset"]});
         let plan = fewerbits::plan::plan(&model, &serde_json::from_value(request).unwrap()).unwrap();
         let says = |code: &str| plan.notes.iter().any(|note| note.code == code);
@@ -221,7 +221,7 @@ fn a_plan_by_preset_is_what_the_rules_say_with_reasons_and_notes() {
         tested += 1;
     }
     assert!(tested > 240, "{tested}");
-    let model = fewerbits::plan::Model { parts: vec![models["bert"].clone()] };
+    let model = fewerbits::plan::Model::of(vec![models["bert"].clone()]);
     let request = serde_json::json!({"to": "gguf", "preset": "Q9"});
     let error = fewerbits::plan::plan(&model, &serde_json::from_value(request).unwrap()).unwrap_err();
     assert_eq!(error.message, "there is no such preset");

@@ -5,6 +5,7 @@ mod edges;
 
 use edges::{assert_same_bits, for_each_input};
 use fewerbits::kernels::float::{self, Narrow};
+use fewerbits::kernels::scalar;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const FORMATS: [Narrow; 5] = [Narrow::F16, Narrow::BF16, Narrow::E4M3, Narrow::E5M2, Narrow::E2M1];
@@ -48,5 +49,30 @@ fn every_code_comes_back() {
                 assert_eq!(format.code(format.value(code)), code, "{format:?}");
             }
         }
+    }
+}
+
+/// Every half, in every place of a vector among normal ones and among any, and every length of a rest.
+#[wasm_bindgen_test]
+fn halves_are_equal() {
+    let normal = 0x3c01_u16.to_le_bytes();
+    let check = |bytes: &[u8], what: &str| {
+        let (mut simd, mut plain) = (vec![9.0; bytes.len() / 2], vec![-9.0; bytes.len() / 2]);
+        float::halves(bytes, &mut simd);
+        scalar::float::halves(bytes, &mut plain);
+        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&simd), bits(&plain), "{what}");
+    };
+    let all: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+    for skip in 0..16 {
+        check(&all[2 * skip..], &format!("from the half {skip} on"));
+        let alone: Vec<u8> = (0..=u16::MAX)
+            .flat_map(|half| (0..16).map(move |place| if place == skip { half.to_le_bytes() } else { normal }))
+            .flatten()
+            .collect();
+        check(&alone, &format!("alone at place {skip}"));
+    }
+    for len in 0..=67 {
+        check(&all[2 * 0x3fe0..][..2 * len], &format!("{len} halves"));
     }
 }

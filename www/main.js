@@ -1,9 +1,10 @@
 import { EngineClient } from './engine/client.js';
-import { Session } from './session.js';
 import { store } from './store.js';
 import { firstLanguage, speak, t } from './i18n/index.js';
 import { fromHash, toHash } from './url.js';
 import { actions } from './views/actions.js';
+import { lesson } from './learn/lesson.js';
+import { keepForLater } from './offline/register.js';
 import { recall, remember } from './memory.js';
 import './views/page.js';
 
@@ -19,9 +20,32 @@ store.update((s) => fromHash({ ...s, language, theme }, location.hash));
 const client = new EngineClient(
   () => new Worker(new URL('./engine/worker.js', import.meta.url), { type: 'module', name: 'fewerbits engine' }),
 );
-const session = new Session(store, client);
-actions.session = session;
 actions.client = client;
+lesson.engine = client;
+lesson.models = new URL('models/', document.baseURI).href;
+
+/** What Explore and Shrink work on: its code and the sample come when one of them is entered. @type {Promise<import('./session.js').Session> | null} */
+let beginning = null;
+actions.begin = () => {
+  beginning ??= begin().catch((error) => {
+    beginning = null;
+    throw error;
+  });
+  return beginning;
+};
+
+async function begin() {
+  const { Session } = await import('./session.js');
+  const session = new Session(store, client);
+  actions.session = session;
+  await session.start();
+  return session;
+}
+
+/** A room that lacks its session gets it. Where its code does not come the room says so, and it is asked for when it is entered again. */
+function enter() {
+  if (store.state.room !== 'learn' && !actions.session) actions.begin().catch(() => {});
+}
 
 /**
  * Language and theme belong to the whole document. Writing even the same `lang` again would make the browser restyle every
@@ -50,10 +74,11 @@ function writeHash() {
   const state = pending;
   pending = null;
   clearTimeout(timer);
-  if (!state?.model || (state.room === 'explore' && state.tensor === null)) return;
+  if (!state || (state.room !== 'learn' && !state.model) || (state.room === 'explore' && state.tensor === null)) return;
   const hash = toHash(state);
   // A room that was entered by its bare name says what it shows: no step of its own.
-  const choice = written && location.hash !== '#/shrink' && historyKey(hash) !== historyKey(location.hash);
+  const bare = ['#/shrink', '#/explore', ''].includes(location.hash);
+  const choice = written && !bare && historyKey(hash) !== historyKey(location.hash);
   written = true;
   if (hash === location.hash) return;
   lastWrite = performance.now();
@@ -86,6 +111,7 @@ function schedule(state) {
 store.subscribe((state) => {
   if (state.language !== last.language) remember('language', state.language);
   if (state.theme !== last.theme) remember('theme', state.theme);
+  if (state.room !== last.room) enter();
   last = state;
   dress(state);
   schedule(state);
@@ -102,7 +128,7 @@ window.addEventListener('hashchange', () => {
  * @param {import('./types.js').State} state
  */
 function settle(state) {
-  if (!state.model) return state;
+  if (!state.model || state.room === 'learn') return state;
   const found = state.model.tensors.find((x) => x.name === state.tensor);
   const tensor = found?.name ?? state.data?.name ?? null;
   const selected = found && state.selected !== null && state.selected < found.count ? state.selected : null;
@@ -112,4 +138,5 @@ function settle(state) {
 await speak(language);
 dress(store.state);
 document.body.prepend(document.createElement('fb-page'));
-session.start();
+enter();
+keepForLater();

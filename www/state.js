@@ -43,6 +43,8 @@ export function initialState() {
     continuous: false,
     dropping: false,
     room: 'explore',
+    chapter: 0,
+    settings: {},
     shrinkQuery: '',
     shrink: null,
   };

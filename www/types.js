@@ -81,6 +81,7 @@
  * @typedef {{key: string, schemes: {[id: string]: Compared}}} Comparison `key` names the tensor
  * @typedef {{done: number, total: number | null, started: number, name: string}} Job
  *
+ * `chapter`: of the lesson, 0 for its contents; `settings`: how its figures are set, by name
  * @typedef {{
  *   catalogue: SchemeInfo[], model: Model | null, tensor: string | null, sides: Sides, active: Side, view: View,
  *   selected: number | null, hover: number | null, list: {query: string, sort: string, descending: boolean, dtype: string},
@@ -88,7 +89,7 @@
  *   data: OpenTensor | null, result: Result | null, pictures: Pictures | null, weight: Weight | null,
  *   sparks: {[tensor: string]: Spark}, file: FileResult | null, compared: Comparison | null, requests: {url: string, bytes?: number}[],
  *   language: string, theme: 'system' | 'light' | 'dark', offered: string | null, continuous: boolean, dropping: boolean,
- *   room: 'explore' | 'shrink', shrinkQuery: string, shrink: import('./shrink/state.js').Shrink | null
+ *   room: 'learn' | 'explore' | 'shrink', chapter: number, settings: {[figure: string]: string}, shrinkQuery: string, shrink: import('./shrink/state.js').Shrink | null
  * }} State
  */
 export {};

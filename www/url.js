@@ -1,7 +1,8 @@
 /**
  * State ⇄ hash. `#/explore?t=conv2.weight&a=float&b=int4;granularity=channel&log=1&w=123`. What was opened is not in it: a
  * file cannot be, and a link must not make anyone's browser send a request that they did not ask for; an address is
- * only offered (`from`). What follows `#/shrink` is read and written by that room (shrink/address.js).
+ * only offered (`from`). What follows `#/shrink` is read and written by that room (shrink/address.js). `#/learn/5?printed=view=mended` is
+ * a chapter and how its figures are set; the bare address is the lesson's contents.
  *
  * @typedef {import('./types.js').State} State
  * @typedef {import('./types.js').Scheme} Scheme
@@ -10,6 +11,9 @@ import { initialState, DEFAULT_B } from './state.js';
 
 /** @param {string} text */
 const plain = (text) => encodeURIComponent(text).replace(/%2F/g, '/').replace(/%3A/g, ':').replace(/%2C/g, ',');
+
+/** With the signs that separate options left as they are. @param {string} text */
+const loose = (text) => plain(text).replace(/%3B/g, ';').replace(/%3D/g, '=');
 
 /** @param {Scheme | null} scheme */
 export function schemeText(scheme) {
@@ -43,6 +47,7 @@ function parseValue(text) {
 
 /** @param {State} state */
 export function toHash(state) {
+  if (state.room === 'learn') return learnHash(state);
   if (state.room === 'shrink') return `#/shrink${state.shrinkQuery}`;
   const { view, sides } = state;
   /** @type {[string, string][]} */
@@ -57,8 +62,31 @@ export function toHash(state) {
   if (view.split !== 0.5) parts.push(['s', String(Number(view.split.toFixed(3)))]);
   if (view.region) parts.push(['r', view.region.join(',')]);
   if (state.selected !== null) parts.push(['w', String(state.selected)]);
-  return `#/explore?${parts.map(([key, value]) => `${key}=${plain(value).replace(/%3B/g, ';').replace(/%3D/g, '=')}`).join('&')}`;
+  return `#/explore?${parts.map(([key, value]) => `${key}=${loose(value)}`).join('&')}`;
 }
+
+/** @param {Pick<State, 'chapter' | 'settings'>} state */
+export function learnHash({ chapter, settings }) {
+  const parts = Object.entries(settings).filter(([, text]) => text !== '');
+  const query = parts.map(([name, text]) => `${plain(name)}=${loose(text)}`).join('&');
+  return `#/learn${chapter > 0 ? `/${chapter}` : ''}${query && '?'}${query}`;
+}
+
+/** @param {string} hash @returns {{chapter: number, settings: {[figure: string]: string}} | null} */
+function fromLearnHash(hash) {
+  const found = /^(?:#?\/?|#\/learn\/?(\d{1,2})?(?:\?(.*))?)$/.exec(hash);
+  return found && { chapter: Number(found[1] ?? 0), settings: Object.fromEntries(pairs(found[2] ?? '')) };
+}
+
+/** @param {string} query @returns {[string, string][]} */
+const pairs = (query) =>
+  query
+    .split('&')
+    .filter(Boolean)
+    .map((part) => {
+      const at = part.indexOf('=');
+      return at < 0 ? [part, ''] : [part.slice(0, at), decode(part.slice(at + 1))];
+    });
 
 /**
  * The state with what the hash says put into it; what it does not say is at its default.
@@ -69,16 +97,10 @@ export function toHash(state) {
 export function fromHash(state, hash) {
   const [, shrinkQuery] = /^#\/shrink(\?.*)?$/.exec(hash) ?? [null, null];
   if (shrinkQuery !== null) return { ...state, room: 'shrink', shrinkQuery: shrinkQuery ?? '' };
+  const lesson = fromLearnHash(hash);
+  if (lesson) return { ...state, room: 'learn', ...lesson };
   const query = hash.replace(/^#\/?(explore)?\??/, '');
-  const values = new Map(
-    query
-      .split('&')
-      .filter(Boolean)
-      .map((part) => {
-        const at = part.indexOf('=');
-        return at < 0 ? [part, ''] : [part.slice(0, at), decode(part.slice(at + 1))];
-      }),
-  );
+  const values = new Map(pairs(query));
   const fresh = initialState();
   const numbers = (/** @type {string} */ key, /** @type {number} */ n) => {
     const list = (values.get(key) ?? '').split(',').map(Number);

@@ -1,3 +1,7 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 
 /**
@@ -36,6 +40,29 @@ function announce() {
   };
 }
 
+/** Writes the service worker: which files this build has, and a version that changes with any of them. */
+function keptForLater() {
+  return {
+    name: 'fewerbits-offline',
+    apply: 'build',
+    async closeBundle() {
+      const out = fileURLToPath(new URL('../dist/', import.meta.url));
+      const entries = await readdir(out, { withFileTypes: true, recursive: true });
+      const files = entries
+        .filter((entry) => entry.isFile() && entry.name !== 'sw.js')
+        .map((entry) => relative(out, join(entry.parentPath, entry.name)).split(sep).join('/'))
+        .sort();
+      const template = await readFile(new URL('./offline/sw.js', import.meta.url), 'utf8');
+      const hash = createHash('sha256').update(template);
+      for (const file of files) hash.update(file).update(await readFile(join(out, file)));
+      const written = template
+        .replace('__VERSION__', hash.digest('hex').slice(0, 16))
+        .replace('__FILES__', JSON.stringify(files));
+      await writeFile(join(out, 'sw.js'), written);
+    },
+  };
+}
+
 /**
  * Whether a module is there from the beginning: the page's entry, or what that imports without waiting.
  * @param {string} id
@@ -64,7 +91,7 @@ const FIRST = {
  * What a worker begins with, but for its entry, is a file of its own: WebKit runs an entry again, as another module, when a file that is fetched
  * later imports from it.
  */
-const ENGINE = {
+export const ENGINE = {
   debugName: 'engine',
   name: (/** @type {string} */ id, /** @type {any} */ context) =>
     /\.m?js$/.test(id) && !context.getModuleInfo(id)?.isEntry && isFirst(id, context) ? 'engine' : null,
@@ -74,7 +101,7 @@ export default defineConfig({
   base: './',
   logLevel: 'warn',
   clearScreen: false,
-  plugins: [policyForDevelopment(), announce()],
+  plugins: [policyForDevelopment(), announce(), keptForLater()],
   server: { port: 5170, strictPort: false },
   worker: { format: 'es', rolldownOptions: { output: { codeSplitting: { groups: [ENGINE] } } } },
   build: {

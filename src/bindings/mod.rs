@@ -3,6 +3,8 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "full")]
+mod budget;
 mod calls;
 mod convert;
 mod formats;

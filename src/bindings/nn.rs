@@ -4,6 +4,8 @@ use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
 use super::convert::{floats, object, to_js};
+#[cfg(feature = "full")]
+use crate::nn::PreparedNet;
 use crate::nn::{Arithmetic, DigitsNet};
 
 /// The digits network with its held-out images. See `DigitsNet` in `www/lib/digits.js`.
@@ -41,8 +43,28 @@ impl Digits {
         ]))
     }
 
+    /// The network made ready for an arithmetic, for timing.
+    #[cfg(feature = "full")]
+    pub fn prepare(&mut self, arithmetic: &str) -> Result<Prepared, JsValue> {
+        Arithmetic::named(arithmetic).and_then(|a| PreparedNet::new(&mut self.0, a)).map(Prepared).map_err(to_js)
+    }
+
     /// The logits, `[n, 10]`.
     pub fn logits(&mut self, arithmetic: &str) -> Result<Vec<f32>, JsValue> {
         Arithmetic::named(arithmetic).and_then(|a| self.0.logits_in(a)).map_err(to_js)
+    }
+}
+
+/// See `DigitsNet.prepare` in `www/lib/digits.js`.
+#[cfg(feature = "full")]
+#[wasm_bindgen(js_name = WasmPreparedNet)]
+pub struct Prepared(PreparedNet);
+
+#[cfg(feature = "full")]
+#[wasm_bindgen(js_class = WasmPreparedNet)]
+impl Prepared {
+    /// All layers over all images.
+    pub fn run(&mut self) {
+        self.0.run();
     }
 }

@@ -1,5 +1,7 @@
 //! Planning and packing for JavaScript. `www/lib/shrink/` is the only user: it moves the bytes.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -9,9 +11,11 @@ use super::formats::FormatReader;
 use super::to_js;
 use crate::error::{Code, Error, Result};
 use crate::formats::crc32::{combine, crc32};
+use crate::pack::interleave::Interleaved;
 use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
-use crate::pipeline::{Content, Job, job};
-use crate::plan::{Model, Plan, Request, plan};
+use crate::pipeline::{Check, Content, File, Job, Placed, job};
+use crate::plan::budget::ways;
+use crate::plan::{Model, Note, Plan, Request, Target, plan};
 use crate::tensor::{DType, Shape, to_usize};
 
 /// A model that is planned and laid out. Its files are added in order, then `plan` is called, as often as wanted.
@@ -19,14 +23,87 @@ use crate::tensor::{DType, Shape, to_usize};
 #[derive(Default)]
 pub struct Planner {
     model: Model,
+    texts: BTreeMap<String, String>,
     job: Job,
 }
 
+/// A plan as it crosses. What many tensors share stands once: packings and reasons are said by number, a name where it is a new one.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Planned<'a> {
-    #[serde(flatten)]
-    plan: &'a Plan,
-    job: &'a Job,
+    to: Target,
+    notes: &'a [Note],
+    packings: Vec<&'a Packing>,
+    lefts: Vec<&'a Note>,
+    choices: Vec<Chosen<'a>>,
+    files: &'a [File],
+    tasks: Vec<PlannedTask<'a>>,
+    checks: &'a [Check],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Chosen<'a> {
+    tensor: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    packing: usize,
+    dtype: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead_of: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlannedTask<'a> {
+    tensor: usize,
+    packing: usize,
+    dims: &'a [u64],
+    rows_at_once: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    band: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_rows: Option<u64>,
+    parts: &'a [Placed],
+}
+
+impl<'a> Planned<'a> {
+    fn of(model: &'a Model, plan: &'a Plan, job: &'a Job) -> Planned<'a> {
+        let tensors = model.tensors().map(|(_, tensor)| tensor.name.as_str());
+        let names: Vec<&str> = tensors.chain(model.derived().map(|(_, derived)| derived.name.as_str())).collect();
+        let (mut packings, mut lefts) = (Vec::new(), Vec::new());
+        let choices = plan.choices.iter().map(|choice| Chosen {
+            tensor: choice.tensor,
+            name: (names.get(choice.tensor) != Some(&choice.name.as_str())).then_some(choice.name.as_str()),
+            packing: number(&mut packings, &choice.packing),
+            dtype: &choice.dtype,
+            instead_of: choice.instead_of.as_deref(),
+            left: choice.left.as_ref().map(|left| number(&mut lefts, left)),
+        });
+        let choices = choices.collect();
+        let tasks = job.tasks.iter().map(|task| PlannedTask {
+            tensor: task.tensor,
+            packing: number(&mut packings, &task.packing),
+            dims: &task.dims,
+            rows_at_once: task.rows_at_once,
+            band: task.band,
+            head_rows: task.head_rows,
+            parts: &task.parts,
+        });
+        let tasks = tasks.collect();
+        let Plan { to, ref notes, .. } = *plan;
+        Planned { to, notes, packings, lefts, choices, files: &job.files, tasks, checks: &job.checks }
+    }
+}
+
+/// Where something stands in a list, to which it is added where it is not there yet. What was used last is looked at first.
+fn number<'a, T: PartialEq>(all: &mut Vec<&'a T>, one: &'a T) -> usize {
+    all.iter().rposition(|known| *known == one).unwrap_or_else(|| {
+        all.push(one);
+        all.len() - 1
+    })
 }
 
 #[wasm_bindgen]
@@ -45,30 +122,53 @@ impl Planner {
         Ok(())
     }
 
-    /// Plans what the request, JSON, asks for, and lays the files out. The answer is JSON: `{to, choices, notes, job}`.
+    /// Takes a text that lies beside the files, such as `config.json`.
+    pub fn text(&mut self, name: String, text: String) {
+        self.texts.insert(name, text);
+    }
+
+    /// All files and texts are there.
+    pub fn ready(&mut self) {
+        self.model.set_texts(std::mem::take(&mut self.texts));
+    }
+
+    /// Plans what the request, JSON, asks for, and lays the files out. The answer is JSON: see [`Planned`].
     pub fn plan(&mut self, request: &str) -> std::result::Result<String, JsValue> {
         let mut run = || {
             let request: Request = parse(request, "the request")?;
             let plan = plan(&self.model, &request)?;
             self.job = job(&self.model, &plan)?;
-            serde_json::to_string(&Planned { plan: &plan, job: &self.job })
+            serde_json::to_string(&Planned::of(&self.model, &plan, &self.job))
                 .map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
         };
         run().map_err(to_js)
     }
 
-    /// The bytes of a segment that holds some.
-    pub fn bytes(&self, file: usize, segment: usize) -> std::result::Result<Uint8Array, JsValue> {
-        match self.job.files.get(file).and_then(|file| file.segments.get(segment)).map(|segment| &segment.content) {
-            Some(Content::Bytes(bytes)) => Ok(Uint8Array::from(bytes.as_slice())),
-            _ => Err(to_js(Error::new(Code::InvalidArgument, "there is no such segment of bytes"))),
-        }
+    /// The ways that each tensor can be stored, for a request as JSON: `{schemes, kinds, tensors, notes}`, JSON too.
+    pub fn ways(&self, request: &str) -> std::result::Result<String, JsValue> {
+        let run = || {
+            let ways = ways(&self.model, &parse(request, "the request")?)?;
+            serde_json::to_string(&ways).map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
+        };
+        run().map_err(to_js)
+    }
+
+    /// The bytes of all segments that hold some, one after the other in the order of the files.
+    #[must_use]
+    pub fn literals(&self) -> Vec<u8> {
+        let segments = self.job.files.iter().flat_map(|file| &file.segments);
+        let bytes = segments.filter_map(|segment| match &segment.content {
+            Content::Bytes(bytes) => Some(bytes.as_slice()),
+            _ => None,
+        });
+        bytes.collect::<Vec<_>>().concat()
     }
 }
 
 /// Packs rows as one of a job's tasks says, reads them back and compares.
 ///
-/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with. The answer is
+/// `bytes` are stored elements of `dtype`, `dims` the rows' matrix, `first` the tensor's element that they begin with; `headRows` is not 0
+/// where rows of heads change places. The answer is
 /// `{parts: Uint8Array[], count, energy, error2, maxAbs}`, the numbers sums over the weights. Both ends of the work stay in the caller's
 /// memory, of which fresh pages cost as much as packing does: `room` is where the parts are put, one after the other, if they fit. It may
 /// be the memory that holds `bytes`, from its beginning.
@@ -80,6 +180,7 @@ pub fn pack_rows(
     bytes: &Uint8Array,
     dims: &[f64],
     first: f64,
+    head_rows: f64,
     room: &Uint8Array,
 ) -> std::result::Result<JsValue, JsValue> {
     let run = || -> Result<JsValue> {
@@ -91,8 +192,19 @@ pub fn pack_rows(
         let shape = Shape::new(&dims)?;
         let packer = packing.packer()?;
         let stored = Stored { dtype, big_endian, byte_len: u64::from(bytes.length()), first: first as u64 };
-        let mut memory = Memory::new(bytes, room, &packer.parts(&shape)?)?;
-        let fidelity = pack_and_verify(&*packer, stored, &shape, &mut memory)?;
+        let mut memory = Memory::new(bytes, room, &packer.parts(&shape)?, head_rows == 0.0)?;
+        let fidelity = match head_rows as u64 {
+            0 => pack_and_verify(&*packer, stored, &shape, &mut memory)?,
+            head_rows => {
+                let rows = shape.matrix().0;
+                let row_bytes = to_usize(u64::from(bytes.length()).checked_div(rows).unwrap_or(0))?;
+                if head_rows % 2 != 0 || rows == 0 || rows % head_rows != 0 || row_bytes == 0 {
+                    return Err(Error::new(Code::ShapeMismatch, "the rows are no whole heads").with_found(rows));
+                }
+                let mut memory = Interleaved::new(&mut memory, rows, head_rows, row_bytes);
+                pack_and_verify(&*packer, stored, &shape, &mut memory)?
+            }
+        };
         Ok(object([
             ("parts", memory.into_parts().into()),
             ("count", (shape.count() as f64).into()),
@@ -117,8 +229,9 @@ struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    fn new(bytes: &'a Uint8Array, room: &'a Uint8Array, parts: &[Part]) -> Result<Memory<'a>> {
-        let at_once = parts.len() == 1 && parts[0].byte_len <= u64::from(bytes.length().min(room.length()));
+    /// `in_order`: the bytes are read from the first to the last.
+    fn new(bytes: &'a Uint8Array, room: &'a Uint8Array, parts: &[Part], in_order: bool) -> Result<Memory<'a>> {
+        let at_once = in_order && parts.len() == 1 && parts[0].byte_len <= u64::from(bytes.length().min(room.length()));
         let waiting = if at_once { &[] } else { parts };
         let parts = waiting.iter().map(|part| with_room(part.byte_len)).collect::<Result<_>>()?;
         Ok(Memory { bytes, room, written: at_once.then_some(0), read: 0, parts })

@@ -6,13 +6,15 @@
 //! oracle for all of them (`tests/data/decode.py`). Every one of them but f64 and the wide integers is exact in f32;
 //! those round to nearest even, and f64 past the range of f32 becomes infinite.
 //!
-//! The loops are plain, and shaped so that LLVM vectorizes the wide types: no branch, no call, fixed-size reads.
+//! The loops are plain, and shaped so that LLVM vectorizes the wide types: no branch, no call, fixed-size reads. f16, which most models are
+//! stored in, has a kernel.
 
 #[cfg(feature = "full")]
 pub mod derived;
 mod order;
 
 use crate::error::{Code, Error, Number, Result};
+use crate::kernels::float;
 use crate::kernels::ggml_more::BlockType;
 #[cfg(feature = "full")]
 use crate::kernels::ggml_more::decode_block_type;
@@ -70,7 +72,8 @@ pub fn decode(dtype: DType, big_endian: bool, bytes: &[u8], out: &mut [f32]) -> 
 /// Types of two bytes and more; the rest have no byte order and go on to [`narrow`].
 fn wide<const BIG: bool>(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     match dtype {
-        DType::F16 => each::<2, BIG>(bytes, out, |b| f16(u16::from_le_bytes(b))),
+        DType::F16 if !BIG => float::halves(bytes, out),
+        DType::F16 => each::<2, BIG>(bytes, out, |b| float::half(u16::from_le_bytes(b))),
         DType::Bf16 => each::<2, BIG>(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
         DType::F32 => each::<4, BIG>(bytes, out, f32::from_le_bytes),
         DType::F64 => each::<8, BIG>(bytes, out, |b| f64::from_le_bytes(b) as f32),
@@ -114,20 +117,6 @@ fn each<const N: usize, const BIG: bool>(bytes: &[u8], out: &mut [f32], f: impl 
         }
         *out = f(element);
     }
-}
-
-/// Half to single without a branch and without arithmetic on subnormals (slow on some processors).
-#[inline(always)]
-fn f16(h: u16) -> f32 {
-    const EXPONENT: u32 = 112 << 23; // the bias moves from 15 to 127
-    let sign = u32::from(h & 0x8000) << 16;
-    let magnitude = u32::from(h & 0x7fff) << 13;
-    // Normal: move the bias. Infinite and NaN: move it twice, to the largest exponent.
-    let normal = magnitude + EXPONENT + if magnitude >= 0x0f80_0000 { EXPONENT } else { 0 };
-    // Subnormal: 2^-14 · (1 + m) − 2^-14, exact because both have the exponent of 2^-14.
-    let subnormal = f32::from_bits(magnitude + (113 << 23)) - f32::from_bits(113 << 23);
-    let bits = if magnitude < 0x0080_0000 { subnormal.to_bits() } else { normal };
-    f32::from_bits(bits | sign)
 }
 
 fn pairs_of_4_bits(table: &[f32; 16], bytes: &[u8], out: &mut [f32]) {

@@ -1,6 +1,17 @@
 //! Floats of 16 bits and fewer: `f32` to codes, rounded to nearest even, and codes to `f32`. A code is the float's own bits.
 
-pub use super::scalar::float::{codes, values};
+use super::dispatch;
+
+pub use super::scalar::float::{codes, half, values};
+
+/// The values of IEEE 754 binary16 numbers, little-endian. NaN keeps its bits, moved up; −0 stays −0.
+///
+/// # Panics
+/// If `bytes` is not twice as long as `out`.
+pub fn halves(bytes: &[u8], out: &mut [f32]) {
+    assert_eq!(bytes.len(), 2 * out.len(), "two bytes per value");
+    dispatch!(float::halves(bytes, out));
+}
 
 /// A float format: from the highest bit down a sign, an exponent and a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,15 @@ mod int8;
 #[cfg(feature = "full")]
 pub mod llama;
 #[cfg(feature = "full")]
+mod prepared;
+#[cfg(feature = "full")]
 mod random;
 #[cfg(feature = "full")]
 pub mod train;
 mod xnor;
 
 pub use digits::{Accuracy, Arithmetic, CLASSES, DigitsNet, INK, PIXELS, TENSORS};
-#[cfg(feature = "full")]
-pub use random::Random;
 #[cfg(all(feature = "bench", target_arch = "wasm32"))]
 pub(crate) use {int8::Int8Net, xnor::XnorNet};
+#[cfg(feature = "full")]
+pub use {prepared::PreparedNet, random::Random};

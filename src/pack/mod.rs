@@ -3,8 +3,11 @@
 //! into the bytes of one or several parts, and back for the proof. Where the parts lie in the file is the writer's business.
 
 pub mod compressed;
+pub mod interleave;
 mod onnx;
+mod recent;
 mod scheme;
+pub mod survey;
 
 use std::rc::Rc;
 
@@ -16,6 +19,8 @@ use crate::kernels::{self, Fidelity};
 use crate::quant::Options;
 use crate::stats::CHUNK;
 use crate::tensor::{DType, Shape, to_usize, try_vec};
+
+pub(crate) use recent::Recent;
 
 /// How a tensor is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +112,11 @@ impl Packing {
     /// `unknown_scheme`, `unknown_option`, `invalid_option`; `invalid_argument` for a type that cannot be cast to, and for
     /// [`Packing::Copy`], which packs nothing.
     pub fn packer(&self) -> Result<Rc<dyn Packer>> {
+        thread_local!(static MADE: Recent<Packing, dyn Packer> = const { Recent::new() });
+        MADE.with(|made| made.get(self, || self.make()))
+    }
+
+    fn make(&self) -> Result<Rc<dyn Packer>> {
         match self {
             Packing::Copy => Err(Error::new(Code::InvalidArgument, "bytes that are copied are not packed")),
             Packing::Cast { dtype } => scheme::cast(dtype),
@@ -150,6 +160,12 @@ pub trait Packer {
     /// Where a tensor is packed as one run of weights, whatever its rows: so many of them, counted from the first, are packed apart from
     /// the others and fill bytes of their own.
     fn grain(&self) -> Option<u64> {
+        None
+    }
+
+    /// Where rows are packed apart in bands of so many (the last one excepted) whose bytes do not follow each other: every column has a record
+    /// in each part, and in it as many bytes for each band. A band is packed as a tensor of its rows.
+    fn band(&self) -> Option<u64> {
         None
     }
 

@@ -327,6 +327,10 @@ impl Packer for Columns {
         None
     }
 
+    fn band(&self) -> Option<u64> {
+        Some(self.block)
+    }
+
     fn pack(&self, values: &[f32], shape: &Shape) -> Result<Vec<Vec<u8>>> {
         all_finite(values)?;
         let (k, n, blocks, blob) = self.sizes(shape)?;

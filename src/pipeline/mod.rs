@@ -135,6 +135,11 @@ pub struct Task {
     pub dims: Vec<u64>,
     /// Rows that are packed at once; all of them where they cannot be packed apart.
     pub rows_at_once: u64,
+    /// Rows of a band, where what is packed of them lies in stretches: see [`Packer::band`].
+    pub band: Option<u64>,
+    /// Rows of a head, where those of each change places as they are read ([`crate::pack::interleave`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_rows: Option<u64>,
     /// Where its parts go.
     pub parts: Vec<Placed>,
 }
@@ -170,7 +175,8 @@ impl Task {
             _ => shape,
         };
         let (rows, columns) = shape.matrix();
-        let rows_at_once = match packer.apart(&shape) {
+        let band = packer.band().filter(|&band| packer.apart(&shape).is_none() && rows > band);
+        let rows_at_once = match packer.apart(&shape).or(band) {
             None | Some(0) => rows,
             Some(step) => (CHUNK_WEIGHTS / columns.max(1) / step * step).clamp(step, rows.max(step)).min(rows.max(1)),
         };
@@ -179,9 +185,33 @@ impl Task {
             packing: packing.clone(),
             dims: shape.dims().to_vec(),
             rows_at_once: rows_at_once.max(1),
+            band: band.filter(|_| rows_at_once < rows),
+            head_rows: None,
             parts: vec![],
         };
         Ok((task, parts))
+    }
+
+    /// Has the rows of each of so many heads change places; `dims` are those that the task was made with.
+    ///
+    /// # Errors
+    /// `shape_mismatch` for rows that are no whole heads of an even number of rows.
+    pub fn interleave(&mut self, dims: &[u64], heads: u64) -> Result<()> {
+        let (rows, columns) = Shape::new(dims)?.matrix();
+        let head_rows = rows.checked_div(heads).filter(|n| n * heads == rows && n % 2 == 0 && *n > 0);
+        let head_rows = head_rows.ok_or_else(|| {
+            Error::new(Code::ShapeMismatch, "the rows are no heads")
+                .with_expected(format!("{heads} heads of an even number of rows"))
+                .with_found(rows)
+        })?;
+        // Whole heads are read at once, whatever the packing could do with less; all of them where it takes nothing less than the whole.
+        let must_be_whole = self.dims == dims && self.rows_at_once >= rows;
+        if !must_be_whole {
+            self.rows_at_once = ((CHUNK_WEIGHTS / columns.max(1) / head_rows).max(1) * head_rows).min(rows);
+        }
+        self.dims = dims.to_vec();
+        self.head_rows = Some(head_rows);
+        Ok(())
     }
 
     /// Says where the parts go, in their order.

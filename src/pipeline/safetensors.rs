@@ -1,18 +1,22 @@
-//! The job of a safetensors file: the header, then every tensor in the order of the plan.
+//! The job of a safetensors file: the header, then every tensor in the order of the plan; and texts beside it.
 
 use super::{Content, File, Job, Segment, Task};
 use crate::error::Result;
+use crate::formats::Format;
 use crate::formats::safetensors_write::{Written, header};
 use crate::pack::{Packing, Part};
 use crate::plan::{Model, Plan};
+
+/// The file's name, where there are others.
+const NAME: &str = "model.safetensors";
 
 pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
     let sources: Vec<_> = model.tensors().map(|(_, tensor)| tensor).collect();
     let mut tasks = Vec::with_capacity(plan.choices.len());
     let mut names: Vec<(String, Part)> = Vec::with_capacity(plan.choices.len());
     for choice in &plan.choices {
-        let tensor = sources[choice.tensor];
         if choice.packing == Packing::Copy {
+            let tensor = sources[choice.tensor];
             let byte_len = tensor.bytes.end - tensor.bytes.start;
             let dims = tensor.shape.dims().to_vec();
             names.push((choice.name.clone(), Part { name: "", dtype: tensor.dtype, dims, byte_len, by_rows: true }));
@@ -31,7 +35,11 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
         .iter()
         .map(|(name, part)| Written { name, dtype: part.dtype, dims: &part.dims, byte_len: part.byte_len })
         .collect();
-    let metadata = model.parts.first().map(|part| part.metadata.clone()).unwrap_or_default();
+    let metadata = match model.parts.first() {
+        Some(part) if part.format == Format::Safetensors => part.metadata.clone(),
+        // Without it transformers takes the file for one of another framework.
+        _ => vec![("format".to_owned(), "pt".to_owned())],
+    };
     let head = header(&written, &metadata)?;
     let mut at = head.len() as u64;
     let mut segments = vec![Segment { at: 0, content: Content::Bytes(head) }];
@@ -64,7 +72,14 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
             }
         }
     }
-    Ok(Job { files: vec![File { name: String::new(), byte_len: at, segments }], tasks: done, checks: vec![] })
+    let name = if plan.beside.is_empty() { "" } else { NAME };
+    let mut files = vec![File { name: name.into(), byte_len: at, segments }];
+    files.extend(plan.beside.iter().map(|(name, text)| {
+        let bytes = text.clone().into_bytes();
+        let byte_len = bytes.len() as u64;
+        File { name: name.clone(), byte_len, segments: vec![Segment { at: 0, content: Content::Bytes(bytes) }] }
+    }));
+    Ok(Job { files, tasks: done, checks: vec![] })
 }
 
 fn suffix(part: &str) -> String {

@@ -1,12 +1,18 @@
 //! Plans for GGUF: one scheme or a preset of llama-quantize's for the tensors that it would quantize, single wishes before both.
-//! A model that is GGUF keeps its names, its keys and its order. Of another format only the tensors are taken over, under their own names.
+//! A model that is GGUF keeps its names, its keys and its order. A folder whose architecture and tokenizer are known is mapped to those of
+//! llama.cpp, which runs it then; of any other model only the tensors are taken over, under their own names.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::hugging_face::{From, Mapped, Mapping};
 use super::llama::{self, Chosen, Hints, Left, Preset};
-use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish, castable, is_plain};
+use super::model::Model;
+use super::request::{Choice, Note, Plan, Request, SchemeChoice, Target, Wish, castable, is_plain};
 use crate::error::{Code, Error, Result};
-use crate::formats::Format;
 use crate::formats::gguf::write::Tensor;
 use crate::formats::gguf::{MAX_DIMS, MAX_NAME_BYTES};
+use crate::formats::{Derived, Format};
 use crate::pack::Packing;
 use crate::quant::Options;
 use crate::tensor::{DType, Shape};
@@ -16,6 +22,8 @@ use crate::tensor::{DType, Shape};
 pub struct GgufDetails {
     /// `general.file_type`: what most tensors are.
     pub file_type: u32,
+    /// A folder's keys, and the tensors that are made for it.
+    pub folder: Option<Rc<Mapping>>,
 }
 
 /// Types of weights that are not blocks.
@@ -25,6 +33,8 @@ const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("
 struct Candidate<'a> {
     index: usize,
     name: &'a str,
+    /// Its name and type in a file of which nothing is quantized, of a folder that is mapped.
+    mapped: Option<&'a Mapped>,
     shape: &'a Shape,
     /// What it is stored as; `None` of a weight that is stored in several tensors.
     dtype: Option<DType>,
@@ -35,7 +45,13 @@ struct Candidate<'a> {
 impl Candidate<'_> {
     /// As the rules of llama-quantize see it.
     fn as_written(&self) -> Tensor<'_> {
-        Tensor { name: self.name, dtype: self.dtype.unwrap_or(DType::F16), dims: self.shape.dims() }
+        let dtype = self.mapped.map(|mapped| mapped.dtype).or(self.dtype).unwrap_or(DType::F16);
+        Tensor { name: self.target(), dtype, dims: self.shape.dims() }
+    }
+
+    /// Its name in the file that is written.
+    fn target(&self) -> &str {
+        self.mapped.map_or(self.name, |mapped| &mapped.name)
     }
 }
 
@@ -48,9 +64,10 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
     if request.preset.is_some() && request.scheme.is_some() {
         return Err(Error::new(Code::InvalidArgument, "a preset and a scheme exclude each other"));
     }
-    let mut notes = Vec::new();
-    let all = candidates(model, &mut notes);
-    let preset = request.preset.as_deref().map(|name| by_rules(model, &all, name)).transpose()?;
+    let mut notes: Vec<Note> = (model.format() != Some(Format::Gguf)).then(|| runs(model)).into_iter().collect();
+    let folder = model.folder.mapping.as_ref().and_then(|mapping| mapping.as_ref().ok());
+    let all = candidates(model, folder.map(Rc::as_ref), &mut notes);
+    let preset = request.preset.as_deref().map(|name| by_rules(model, folder, &all, name)).transpose()?;
     let mut choices = Vec::with_capacity(all.len());
     for (at, tensor) in all.iter().enumerate() {
         let choice = match request.tensors.get(tensor.name) {
@@ -72,10 +89,6 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         let text = format!("{fallbacks} tensors take another type, because blocks do not divide their rows");
         notes.push(Note::new("fallbacks", text));
     }
-    if model.format() != Some(Format::Gguf) {
-        let text = "tensors only: without the architecture and the tokenizer llama.cpp cannot run this file";
-        notes.push(Note::new("tensors_only", text));
-    }
     if let Some((preset, chosen)) = &preset {
         let wanting = chosen.iter().filter(|chosen| chosen.wants_importance).count();
         if wanting > 0 {
@@ -87,24 +100,40 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         }
     }
     let file_type = preset.map_or_else(|| file_type(&choices, &all), |(preset, _)| preset.file_type());
-    Ok(Plan { to: Target::Gguf, choices, notes, gguf: Some(GgufDetails { file_type }) })
+    let gguf = Some(GgufDetails { file_type, folder: folder.cloned() });
+    Ok(Plan { to: Target::Gguf, choices, notes, gguf, beside: vec![] })
 }
 
-/// The tensors of a model that GGUF can hold, in its order.
-fn candidates<'a>(model: &'a Model, notes: &mut Vec<Note>) -> Vec<Candidate<'a>> {
+/// Whether llama.cpp will run the file, and if not, why.
+fn runs(model: &Model) -> Note {
+    const ALONE: &str = "tensors only: llama.cpp cannot run this file";
+    match &model.folder.mapping {
+        Some(Ok(mapping)) => Note::new("runs", format!("runs in llama.cpp, as {}", mapping.architecture.name())),
+        Some(Err(why)) => Note::new("not_mapped", format!("{ALONE}, because {why}")),
+        None => Note::new("tensors_only", format!("{ALONE}, because no config.json lies beside the model")),
+    }
+}
+
+/// The tensors of a model that GGUF can hold, in its order; of a folder that is mapped those that llama.cpp has a use for.
+fn candidates<'a>(model: &'a Model, folder: Option<&'a Mapping>, notes: &mut Vec<Note>) -> Vec<Candidate<'a>> {
     let mut all = Vec::new();
     let parts_of_others: Vec<bool> = model.is_part_of_derived();
     for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| !parts_of_others[*index]) {
         all.push(Candidate {
             index,
             name: &tensor.name,
+            mapped: None,
             shape: &tensor.shape,
             dtype: Some(tensor.dtype),
             plain: is_plain(tensor),
         });
     }
     for (index, derived) in model.derived() {
-        all.push(Candidate { index, name: &derived.name, shape: &derived.shape, dtype: None, plain: false });
+        let Derived { name, shape, .. } = derived;
+        all.push(Candidate { index, name, mapped: None, shape, dtype: None, plain: false });
+    }
+    if let Some(folder) = folder {
+        return mapped(all, folder, notes);
     }
     all.retain(|tensor| {
         let why = if tensor.name.len() > MAX_NAME_BYTES {
@@ -124,6 +153,21 @@ fn candidates<'a>(model: &'a Model, notes: &mut Vec<Note>) -> Vec<Candidate<'a>>
         why.is_none()
     });
     all
+}
+
+/// The tensors that a mapping names, in its order.
+fn mapped<'a>(all: Vec<Candidate<'a>>, folder: &'a Mapping, notes: &mut Vec<Note>) -> Vec<Candidate<'a>> {
+    let mut by_index: HashMap<usize, Candidate<'a>> = all.into_iter().map(|tensor| (tensor.index, tensor)).collect();
+    for index in &folder.unused {
+        if let Some(Candidate { name, .. }) = by_index.remove(index) {
+            notes.push(Note::new("no_use", format!("{name} is left out: llama.cpp has no use for it")));
+        }
+    }
+    let take = |mapped: &'a Mapped| match mapped.from {
+        From::Tensor(index) => Some(Candidate { mapped: Some(mapped), ..by_index.remove(&index)? }),
+        From::Made(_) => None,
+    };
+    folder.tensors.iter().filter_map(take).collect()
 }
 
 /// The type that holds the numbers of a type that GGUF does not have.
@@ -146,14 +190,23 @@ fn left_alone(tensor: &Candidate<'_>) -> Option<Note> {
 }
 
 /// The types that a preset gives. A model that is no GGUF is only known by its names: no layer is better off than the others.
-fn by_rules(model: &Model, all: &[Candidate<'_>], name: &str) -> Result<(Preset, Vec<Chosen>)> {
+fn by_rules(
+    model: &Model,
+    folder: Option<&Rc<Mapping>>,
+    all: &[Candidate<'_>],
+    name: &str,
+) -> Result<(Preset, Vec<Chosen>)> {
     let preset = Preset::named(name).ok_or_else(|| {
         Error::new(Code::InvalidArgument, "there is no such preset")
             .with_expected(Preset::all().map(Preset::name).collect::<Vec<_>>().join(", "))
             .with_found(format!("{name:?}"))
     })?;
     let header = model.parts.first().and_then(|part| part.gguf.as_ref());
-    let hints = header.map_or_else(|| Ok(Hints::default()), Hints::of)?;
+    let hints = match (header, folder) {
+        (Some(header), _) => Hints::of(header)?,
+        (None, Some(folder)) => folder.hints.clone(),
+        (None, None) => Hints::default(),
+    };
     let tensors: Vec<Tensor<'_>> = all.iter().map(Candidate::as_written).collect();
     Ok((preset, llama::choose(preset, &hints, &tensors)?))
 }
@@ -195,17 +248,22 @@ fn wanted(tensor: &Candidate<'_>, scheme: &SchemeChoice, by_hand: bool) -> Resul
 }
 
 fn become_type(tensor: &Candidate<'_>, dtype: DType, options: &Options) -> Choice {
+    let is_interleaved = tensor.mapped.is_some_and(|mapped| mapped.heads.is_some());
     let packing = match dtype {
-        _ if tensor.dtype == Some(dtype) && tensor.plain => Packing::Copy,
+        _ if tensor.dtype == Some(dtype) && tensor.plain && !is_interleaved => Packing::Copy,
         DType::F32 | DType::F16 | DType::Bf16 => Packing::Cast { dtype: dtype.name().into() },
         _ => Packing::Scheme { id: dtype.name().to_ascii_lowercase(), options: options.clone() },
     };
     // What blocks see is the innermost axis, whatever lies around it.
-    let row = tensor.shape.dims().last().copied().unwrap_or(1);
+    let row = match tensor.shape.dims() {
+        // Rows of a bias change places as those of its weight do.
+        [_] if is_interleaved => 1,
+        dims => dims.last().copied().unwrap_or(1),
+    };
     let rows = tensor.shape.count().checked_div(row).unwrap_or(0);
     Choice {
         tensor: tensor.index,
-        name: tensor.name.to_owned(),
+        name: tensor.target().to_owned(),
         packing,
         dtype: dtype.name().into(),
         dims: vec![rows, row],
@@ -215,6 +273,9 @@ fn become_type(tensor: &Candidate<'_>, dtype: DType, options: &Options) -> Choic
 }
 
 fn keep(tensor: &Candidate<'_>, why: Note) -> Choice {
+    if let Some(mapped) = tensor.mapped {
+        return Choice { left: Some(why), ..become_type(tensor, mapped.dtype, &Options::new()) };
+    }
     let stored = tensor.dtype.unwrap_or(DType::F16);
     let dtype = match castable(stored).filter(|_| !tensor.plain) {
         Some(cast) if cast.ggml().is_some() => cast,

@@ -1,8 +1,9 @@
 //! Plans for npz, for people who want to look in Python: every tensor as an array that numpy knows, quantized ones as the floats that a
 //! reader of them gets.
 
-use super::request::{Choice, Model, Note, Plan, Request, Target, Wish, castable, is_plain};
-use super::safetensors::{choose, keep, left_alone, unfit};
+use super::model::Model;
+use super::request::{Choice, Note, Plan, Request, Target, castable, is_plain};
+use super::safetensors::{by_request, dequantized};
 use crate::error::{Code, Error, Result};
 use crate::pack::Packing;
 use crate::tensor::DType;
@@ -17,18 +18,7 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
     let mut choices = Vec::new();
     let parts = model.is_part_of_derived();
     for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| !parts[*index]) {
-        let choice = match request.tensors.get(&tensor.name) {
-            Some(Wish::Scheme(scheme)) => choose(index, tensor, scheme)?,
-            Some(Wish::Word(_)) => keep(index, tensor, Note::new("asked", "kept, as asked")),
-            None => match (&request.scheme, left_alone(tensor)) {
-                (_, Some(why)) => keep(index, tensor, why),
-                (None, None) => keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it")),
-                (Some(scheme), None) => match unfit(tensor, scheme)? {
-                    Some(why) => keep(index, tensor, why),
-                    None => choose(index, tensor, scheme)?,
-                },
-            },
-        };
+        let choice = by_request(request, index, tensor)?;
         if !is_plain(tensor) && castable(tensor.dtype).is_none() || tensor.dtype == DType::C64 {
             let text = format!(
                 "{} is left out: its {} elements cannot be written as an array",
@@ -40,18 +30,8 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         }
         choices.push(known_to_numpy(choice));
     }
-    for (index, derived) in model.derived() {
-        choices.push(Choice {
-            tensor: index,
-            name: derived.name.clone(),
-            packing: Packing::Cast { dtype: "F32".into() },
-            dtype: "F32".into(),
-            dims: derived.shape.dims().to_vec(),
-            instead_of: None,
-            left: Some(Note::new("dequantized", "its numbers, as a reader gets them")),
-        });
-    }
-    Ok(Plan { to: Target::Npz, choices, notes, gguf: None })
+    choices.extend(model.derived().map(|(index, derived)| dequantized(index, derived)));
+    Ok(Plan { to: Target::Npz, choices, notes, gguf: None, beside: vec![] })
 }
 
 /// A type that numpy does not have becomes f32, which holds all its numbers.

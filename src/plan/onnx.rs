@@ -9,7 +9,8 @@
 
 use std::collections::HashMap;
 
-use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish};
+use super::model::Model;
+use super::request::{Choice, Note, Plan, Request, SchemeChoice, Target, Wish};
 use crate::error::{Code, Error, Result};
 use crate::formats::TensorInfo;
 use crate::formats::onnx::write::{Use, Uses};
@@ -65,7 +66,7 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         });
     }
     let notes = planner.notes(graph, &choices);
-    Ok(Plan { to: Target::Onnx, choices, notes, gguf: None })
+    Ok(Plan { to: Target::Onnx, choices, notes, gguf: None, beside: vec![] })
 }
 
 fn not_onnx(found: String) -> Error {

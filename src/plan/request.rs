@@ -1,54 +1,21 @@
 //! What is asked of a plan, and what a plan is: for every tensor of a model how it will be stored, or why it is left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::gguf::{self, GgufDetails};
+use super::model::Model;
 use super::{npz, onnx, safetensors};
 use crate::error::{Code, Error, Result};
-use crate::formats::{Derived, Format, Layout, Listing, TensorInfo};
-use crate::pack::Packing;
-use crate::quant::{Options, Scheme};
+use crate::formats::{Layout, TensorInfo};
+use crate::pack::{Packing, Recent};
+use crate::quant::{Options, Scheme, Value};
 use crate::tensor::DType;
-
-/// A model as its files list it; its tensors are counted through all files.
-#[derive(Debug, Default, Clone)]
-pub struct Model {
-    /// Its files.
-    pub parts: Vec<Listing>,
-}
-
-impl Model {
-    /// The tensors, each with the number of its file.
-    pub fn tensors(&self) -> impl Iterator<Item = (usize, &TensorInfo)> {
-        self.parts.iter().enumerate().flat_map(|(part, listing)| listing.tensors.iter().map(move |t| (part, t)))
-    }
-
-    /// The weights that are stored in several tensors. They are counted after all tensors.
-    pub fn derived(&self) -> impl Iterator<Item = (usize, &Derived)> {
-        let first = self.parts.iter().map(|part| part.tensors.len()).sum::<usize>();
-        self.parts.iter().flat_map(|part| &part.derived).enumerate().map(move |(i, derived)| (first + i, derived))
-    }
-
-    /// Of each tensor whether it is a part of such a weight.
-    #[must_use]
-    pub fn is_part_of_derived(&self) -> Vec<bool> {
-        let mut is_part = Vec::new();
-        for part in &self.parts {
-            let first = is_part.len();
-            is_part.resize(first + part.tensors.len(), false);
-            part.derived.iter().flat_map(|derived| &derived.parts).for_each(|&i| is_part[first + i] = true);
-        }
-        is_part
-    }
-
-    /// The format of its files.
-    #[must_use]
-    pub fn format(&self) -> Option<Format> {
-        self.parts.first().map(|listing| listing.format)
-    }
-}
 
 /// Whether a tensor's bytes can be copied as they lie: row-major, little-endian, plain. Others are written element by element.
 pub(super) fn is_plain(tensor: &TensorInfo) -> bool {
@@ -111,19 +78,49 @@ impl SchemeChoice {
     ///
     /// # Errors
     /// `unknown_scheme`, `unknown_option`, `invalid_option`.
-    pub fn check(&self) -> Result<Scheme> {
-        Scheme::new(&self.id, &self.options)
+    pub fn check(&self) -> Result<Rc<Scheme>> {
+        thread_local!(static MADE: Recent<SchemeChoice, Scheme> = const { Recent::new() });
+        MADE.with(|made| made.get(self, || Scheme::new(&self.id, &self.options).map(Rc::new)))
     }
 }
 
 /// What a single tensor shall become.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Wish {
     /// `"keep"`: it stays as it is.
     Word(String),
     /// It is quantized so.
     Scheme(SchemeChoice),
+}
+
+/// Read in one go: what serde derives keeps every wish aside to look at it twice, and a slider asks for thousands in each plan.
+impl<'de> Deserialize<'de> for Wish {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Wish;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"keep\" or a scheme {id, …}")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> std::result::Result<Wish, E> {
+                Ok(Wish::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Wish, A::Error> {
+                let mut options = Options::deserialize(MapAccessDeserializer::new(map))?;
+                match options.remove("id") {
+                    Some(Value::Text(id)) => Ok(Wish::Scheme(SchemeChoice { id, options })),
+                    _ => Err(de::Error::missing_field("id")),
+                }
+            }
+        }
+
+        from.deserialize_any(Read)
+    }
 }
 
 /// A sentence, and the code by which a page says it in another language.
@@ -177,6 +174,9 @@ pub struct Plan {
     /// Of GGUF what its header says.
     #[serde(skip)]
     pub gguf: Option<GgufDetails>,
+    /// Texts that are written beside the model, by name.
+    #[serde(skip)]
+    pub beside: Vec<(String, String)>,
 }
 
 /// Plans.
@@ -185,8 +185,10 @@ pub struct Plan {
 /// `invalid_argument` for a request that the model or the target cannot meet; `unknown_tensor` for a wish about a tensor that the model
 /// does not have; `unknown_scheme`, `unknown_option`, `invalid_option`.
 pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
+    let tensors = model.tensors().map(|(_, tensor)| tensor.name.as_str());
+    let names: HashSet<&str> = tensors.chain(model.derived().map(|(_, derived)| derived.name.as_str())).collect();
     for (name, wish) in &request.tensors {
-        if !model.tensors().any(|(_, t)| t.name == *name) && !model.derived().any(|(_, d)| d.name == *name) {
+        if !names.contains(name.as_str()) {
             return Err(Error::new(Code::UnknownTensor, "the recipe names a tensor that the model does not have")
                 .with_tensor(name)
                 .with_found(format!("{} other tensors", model.tensors().count())));

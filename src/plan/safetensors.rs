@@ -1,8 +1,10 @@
 //! Plans for safetensors: casts to a smaller float, or floats after any scheme, for study.
 
-use super::request::{Choice, Model, Note, Plan, Request, SchemeChoice, Target, Wish, castable, is_plain};
+use super::compressed;
+use super::model::Model;
+use super::request::{Choice, Note, Plan, Request, SchemeChoice, Target, Wish, castable, is_plain};
 use crate::error::{Code, Error, Result};
-use crate::formats::TensorInfo;
+use crate::formats::{Derived, Format, TensorInfo};
 use crate::pack::Packing;
 use crate::tensor::DType;
 
@@ -21,9 +23,21 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
             .with_expected("a scheme")
             .with_found(format!("{preset:?}")));
     }
+    match request.layout.as_deref() {
+        None | Some("plain") => {}
+        Some(compressed::LAYOUT) => return compressed::plan(model, request),
+        Some(other) => {
+            return Err(Error::new(Code::InvalidArgument, "safetensors has no such layout")
+                .with_expected(format!("plain or {}", compressed::LAYOUT))
+                .with_found(format!("{other:?}")));
+        }
+    }
     let mut notes = Vec::new();
     let mut choices = Vec::new();
-    for (index, (_, tensor)) in model.tensors().enumerate() {
+    // In safetensors weights that are stored in several tensors stay so; other formats' ways to do it have no names here.
+    let is_own = model.format() == Some(Format::Safetensors);
+    let parts = if is_own { vec![] } else { model.is_part_of_derived() };
+    for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| parts.get(*index) != Some(&true)) {
         if !is_plain(tensor) && castable(tensor.dtype).is_none() {
             let text = format!(
                 "{} is left out: its {} elements are compressed or out of order, and f32 does not hold them",
@@ -33,20 +47,51 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
             notes.push(Note::new("left_out", text));
             continue;
         }
-        choices.push(match request.tensors.get(&tensor.name) {
-            Some(Wish::Scheme(scheme)) => choose(index, tensor, scheme)?,
-            Some(Wish::Word(_)) => keep(index, tensor, Note::new("asked", "kept, as asked")),
-            None => match (&request.scheme, left_alone(tensor)) {
-                (_, Some(why)) => keep(index, tensor, why),
-                (None, None) => keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it")),
-                (Some(scheme), None) => match unfit(tensor, scheme)? {
-                    Some(why) => keep(index, tensor, why),
-                    None => choose(index, tensor, scheme)?,
-                },
-            },
-        });
+        choices.push(known(by_request(request, index, tensor)?));
     }
-    Ok(Plan { to: Target::Safetensors, choices, notes, gguf: None })
+    choices.extend(model.derived().filter(|_| !is_own).map(|(index, derived)| dequantized(index, derived)));
+    Ok(Plan { to: Target::Safetensors, choices, notes, gguf: None, beside: vec![] })
+}
+
+/// What a request makes of one tensor.
+pub(super) fn by_request(request: &Request, index: usize, tensor: &TensorInfo) -> Result<Choice> {
+    Ok(match request.tensors.get(&tensor.name) {
+        Some(Wish::Scheme(scheme)) => choose(index, tensor, scheme)?,
+        Some(Wish::Word(_)) => keep(index, tensor, Note::new("asked", "kept, as asked")),
+        None => match (&request.scheme, left_alone(tensor)) {
+            (_, Some(why)) => keep(index, tensor, why),
+            (None, None) => keep(index, tensor, Note::new("no_scheme", "no scheme was chosen for it")),
+            (Some(scheme), None) => match unfit(tensor, scheme)? {
+                Some(why) => keep(index, tensor, why),
+                None => choose(index, tensor, scheme)?,
+            },
+        },
+    })
+}
+
+/// A weight that is stored in several tensors, as the numbers that they make.
+pub(super) fn dequantized(index: usize, derived: &Derived) -> Choice {
+    Choice {
+        tensor: index,
+        name: derived.name.clone(),
+        packing: Packing::Cast { dtype: "F32".into() },
+        dtype: "F32".into(),
+        dims: derived.shape.dims().to_vec(),
+        instead_of: None,
+        left: Some(Note::new("dequantized", "its numbers, as a reader gets them")),
+    }
+}
+
+/// A type that safetensors does not have becomes f32, which holds all its numbers.
+fn known(choice: Choice) -> Choice {
+    let is_foreign = |dtype: DType| dtype.is_blocks() || matches!(dtype, DType::I4 | DType::U4);
+    match (&choice.packing, DType::named(&choice.dtype)) {
+        (Packing::Copy, Some(dtype)) if is_foreign(dtype) => {
+            let why = Note::new("dequantized", "its numbers, as a reader gets them");
+            Choice { packing: Packing::Cast { dtype: "F32".into() }, dtype: "F32".into(), left: Some(why), ..choice }
+        }
+        _ => choice,
+    }
 }
 
 /// Why a scheme for all does not become this tensor, if it does not: a vector is no matrix of weights, and blocks of a fixed size may not
@@ -64,7 +109,7 @@ pub(super) fn unfit(tensor: &TensorInfo, scheme: &SchemeChoice) -> Result<Option
     })
 }
 
-fn is_cast(scheme: &SchemeChoice) -> bool {
+pub(super) fn is_cast(scheme: &SchemeChoice) -> bool {
     scheme.options.is_empty() && CASTS.iter().any(|(id, _)| *id == scheme.id)
 }
 
@@ -72,6 +117,7 @@ fn is_cast(scheme: &SchemeChoice) -> bool {
 pub(super) fn left_alone(tensor: &TensorInfo) -> Option<Note> {
     match tensor.dtype {
         DType::F64 | DType::F32 | DType::F16 | DType::Bf16 => None,
+        dtype if dtype.is_blocks() => None,
         _ => Some(Note::new("not_float", format!("{} is no type of weights", tensor.dtype.name()))),
     }
 }

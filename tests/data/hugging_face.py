@@ -7,8 +7,6 @@ loads it; its logits must be those of the numpy model below, which works on Hugg
 Made again, nothing differs.
 """
 
-import ctypes
-import functools
 import json
 import math
 import pathlib
@@ -19,11 +17,10 @@ import zlib
 import gguf
 import numpy as np
 import safetensors.numpy
-import tokenizers
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "goldens"))
-import llamacpp  # noqa: E402
+import llama_run  # noqa: E402
 
 ROOT = HERE / "hugging_face"
 random = np.random.default_rng(21)
@@ -128,98 +125,14 @@ def encoder(tensors, config, tokens):
     return x / np.linalg.norm(x)
 
 
-# llama.cpp.
-
-
-class Batch(ctypes.Structure):
-    _fields_ = [("n_tokens", ctypes.c_int32)] + [(n, ctypes.c_void_p) for n in "token embd pos n_seq seq logits".split()]
-
-
-class Opaque(ctypes.Structure):
-    """A structure of parameters that is only handed on: more than large enough, and the only argument in memory."""
-
-    _fields_ = [("bytes", ctypes.c_uint8 * 1024)]
-
-
-LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-QUIET = LOG(lambda level, text, data: level >= 4 and print(text.decode(), end="", file=sys.stderr))
-
-
-@functools.cache
-def library():
-    bins = llamacpp.LIBRARY.parent
-    ggml = ctypes.CDLL(str(next(bins.glob("libggml.v*.so"))), mode=ctypes.RTLD_GLOBAL)
-    ggml.ggml_backend_load_all_from_path(str(bins).encode())
-    lib = ctypes.CDLL(str(next(bins.glob("libllama.v*.so"))))
-    lib.llama_log_set(QUIET, None)
-    for name in ["llama_model_default_params", "llama_context_default_params"]:
-        getattr(lib, name).restype = Opaque
-    pointer = ctypes.c_void_p
-    for name, arguments in [
-        ("llama_model_load_from_file", [ctypes.c_char_p, Opaque]),
-        ("llama_init_from_model", [pointer, Opaque]),
-        ("llama_model_get_vocab", [pointer]),
-        ("llama_get_logits", [pointer]),
-        ("llama_get_embeddings_seq", [pointer, ctypes.c_int32]),
-        ("llama_free", [pointer]),
-        ("llama_model_free", [pointer]),
-    ]:
-        getattr(lib, name).restype, getattr(lib, name).argtypes = pointer, arguments
-    lib.llama_set_embeddings.argtypes = [pointer, ctypes.c_bool]
-    lib.llama_decode.argtypes = lib.llama_encode.argtypes = [pointer, Batch]
-    lib.llama_tokenize.argtypes = [
-        pointer, ctypes.c_char_p, ctypes.c_int32, pointer, ctypes.c_int32, ctypes.c_bool, ctypes.c_bool,
-    ]  # fmt: skip
-    return lib
-
-
-def run(path, tokens, embeddings):
-    """Logits of every token, or the pooled embedding; and what a text is as tokens."""
-    lib = library()
-    model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
-    assert model, f"llama.cpp does not load {path}"
-    context = lib.llama_init_from_model(model, lib.llama_context_default_params())
-    assert context
-    n = len(tokens)
-    arrays = [
-        (ctypes.c_int32 * n)(*tokens), (ctypes.c_int32 * n)(*range(n)), (ctypes.c_int32 * n)(*[1] * n),
-        (ctypes.c_int32 * 1)(0), (ctypes.c_int8 * n)(*[1] * n),
-    ]  # fmt: skip
-    sequences = (ctypes.c_void_p * n)(*[ctypes.addressof(arrays[3])] * n)
-    at = ctypes.addressof
-    batch = Batch(n, at(arrays[0]), None, at(arrays[1]), at(arrays[2]), at(sequences), at(arrays[4]))
-    if embeddings:
-        lib.llama_set_embeddings(context, True)
-        assert lib.llama_encode(context, batch) == 0
-        found = lib.llama_get_embeddings_seq(context, 0)
-        out = np.ctypeslib.as_array((ctypes.c_float * embeddings).from_address(found)).copy()
-        out /= np.linalg.norm(out)
-    else:
-        assert lib.llama_decode(context, batch) == 0
-        count = VOCABULARY * n
-        out = np.ctypeslib.as_array((ctypes.c_float * count).from_address(lib.llama_get_logits(context))).copy()
-        out = out.reshape(n, VOCABULARY)
-    vocab = lib.llama_model_get_vocab(model)
-
-    def tokenize(text):
-        space = (ctypes.c_int32 * 256)()
-        data = text.encode()
-        count = lib.llama_tokenize(vocab, data, len(data), at(space), 256, True, True)
-        assert count >= 0
-        return list(space[:count])
-
-    texts = [tokenize(text) for text in TEXTS]
-    lib.llama_free(context)
-    lib.llama_model_free(model)
-    return out, texts
-
-
 # Tokenizers.
 
 VOCABULARY = 320
 
 
 def alphabet():
+    import tokenizers
+
     return sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
 
 
@@ -432,12 +345,14 @@ def folder(name, arch, config, tensors, tokenizer, settings, keys, tokenizer_key
     tokens = [5, 17, 200, 33, 17, 8, 290, 41]
     if arch == "bert":
         wanted = encoder(tensors, config, tokens)
-        found, texts = run(at / "expected.gguf", tokens, config["hidden_size"])
+        found, texts = llama_run.run(at / "expected.gguf", tokens, TEXTS, embeddings=config["hidden_size"])
     else:
         wanted = decoder(tensors, config, tokens)
-        found, texts = run(at / "expected.gguf", tokens, 0)
+        found, texts = llama_run.run(at / "expected.gguf", tokens, TEXTS)
     error = np.abs(found - wanted).max() / np.abs(wanted).max()
     assert error < 2e-3, f"{name}: {error}"
+    import tokenizers
+
     reference = tokenizers.Tokenizer.from_str(json.dumps(tokenizer))
     for text, ours in zip(TEXTS, texts):
         theirs = reference.encode(text).ids
@@ -528,4 +443,5 @@ def main():
     )  # fmt: skip
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ export class ExplorePage {
 
   /** Opens the page anew and waits until the sample's figures stand. @param {string} [rest] such as '?lang=zh#/explore?…' */
   async open(rest = '?lang=en') {
-    const url = this.browser.site.url + rest;
+    const url = this.browser.site.url + (rest.includes('#') ? rest : `${rest}#/explore`);
     // An address that differs in its hash alone would not load anything.
     await this.driver.get('about:blank');
     await this.driver.get(url);

@@ -626,7 +626,7 @@ forEachBrowser((browser) => {
     });
 
     test('at 360 pixels nothing is wider than the window and the controls are a sheet', async () => {
-      await browser.driver.get(framed(browser.site, 360, 740, '?lang=en'));
+      await browser.driver.get(framed(browser.site, 360, 740, '?lang=en#/explore'));
       await browser.driver.switchTo().frame(0);
       try {
         await page.settled();

@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DIST, Key, axeSource, forEachBrowser, framed } from './harness/index.js';
+import { DIST, Key, ROOT, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
 import { ExplorePage, safetensors } from './explore-page.js';
 
 /** Without a save picker, as most browsers are. */
 const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
   delete window[name]; delete Window.prototype[name]; }`;
+
+/** Before a worker's script: what it does first with rows ends in a trap, a real one. */
+const TRAP = `{
+  const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 116, 0, 0,
+    10, 5, 1, 3, 0, 0, 11));
+  const { t } = new WebAssembly.Instance(module).exports;
+  Float64Array.from = () => t();
+}`;
 
 /** Weights that nothing represents exactly. @param {number} n @param {number} [scale] */
 const noise = (n, scale = 0.1) =>
@@ -234,6 +243,173 @@ forEachBrowser((browser) => {
     });
   });
 
+  describe('a size', () => {
+    /** Layers that differ in how hard they are, as GGUF takes them. */
+    const layers = () =>
+      safetensors({
+        'token_embd.weight': { shape: [256, 256], values: noise(256 * 256, 0.02) },
+        ...Object.fromEntries(
+          ['attn_q', 'attn_v', 'ffn_up', 'ffn_down'].map((name, i) => {
+            const values = noise(128 * 256 * (i + 1), 0.1);
+            for (let k = 0; k < values.length; k += 50) values[k] *= 1 + 4 * i;
+            return [`blk.0.${name}.weight`, { shape: [128 * (i + 1), 256], values }];
+          }),
+        ),
+        'output_norm.weight': { shape: [256], values: noise(256) },
+      });
+
+    /** Opens the layers as GGUF and waits until sizes are known. */
+    async function ready(rest = '?lang=en#/shrink?to=gguf&scheme=q8_0') {
+      const [search, hash] = rest.split('#');
+      await browser.driver.get('about:blank');
+      await browser.driver.get(browser.site.url + search);
+      await run(`${NO_PICKER}; location.hash = arguments[0]`, `#${hash}`);
+      await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+      await page.drop('layers.safetensors', layers());
+      await page.until(
+        `return document.querySelector('fb-shrink-table [data-name="token_embd.weight"]')`,
+        'the layers',
+      );
+      await page.until(`return Number(document.querySelector('#shrink-size')?.max) > 1.5e6`, 'the sizes');
+    }
+
+    const slide = (/** @type {number} */ size) =>
+      run(
+        `const slider = document.querySelector('#shrink-size'); slider.value = arguments[0];
+         slider.dispatchEvent(new Event('input', { bubbles: true }));`,
+        size,
+      );
+    const aimed = (/** @type {number} */ size) =>
+      page.until(
+        `const bytes = Number(document.querySelector('.totals').dataset.bytes);
+         return document.querySelector('fb-shrink-size .curve') && bytes <= arguments[0] && bytes > arguments[0] * 0.8`,
+        `a plan of ${size} bytes`,
+        size,
+      );
+
+    test('moving the slider measures once, then plans at once; strip, table and curve follow', async () => {
+      await ready();
+      await slide(400_000);
+      await aimed(402_000);
+      const small = await rows();
+      assert.equal(small['output_norm.weight'].becomes, 'F32');
+      assert.ok(new Set(Object.values(small).map(({ becomes }) => becomes)).size > 2, JSON.stringify(small));
+      const [circle] = [await run(`return document.querySelector('.curve .point').getAttribute('cx')`)];
+      await slide(600_000);
+      await aimed(602_000);
+      assert.ok((await run(`return document.querySelector('.curve .point').getAttribute('cx')`)) > Number(circle));
+      const large = await rows();
+      assert.notDeepEqual(large, small);
+      assert.equal(await run(`return document.querySelector('fb-shrink-strip .loss-unknown')`), null);
+      await page.until(`return /size=\\d+/.test(location.hash)`, 'the address');
+      assert.match(await page.text('.found-facts'), /5 tensors chosen for it/);
+      await page.assertQuiet();
+    });
+
+    test('one press raises a tensor, the rest makes room; why says what it costs; the recipe tells all', async () => {
+      await ready();
+      await slide(420_000);
+      await aimed(422_000);
+      const row = '[data-name="blk.0.attn_q.weight"]';
+      const before = (await rows())['blk.0.attn_q.weight'].becomes;
+      await page.click(`${row} .ask-why`);
+      await page.waitText('.why-panel', 'of its power');
+      assert.match(await page.text('.why-panel'), /attention, weight 1/);
+      await page.click(`${row} .step.up`);
+      await page.until(
+        `return document.querySelector('${row} select').selectedOptions[0].textContent.trim() !== arguments[0]`,
+        'another scheme',
+        before,
+      );
+      await page.waitText('.why-panel', 'A rule or a hand decided');
+      assert.ok((await total()) <= 422_000);
+      await page.until(`return decodeURIComponent(location.hash).includes('tensor=blk.0.attn_q.weight>')`, 'address');
+      await catchSaves();
+      await page.click('.save-recipe');
+      const recipe = JSON.parse((await saved(0)).bytes.toString());
+      assert.deepEqual(Object.keys(recipe.tensors).length, 6);
+      assert.deepEqual(recipe.aim.decided, ['blk.0.attn_q.weight']);
+      assert.equal(recipe.aim.outputBytes, await total());
+      await run(
+        `document.querySelector('.why-panel').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))`,
+      );
+      await page.until(`return !document.querySelector('.why-panel')`, 'it closed');
+      await page.set('fb-shrink-table .sort', 'pay');
+      await page.set('#shrink-all', 'scheme:q4_k');
+      await page.until(`return !document.querySelector('.curve')`, 'a scheme for all again');
+      await page.assertQuiet();
+    });
+
+    test('a size out of reach is refused with the smallest, and weights move bytes', async () => {
+      await ready();
+      await page.set('fb-shrink-size .mb', '0.45');
+      await aimed(450_000);
+      await page.until(`return !document.querySelector('main.shrink .problem')`, 'no problem');
+      const own = () => run(`return document.querySelector('[data-name="blk.0.ffn_down.weight"] .sizes').textContent`);
+      const before = await own();
+      await run(`document.querySelector('fb-shrink-size .weights').open = true`);
+      await page.set('fb-shrink-size [data-role=feedForward]', '40');
+      await page.until(
+        `return document.querySelector('[data-name="blk.0.ffn_down.weight"] .sizes').textContent !== arguments[0]`,
+        'other bytes',
+        before,
+      );
+      await page.set('fb-shrink-size .mb', '0.001');
+      await page.waitText('main.shrink .problem', 'cannot be made this small');
+      assert.match(await page.text('main.shrink .problem'), /at least \d+ bytes/);
+      await page.assertQuiet();
+    });
+
+    test('an address with a size is planned as it is opened, and what is written has that size', async () => {
+      await ready('?lang=en#/shrink?to=gguf&size=500000&weight=output>2');
+      await aimed(500_000);
+      await catchSaves();
+      const planned_ = await total();
+      await start();
+      await done();
+      await page.click('.save');
+      const { name, bytes } = await saved(0);
+      assert.equal(name, 'layers-0.500MB.gguf');
+      assert.equal(bytes.length, planned_);
+      await page.assertQuiet();
+    });
+
+    for (const language of ['en', 'zh']) {
+      test(`axe finds nothing with a size in ${language}, in light and dark; nothing is wider than 360 pixels`, async () => {
+        for (const theme of ['light', 'dark']) {
+          await page.open('?lang=en');
+          await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
+          await ready(`?lang=${language}#/shrink?to=gguf&size=500000`);
+          await aimed(500_000);
+          await page.click('[data-name="blk.0.attn_q.weight"] .ask-why');
+          await page.until(`return document.querySelector('.why-panel')`, 'why');
+          assert.doesNotMatch(await page.text('main'), /shrink\.[a-z]/);
+          await audit(theme);
+        }
+        await run(`localStorage.clear()`);
+        await browser.driver.get('about:blank');
+        await browser.driver.get(framed(browser.site, 360, 760, `?lang=${language}#/shrink?to=gguf&size=500000`));
+        await browser.driver.switchTo().frame(0);
+        try {
+          await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+          await page.drop('layers.safetensors', layers());
+          await page.until(`return document.querySelector('fb-shrink-table [data-name="token_embd.weight"]')`, 'it');
+          await page.set('#shrink-to', 'gguf');
+          await page.set('fb-shrink-size .mb', '0.5');
+          await aimed(500_000);
+          await page.click('[data-name="blk.0.attn_q.weight"] .ask-why');
+          await page.until(`return document.querySelector('.why-panel')`, 'why');
+          const wide =
+            await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
+            .filter((e) => e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
+          assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
+        } finally {
+          await browser.driver.switchTo().defaultContent();
+        }
+      });
+    }
+  });
+
   describe('shrinking', () => {
     test('the sample becomes f16, value by value, and opens in Explore', async () => {
       await open();
@@ -285,6 +461,50 @@ forEachBrowser((browser) => {
       assert.deepEqual([bytes.length, bytes.subarray(0, 4).toString()], [planned_, 'GGUF']);
       await page.click('.open-result');
       await page.waitText('.strip .name', 'digits-q4_k.gguf');
+      await page.assertQuiet();
+    });
+
+    test('a dropped model folder becomes the GGUF file that llama.cpp runs, or compressed-tensors with its config.json', async () => {
+      const at = join(ROOT, 'tests/data/hugging_face/llama');
+      const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+      await open();
+      await catchSaves();
+      await run(
+        `const dataTransfer = new DataTransfer();
+         for (const [name, text] of arguments[0])
+           dataTransfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
+         for (const type of ['dragenter', 'dragover', 'drop'])
+           document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));`,
+        names.map((name) => [name, readFileSync(join(at, name)).toString('base64')]),
+      );
+      await page.until(`return document.querySelector('[data-name="model.embed_tokens.weight"]')`, 'its tensors');
+      await page.set('#shrink-to', 'gguf');
+      await page.until(
+        `return document.querySelector('.totals').textContent.includes('Runs in llama.cpp')`,
+        'the note',
+      );
+      await page.set('#shrink-all', 'preset:F16');
+      await page.until(`return location.hash.includes('preset=F16')`, 'the preset');
+      await planned();
+      await start();
+      await done();
+      await page.click('.save');
+      const { bytes } = await saved(0);
+      assert.equal(bytes.subarray(0, 4).toString(), 'GGUF');
+      const header = bytes.toString('latin1');
+      for (const word of [
+        'general.architecture',
+        'tokenizer.ggml.merges',
+        'blk.1.ffn_down.weight',
+        'rope_freqs.weight',
+      ])
+        assert.ok(header.includes(word), word);
+      await page.click('fb-shrink-report .back');
+      await page.set('#shrink-to', 'safetensors');
+      await page.set('#shrink-layout', 'compressed-tensors');
+      await page.until(`return location.hash.includes('scheme=int4')`, 'a scheme that it holds');
+      await page.set('#shrink-all', 'scheme:int8');
+      await page.until(`return document.querySelector('.totals').textContent.includes('4 files')`, 'the files');
       await page.assertQuiet();
     });
 
@@ -392,6 +612,73 @@ forEachBrowser((browser) => {
         browser.site.options.refuse = undefined;
       }
       assert.equal(await page.text('.strip .name'), 'digits.safetensors');
+    });
+
+    test('an engine that traps in the middle of a job fails its tensor; others take over when asked, and what is open stays open', async () => {
+      await open();
+      await catchSaves();
+      browser.site.options.before = { path: /pool-worker/, script: TRAP };
+      try {
+        await start();
+        await page.waitText('.asking', 'A worker of the engine died');
+        assert.match(await page.text('.asking'), /tensor (conv|fc)\d\.(bias|weight)/);
+        browser.site.options.before = undefined;
+        for (;;) {
+          const over = await page.until(
+            `return document.querySelector('.asking') ? 'asked' : document.querySelector('fb-shrink-report .done') ? 'done' : null`,
+            'an end',
+          );
+          if (over === 'done') break;
+          await run(`document.querySelector('.retry')?.click()`);
+        }
+      } finally {
+        browser.site.options.before = undefined;
+      }
+      await page.click('.save');
+      const { bytes } = await saved(0);
+      const { header } = parsed(bytes);
+      assert.ok(Object.values(header).every(({ dtype }) => dtype === undefined || dtype === 'F16'));
+      assert.equal(await page.text('.strip .name'), 'digits.safetensors');
+    });
+
+    test('of a model on a server only samples are read to tell what is lost, and once for all schemes', async () => {
+      const dir = mkdtempSync(join(tmpdir(), 'fewerbits-e2e-'));
+      const tensors = Object.fromEntries(
+        Array.from({ length: 3 }, (_, i) => [`w${i}`, { shape: [1024, 1024], values: noise(1 << 20) }]),
+      );
+      writeFileSync(join(dir, 'far.safetensors'), safetensors(tensors));
+      const far = await serve(dir, '/', { cors: true });
+      try {
+        await page.open('?lang=en');
+        await page.click('.strip .open');
+        await page.set('#open-url', `${far.origin.replace('127.0.0.1', 'localhost')}/far.safetensors`);
+        await page.click('fb-open-box form button');
+        await page.waitText('.strip .name', 'far.safetensors');
+        await page.settled();
+        const before = far.requests.length;
+        await page.click('.rooms a[href="#/shrink"]');
+        await planned();
+        const asked = far.requests.slice(before).filter(({ method }) => method === 'GET');
+        const sizes = asked.map(({ range }) => {
+          const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? assert.fail('the whole file was asked for');
+          return Number(to) - Number(from) + 1;
+        });
+        assert.ok(sizes.length <= 4, `${sizes.length} requests`);
+        assert.ok(sizes.reduce((a, b) => a + b, 0) <= 3 * 65_536 + 65_536, `${sizes} of 12 MB`);
+        const told = await rows();
+        for (const { loss } of Object.values(told)) assert.match(loss, /7\d\.\d\d\sdB/);
+        await page.set('#shrink-all', 'scheme:bf16');
+        await page.until(
+          `return document.querySelector('[data-name="w0"] .loss').textContent.match(/5\\d\\.\\d\\d/)`,
+          'the loss of bf16',
+        );
+        await planned();
+        assert.equal(far.requests.slice(before).filter(({ method }) => method === 'GET').length, asked.length);
+        await page.assertQuiet();
+      } finally {
+        await far.close();
+        rmSync(dir, { recursive: true });
+      }
     });
 
     if (browser.name === 'chromium') {

@@ -1,4 +1,4 @@
-"""llama.cpp runs a GGUF file, through ctypes: tokens of a text, logits after tokens. The library is that of llamacpp.py."""
+"""llama.cpp runs a GGUF file, through ctypes: tokens of a text, logits or an embedding of tokens. The library is that of llamacpp.py."""
 
 import ctypes
 import functools
@@ -38,11 +38,13 @@ def library():
         ("llama_init_from_model", [POINTER, Opaque]),
         ("llama_model_get_vocab", [POINTER]),
         ("llama_get_logits", [POINTER]),
+        ("llama_get_embeddings_seq", [POINTER, ctypes.c_int32]),
         ("llama_free", [POINTER]),
         ("llama_model_free", [POINTER]),
     ]:
         getattr(lib, name).restype, getattr(lib, name).argtypes = POINTER, arguments
-    lib.llama_decode.argtypes = [POINTER, Batch]
+    lib.llama_decode.argtypes = lib.llama_encode.argtypes = [POINTER, Batch]
+    lib.llama_set_embeddings.argtypes = [POINTER, ctypes.c_bool]
     lib.llama_vocab_n_tokens.argtypes = [POINTER]
     lib.llama_set_n_threads.argtypes = [POINTER, ctypes.c_int32, ctypes.c_int32]
     text = [POINTER, ctypes.c_char_p, ctypes.c_int32, POINTER, ctypes.c_int32, ctypes.c_bool, ctypes.c_bool]
@@ -97,14 +99,38 @@ class Model:
 
     def feed(self, context, tokens, start):
         """Logits after each token, of which the first stands at position `start`."""
+        with_batch(tokens, start, lambda batch: self.lib.llama_decode(context, batch))
         n = len(tokens)
-        arrays = [
-            (ctypes.c_int32 * n)(*tokens), (ctypes.c_int32 * n)(*range(start, start + n)), (ctypes.c_int32 * n)(*[1] * n),
-            (ctypes.c_int32 * 1)(0), (ctypes.c_int8 * n)(*[1] * n),
-        ]  # fmt: skip
-        sequences = (POINTER * n)(*[ctypes.addressof(arrays[3])] * n)
-        at = ctypes.addressof
-        batch = Batch(n, at(arrays[0]), None, at(arrays[1]), at(arrays[2]), at(sequences), at(arrays[4]))
-        assert self.lib.llama_decode(context, batch) == 0
         found = (ctypes.c_float * (self.n_vocab * n)).from_address(self.lib.llama_get_logits(context))
         return np.ctypeslib.as_array(found).copy().reshape(n, self.n_vocab)
+
+    def embedding(self, tokens, width):
+        """The pooled embedding of an encoder, of length 1."""
+        context = self.context()
+        self.lib.llama_set_embeddings(context, True)
+        with_batch(tokens, 0, lambda batch: self.lib.llama_encode(context, batch))
+        found = (ctypes.c_float * width).from_address(self.lib.llama_get_embeddings_seq(context, 0))
+        out = np.ctypeslib.as_array(found).copy()
+        self.lib.llama_free(context)
+        return out / np.linalg.norm(out)
+
+
+def with_batch(tokens, start, call):
+    """Hands over tokens of one sequence, each of which is to give its logits."""
+    n = len(tokens)
+    arrays = [
+        (ctypes.c_int32 * n)(*tokens), (ctypes.c_int32 * n)(*range(start, start + n)), (ctypes.c_int32 * n)(*[1] * n),
+        (ctypes.c_int32 * 1)(0), (ctypes.c_int8 * n)(*[1] * n),
+    ]  # fmt: skip
+    sequences = (POINTER * n)(*[ctypes.addressof(arrays[3])] * n)
+    at = ctypes.addressof
+    assert call(Batch(n, at(arrays[0]), None, at(arrays[1]), at(arrays[2]), at(sequences), at(arrays[4]))) == 0
+
+
+def run(path, tokens, texts=(), embeddings=0):
+    """Logits of every token, or the embedding of so many numbers; and what each text is as tokens."""
+    model = Model(path)
+    out = model.embedding(tokens, embeddings) if embeddings else model.logits(tokens)
+    said = [model.tokenize(text, special=True) for text in texts]
+    model.close()
+    return out, said

@@ -80,3 +80,24 @@ test('the lock file names no registry host', () => {
   const lock = readFileSync(join(ROOT, 'www/package-lock.json'), 'utf8');
   assert.doesNotMatch(lock, /"resolved"/);
 });
+
+test('the service worker keeps every file of the page and nothing else, under a version that the files make', () => {
+  const text = readFileSync(join(DIST, 'sw.js'), 'utf8');
+  const kept = JSON.parse(/FILES = JSON\.parse\('(.*)'\)/.exec(text)?.[1] ?? '[]');
+  const files = filesBelow(DIST)
+    .map((file) => file.slice(DIST.length + 1).replaceAll('\\', '/'))
+    .filter((file) => file !== 'sw.js' && !file.startsWith('elements/'));
+  assert.deepEqual(kept.toSorted(), files.toSorted());
+  assert.match(text, /VERSION = '[0-9a-f]{16}'/);
+});
+
+test('the figures for other pages are one script with what it fetches, in the site and in the package', () => {
+  for (const folder of [join(DIST, 'elements'), join(PKG, 'elements')]) {
+    const files = filesBelow(folder).map((file) => file.slice(folder.length + 1));
+    assert.ok(files.includes('elements.js') && files.includes(join('models', 'digits.safetensors')), folder);
+    const text = readFileSync(join(folder, 'elements.js'), 'utf8');
+    assert.doesNotMatch(text, /(?:from|import)\s*["']\./, 'it needs no second script to begin with');
+    for (const [, name] of text.matchAll(/["'`](assets\/worker-[^"'`]+\.js)["'`]/g))
+      assert.ok(existsSync(join(folder, name)), name);
+  }
+});

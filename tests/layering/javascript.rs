@@ -5,13 +5,13 @@ use super::Source;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where the page starts: what these reach runs in the window. Workers are started by address, not imported.
-const ENTRIES: &[&str] = &["main.js"];
+const ENTRIES: &[&str] = &["main.js", "elements.js"];
 
 /// These draw and react; they own no truth and know no engine.
 const VIEWS: &[&str] = &["views/", "figures/", "explore/", "learn/", "shrink/"];
 
-/// Who may ask the network: for an address that the user gave (or the bundled sample), and for the wasm itself.
-const NETWORK: &[&str] = &["lib/sources.js", "lib/engine.js"];
+/// Who may ask the network: for an address that the user gave (or the bundled sample), for the wasm itself, and for the page's own files.
+const NETWORK: &[&str] = &["lib/sources.js", "lib/engine.js", "offline/sw.js"];
 
 /// Ways to send or ask for something.
 const NETWORK_WORDS: &[&str] =

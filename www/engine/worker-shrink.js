@@ -15,12 +15,22 @@ import { keepIn, placeFor, sweep } from './worker-sinks.js';
  * @typedef {{signal: AbortSignal, tell: (progress: any) => void}} Tools
  */
 
-/** A tensor up to this many weights is measured whole, of a larger one a sample of about this many. */
-const SAMPLE = 1 << 16;
-/** A scheme that looks at the whole tensor cannot be sampled: up to this many weights it is measured on all of them. */
-const WHOLE = 1 << 20;
-/** Places that a sample is taken from. */
-const PLACES = 8;
+/**
+ * How much is read of a tensor to measure it.
+ *
+ * @typedef {object} Measure
+ * @property {number} sample a tensor up to this many weights is measured whole, of a larger one a sample of about this many
+ * @property {number} whole a scheme that looks at the whole tensor cannot be sampled: up to this many weights it is measured on all of them
+ * @property {number} places that a sample is taken from
+ */
+
+/** @type {Measure} */
+const HERE = { sample: 1 << 16, whole: 1 << 20, places: 8 };
+/** On a server: one small request for each tensor. @type {Measure} */
+const AFAR = { sample: 1 << 14, whole: 1 << 16, places: 1 };
+/** Samples that are kept of a model on a server. */
+const KEPT = 512;
+
 /** Milliseconds of measuring before others have their turn. */
 const TURN = 24;
 /** Milliseconds between two messages of a job. */
@@ -35,6 +45,8 @@ export class Shrinking {
     /** The last plan, and its tasks by tensor. @type {{id: number, model: Model, tasks: Map<string, Task>} | null} */
     this.latest = null;
     this.plans = 0;
+    /** Of a model on a server what was read to measure it: other plans look at the same weights. @type {Map<string, Float32Array<ArrayBuffer>>} */
+    this.samples = new Map();
     /** Models that a job reads, and whether they shall be closed after it. @type {Map<Model, boolean>} */
     this.used = new Map();
     /** What was written last. @type {import('./worker-sinks.js').Kept | null} */
@@ -44,6 +56,8 @@ export class Shrinking {
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
     this.answers = {
       'shrink-plan': ({ options }) => this.#plan(options),
+      'shrink-range': async ({ options }) => (await this.#planning()).planning.range(options),
+      'shrink-survey': ({ options }, tools) => this.#survey(options, tools),
       'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
       'shrink-place': async ({ bytes }) => {
         await sweep();
@@ -71,6 +85,7 @@ export class Shrinking {
     );
     this.planner = null;
     this.latest = null;
+    this.samples.clear();
   }
 
   /** @returns {Model} */
@@ -80,8 +95,7 @@ export class Shrinking {
     return model;
   }
 
-  /** @param {any} options */
-  async #planFor(options) {
+  async #planning() {
     const model = this.#model;
     if (this.planner?.model !== model) {
       if (!wasm().Planner) throw Object.assign(new Error('the whole engine could not be loaded'), { code: 'network' });
@@ -90,15 +104,29 @@ export class Shrinking {
     }
     const planner = this.planner;
     try {
-      const planning = await planner.planning;
-      return { model, plan: planning.plan(options) };
+      return { model, planning: await planner.planning };
     } catch (error) {
       // What could not be opened is tried anew by the next question.
-      planner.planning.catch(() => {
-        if (this.planner === planner) this.planner = null;
-      });
+      if (this.planner === planner) this.planner = null;
       throw error;
     }
+  }
+
+  /** @param {any} options */
+  async #planFor(options) {
+    const { model, planning } = await this.#planning();
+    return { model, plan: await planning.plan(options) };
+  }
+
+  /**
+   * Measures what plans for a size need.
+   * @param {any} options
+   * @param {{signal: AbortSignal, onProgress?: (progress: any) => void}} tools
+   */
+  async #survey(options, { signal, onProgress }) {
+    const { planning } = await this.#planning();
+    const { bytesRead, seconds } = await planning.survey({ ...options, signal, onProgress });
+    return { bytesRead, seconds };
   }
 
   /** @param {any} options */
@@ -120,13 +148,34 @@ export class Shrinking {
     /** @type {{name: string, sqnrDb: number | null, sampled: boolean}[]} */
     const found = [];
     if (latest?.id !== plan || latest.model !== this.held().model) return found;
+    const { isRemote } = this.held();
+    const read = (/** @type {string} */ name, /** @type {number} */ start, /** @type {number} */ end) =>
+      isRemote ? this.#kept(latest.model, name, start, end, signal) : latest.model.read(name, { start, end, signal });
     const end = performance.now() + TURN;
     for (const name of names) {
       const task = latest.tasks.get(name);
-      found.push({ name, ...(task ? await sampled(latest.model, task, signal) : { sqnrDb: null, sampled: false }) });
+      const how = isRemote ? AFAR : HERE;
+      found.push({ name, ...(task ? await sampled(latest.model, task, read, how) : { sqnrDb: null, sampled: false }) });
       if (performance.now() > end) break;
     }
     return found;
+  }
+
+  /**
+   * Rows of a model on a server, read once.
+   * @param {Model} model
+   * @param {string} name
+   * @param {number} start
+   * @param {number} end
+   * @param {AbortSignal} signal
+   */
+  async #kept(model, name, start, end, signal) {
+    const key = `${start} ${end} ${name}`;
+    const known = this.samples.get(key);
+    if (known) return known;
+    const values = await model.read(name, { start, end, signal });
+    if (this.samples.size < KEPT && this.latest?.model === model) this.samples.set(key, values);
+    return values;
   }
 
   /**
@@ -134,6 +183,8 @@ export class Shrinking {
    * @param {Tools} tools
    */
   async #run({ options, place }, { signal, tell }) {
+    // A worker that took a dead one's place has measured nothing yet.
+    if (options.targetBytes !== undefined) await this.#survey(options, { signal });
     const { model, plan } = await this.#planFor(options);
     await this.#forget();
     const names = plan.files.map(({ name }) => name);
@@ -222,12 +273,35 @@ function columns(plan, tensors) {
     answer.insteadOf[i] = insteadOf ? dtypes.at(insteadOf) : -1;
     if (target !== name) answer.targets[i] = target;
   });
-  const { to, outputBytes, bitsPerWeight, notes, files } = plan;
+  const { to, outputBytes, bitsPerWeight, notes, files, found } = plan;
   const parsed = (/** @type {Table} */ table) => table.texts.map((text) => JSON.parse(text));
+  const aim = found && aimOf(plan, found);
   return {
-    ...{ to, outputBytes, bitsPerWeight, notes, files, ...answer },
+    ...{ to, outputBytes, bitsPerWeight, notes, files, ...answer, aim },
     ...{ dtypes: dtypes.texts, schemes: parsed(schemes), lefts: parsed(lefts) },
   };
+}
+
+/** Points of the curve that are sent, about. */
+const DRAWN = 240;
+
+/**
+ * How a plan for a size was found: what it costs, the curve, and of each tensor its neighbours.
+ * @param {Plan} plan
+ * @param {NonNullable<Plan['found']>} found
+ */
+function aimOf({ tensors }, { targetBytes, least, cost, price, roles, measured, curve, near }) {
+  const all = curve();
+  const points = all.length / 2;
+  const step = Math.max(1, Math.ceil(points / DRAWN));
+  /** @type {number[]} */
+  const drawn = [];
+  for (let i = 0; i < points; i++) {
+    if (i % step === 0 || i >= points - 2) drawn.push(all[i * 2], all[i * 2 + 1]);
+  }
+  const nears = tensors.map(({ name }) => near(name));
+  const weight = nears.reduce((sum, one) => sum + (one?.weight ?? 0), 0);
+  return { targetBytes, least, cost, price, roles, measured, weight, curve: Float64Array.from(drawn), nears };
 }
 
 /** Texts by number. */
@@ -252,30 +326,33 @@ class Table {
  * The SQNR of a tensor as the job will pack it, of all of it or of rows from a few places.
  * @param {Model} model
  * @param {Task} task
- * @param {AbortSignal} signal
+ * @param {(name: string, start: number, end: number) => Promise<Float32Array>} read
+ * @param {Measure} how
  * @returns {Promise<{sqnrDb: number | null, sampled: boolean}>}
  */
-async function sampled(model, task, signal) {
+async function sampled(model, task, read, how) {
   const unknown = { sqnrDb: null, sampled: true };
   const { name, count, row } = placed(model, task);
   const [rows, width] = row;
   const [packingRows, ...rest] = task.dims.length < 2 ? [1, ...task.dims] : task.dims;
   const packingWidth = rest.reduce((product, n) => product * n, 1);
   // Only where a row of the model is whole rows of the packing, and these have no part in each other, a sample says something.
-  const apart = task.rowsAtOnce < packingRows && width % packingWidth === 0 && width <= WHOLE;
-  const isWhole = count <= SAMPLE || !apart;
-  if (isWhole && count > WHOLE) return unknown;
+  const apart = task.rowsAtOnce < packingRows && width % packingWidth === 0 && width <= how.whole;
+  const isWhole = count <= how.sample || !apart;
+  if (isWhole && count > how.whole) return unknown;
   const each = width / packingWidth;
-  const pieces = isWhole ? [[0, rows]] : places(rows, width, Math.max(1, Math.floor(task.rowsAtOnce / each)));
+  const pieces = isWhole
+    ? [[0, rows]]
+    : places(rows, width, Math.max(1, Math.floor(task.rowsAtOnce / each)), how, task.band);
   let [energy, error2] = [0, 0];
   const packing = JSON.stringify(task.packing);
   try {
     for (const [start, end] of pieces) {
-      const values = await model.read(name, { start, end, signal });
+      const values = await read(name, start, end);
       const dims = isWhole ? task.dims : [(end - start) * each, ...rest];
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const none = new Uint8Array(0);
-      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, none);
+      const packed = wasm().packRows(packing, 'F32', false, bytes, Float64Array.from(dims), start * width, 0, none);
       energy += packed.energy;
       error2 += packed.error2;
     }
@@ -293,11 +370,14 @@ async function sampled(model, task, signal) {
  * @param {number} rows
  * @param {number} width
  * @param {number} most rows that are packed at once
+ * @param {Measure} how
+ * @param {number} [band] rows that share scales
  * @returns {[number, number][]}
  */
-function places(rows, width, most) {
-  const take = Math.max(1, Math.min(most, Math.floor(SAMPLE / PLACES / width)));
-  const n = Math.max(1, Math.min(PLACES, Math.floor(rows / take), Math.ceil(SAMPLE / (take * width))));
+function places(rows, width, most, how, band = 1) {
+  const wanted = Math.max(1, Math.min(most, Math.floor(how.sample / how.places / width)));
+  const take = Math.min(rows, Math.ceil(wanted / band) * band);
+  const n = Math.max(1, Math.min(how.places, Math.floor(rows / take), Math.ceil(how.sample / (take * width))));
   return Array.from({ length: n }, (_, i) => {
     const start = Math.floor(((rows - take) * (i + 0.5)) / n);
     return [start, start + take];

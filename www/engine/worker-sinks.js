@@ -109,6 +109,7 @@ async function keepInStorage() {
         closed = true;
       };
       return {
+        isDone: true,
         async write(at, bytes) {
           let done = 0;
           while (done < bytes.length) {

@@ -31,6 +31,8 @@ const PAUSE = 300;
 
 /** What answers for the Shrink room: fetched with its first question. @type {import('./worker-shrink.js').Shrinking | null} */
 let shrinking = null;
+/** What answers the lesson's figures. @type {import('./worker-lesson.js').Lesson | null} */
+let teaching = null;
 /** By name, so that what the page does not use is not fetched. */
 const engine = { DigitsNet, Weights, evaluationCost, openModel, packedLength, packedLengthIsExact, schemes, stats };
 const answers = answersWith(engine, (model) => (shrinking ? shrinking.release(model) : model.close?.()));
@@ -47,7 +49,7 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   watch ||= self.setInterval(tellRequests, 250);
   try {
     await started;
-    const answer = type.startsWith('shrink-') ? (await shrinkingAnswers())[type] : answers[type];
+    const answer = await answerTo(type);
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
     // At the start for a link, later for a worker that took a dead one's place; the first build reads no other format than the sample's.
     if (lacks(payload, type) || (type === 'open' && !payload.sample && whole !== 'used')) await useWhole();
@@ -71,6 +73,15 @@ self.addEventListener('message', async (/** @type {MessageEvent} */ event) => {
   }
 });
 
+/** @param {string} type */
+async function answerTo(type) {
+  if (type.startsWith('shrink-')) return (await shrinkingAnswers())[type];
+  if (!type.startsWith('lesson-')) return answers[type];
+  const { Lesson } = await import('./worker-lesson.js');
+  const lesson = (teaching ??= new Lesson());
+  return (/** @type {any} */ payload, /** @type {any} */ tools) => lesson.answer(type, payload, tools);
+}
+
 async function shrinkingAnswers() {
   const { Shrinking } = await import('./worker-shrink.js');
   shrinking ??= new Shrinking(answers.held);
@@ -79,13 +90,13 @@ async function shrinkingAnswers() {
 
 /**
  * Whether a request names schemes or options that need the whole engine.
- * @param {{wanted?: any[], sides?: {a: any, b: any}, scheme?: any}} payload
+ * @param {{wanted?: any[], whole?: boolean, sides?: {a: any, b: any}, scheme?: any, schemes?: any[]}} payload
  * @param {string} type
  */
-function lacks({ wanted = [], sides, scheme }, type) {
+function lacks({ wanted = [], whole: all, sides, scheme, schemes: several = [] }, type) {
   if (whole === 'used') return false;
-  if (type.startsWith('shrink-')) return true;
-  const named = [...wanted, sides?.a, sides?.b, scheme].filter(Boolean);
+  if (all || type.startsWith('shrink-')) return true;
+  const named = [...wanted, ...several, sides?.a, sides?.b, scheme].filter(Boolean);
   if (named.length === 0) return false;
   const known = new Map(schemes().map(({ id, options }) => [id, new Set(options.map(({ name }) => name))]));
   return !named.every(
@@ -117,6 +128,7 @@ async function useWhole() {
   }
   whole = 'used';
   answers.move();
+  teaching?.move();
   self.postMessage({ notice: 'schemes', detail: schemes() });
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -56,7 +56,7 @@ test('help, version and what is not understood', async () => {
     run('shrink', 'a.safetensors', '--scheme', 'f16'),
     run('shrink', 'a.safetensors', '-o', 'x', '--nonsense'),
     run('shrink', 'a.safetensors', '-o', 'x'),
-    run('shrink', 'a.safetensors', '-o', 'x', '--target-size', '20MB'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--target-size', 'twenty'),
     run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--preset', 'Q4_K_M'),
     run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--workers', 'many'),
     run('shrink', 'a.safetensors', '-o', 'x', '--rule', 'f16'),
@@ -64,7 +64,7 @@ test('help, version and what is not understood', async () => {
     run('compare', 'a.safetensors'),
   ]);
   for (const { code, out, err } of wrong) assert.deepEqual([code, out, /^fewerbits: /.test(err)], [2, '', true], err);
-  assert.match(wrong[3].err, /--target-size is not there yet/);
+  assert.match(wrong[3].err, /--target-size takes a size such as 20MB/);
 });
 
 test('inspect lists tensors, for people and for machines', async () => {
@@ -117,6 +117,48 @@ test('several models go to a folder, and a batch that was stopped is resumed', a
   await writeFile(join(folder, 'batch/b.safetensors'), 'half');
   assert.equal((await run(...args, '--resume')).code, 1);
   assert.equal((await run('shrink', 'a.safetensors', './a.safetensors', '-o', 'twice', '--scheme', 'bf16')).code, 2);
+});
+
+test('one model of a batch that fails does not stop the others, and is reported', async () => {
+  await writeFile(join(folder, 'broken.safetensors'), 'no model');
+  const values = gaussians(64);
+  values[7] = NaN;
+  await writeFile(join(folder, 'nan.safetensors'), safetensors({ w: [[1, 64], values] }));
+  const inputs = ['broken.safetensors', 'a.safetensors', 'nan.safetensors', 'gone.safetensors', 'b.safetensors'];
+  const args = ['shrink', ...inputs, '-o', 'mixed', '--scheme', 'q8_0'];
+  const done = await run(...args, '--json', '--report', 'mixed.json');
+  assert.equal(done.code, 1);
+  assert.deepEqual((await readdir(join(folder, 'mixed'))).sort(), ['a.safetensors', 'b.safetensors']);
+  const { outputs } = JSON.parse(done.out);
+  assert.deepEqual(JSON.parse(await readFile(join(folder, 'mixed.json'), 'utf8')).outputs.length, inputs.length);
+  assert.deepEqual(
+    outputs.map((/** @type {any} */ output) => output.failed?.code ?? output.output),
+    ['unknown_format', 'mixed/a.safetensors', 'non_finite', 'unreadable', 'mixed/b.safetensors'],
+  );
+  assert.match(done.err, /nan\.safetensors: tensor "w"[^]*3 of 5 models failed\n$/);
+  // What was done is left out, what failed is tried again.
+  const again = await run(...args.filter((x) => !/^(broken|gone|nan)/.test(x)), '--resume');
+  assert.equal(again.code, 0, again.err);
+});
+
+test('a folder becomes a GGUF file that runs, by the ending of its name', async () => {
+  await cp(fileURLToPath(new URL('../../tests/data/hugging_face/llama', import.meta.url)), join(folder, 'llama'), {
+    recursive: true,
+  });
+  await rm(join(folder, 'llama/expected.gguf'));
+  const done = await run('shrink', 'llama', '-o', 'llama.gguf', '--preset', 'Q4_K_M');
+  assert.equal(done.code, 0, done.err);
+  assert.match(done.err, /^runs in llama\.cpp, as llama\n/);
+  const { format, metadata } = JSON.parse((await run('inspect', 'llama.gguf', '--json')).out);
+  assert.deepEqual([format, metadata['general.architecture']], ['gguf', 'llama']);
+  const alone = await run('shrink', 'a.safetensors', '-o', 'a.gguf', '--scheme', 'q8_0');
+  assert.match(alone.err, /^tensors only: llama\.cpp cannot run this file, because no config\.json/);
+  const compressed = ['--layout', 'compressed-tensors', '--scheme', 'int8'];
+  const packed = await run('shrink', 'llama', '-o', 'llama-int8', ...compressed);
+  assert.equal(packed.code, 0, packed.err);
+  const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+  assert.deepEqual((await readdir(join(folder, 'llama-int8'))).sort(), files);
+  isOneLine((await run('shrink', 'llama', '-o', 'llama-int8', ...compressed)).err, /^fewerbits: exists: /);
 });
 
 test('a plan is a recipe, for the model and for its shards, whose index is merged', async () => {
@@ -197,4 +239,72 @@ test('interrupted, a job ends with 130 and leaves nothing', async () => {
   assert.deepEqual([code, err], [130, 'fewerbits: interrupted; what was not finished was removed\n']);
   assert.equal((await readdir(folder)).includes('stopped'), false);
   await rm(join(folder, 'large.safetensors'));
+});
+
+test('a target size is met by plan and by shrink, or refused with the smallest', async () => {
+  const target = ['--target-size', '70kB', '--workers', '1'];
+  const planned = await run('plan', 'a.safetensors', ...target, '-o', 'aim.json');
+  assert.equal(planned.code, 0, planned.err);
+  assert.match(planned.err, /of 70000 bytes; at least \d+ bytes could be reached/);
+  const recipe = JSON.parse(await readFile(join(folder, 'aim.json'), 'utf8'));
+  assert.ok(recipe.aim.outputBytes <= 70_000);
+  const [by, of] = [
+    await run('shrink', 'a.safetensors', '-o', 'by.safetensors', '--recipe', 'aim.json'),
+    await run('shrink', 'a.safetensors', '-o', 'of.safetensors', ...target, '--json'),
+  ];
+  assert.deepEqual([by.code, of.code], [0, 0], by.err + of.err);
+  const files = await Promise.all(['by.safetensors', 'of.safetensors'].map((name) => readFile(join(folder, name))));
+  assert.equal(files[0].length, recipe.aim.outputBytes);
+  assert.deepEqual(files[0], files[1]);
+  const why = JSON.parse((await run('plan', 'a.safetensors', ...target, '--json')).out);
+  const [w] = why.tensors.filter((/** @type {any} */ tensor) => tensor.why !== null);
+  assert.ok(w.why.ways.length === 5 && w.why.role === 'other');
+  const refused = await run('plan', 'a.safetensors', '--target-size', '1kB');
+  assert.equal(refused.code, 1);
+  isOneLine(refused.err, /^fewerbits: unreachable: .*expected at least \d+ bytes, found 1000 bytes/);
+  for (const args of [
+    ['--target-size', '1kB', '--scheme', 'f16'],
+    ['--scheme', 'f16', '--least-db', '9'],
+  ]) {
+    assert.equal((await run('plan', 'a.safetensors', ...args)).code, 2);
+  }
+});
+
+test('a checkpoint in shards is planned as a whole, shrunk shard by shard, and merged', async () => {
+  await mkdir(join(folder, 'shards'));
+  /** @type {{[name: string]: string}} */
+  const map = {};
+  for (const [i, seed] of [3, 4, 5].entries()) {
+    const name = `model-0000${i + 1}-of-00003.safetensors`;
+    const of = { [`${i}.w`]: /** @type {[number[], Float32Array]} */ ([[64, 512], gaussians(64 * 512, seed)]) };
+    if (i === 2) of['2.norm'] = [[64], gaussians(64, 6)];
+    await writeFile(join(folder, 'shards', name), safetensors(of));
+    for (const tensor of Object.keys(of)) map[tensor] = name;
+  }
+  const index = join('shards', 'model.safetensors.index.json');
+  await writeFile(join(folder, index), JSON.stringify({ weight_map: map }));
+  const planned = await run('plan', index, '--target-size', '150kB', '-o', 'shards.json', '--workers', '1');
+  assert.equal(planned.code, 0, planned.err);
+  const whole = await run('shrink', index, '-o', 'whole.safetensors', '--recipe', 'shards.json');
+  assert.equal(whole.code, 0, whole.err);
+  for (const shard of new Set(Object.values(map))) {
+    const done = await run('shrink', join('shards', shard), '-o', join('pieces', shard), '--recipe', 'shards.json');
+    assert.equal(done.code, 0, done.err);
+  }
+  const merged = await run('merge', 'pieces');
+  assert.equal(merged.code, 0, merged.err);
+  const same = await run('compare', join('pieces', 'model.safetensors.index.json'), 'whole.safetensors', '--json');
+  assert.equal(same.code, 0, same.err);
+  const { tensors } = JSON.parse(same.out);
+  assert.equal(tensors.length, 4);
+  assert.ok(
+    tensors.every((/** @type {any} */ { sqnrDb }) => sqnrDb === 'Infinity'),
+    same.out.slice(0, 400),
+  );
+  const dtypes = new Set(
+    JSON.parse((await run('inspect', 'whole.safetensors', '--json')).out).tensors.map(
+      (/** @type {any} */ t) => t.dtype,
+    ),
+  );
+  assert.ok(dtypes.size > 1, [...dtypes].join());
 });

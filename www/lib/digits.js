@@ -92,6 +92,18 @@ export class DigitsNet {
     return this.#held.logits(arithmetic(given));
   }
 
+  /**
+   * The network made ready for an arithmetic, weights quantized and scales found: `run()` does nothing but the layers over all images, so that it can
+   * be timed. Call its `free()`. Not in the small build that a page starts with.
+   *
+   * @param {{arithmetic?: Arithmetic}} [given]
+   * @returns {{run: () => void, free: () => void}}
+   * @throws {FewerbitsError} as {@link DigitsNet#accuracy}
+   */
+  prepare(given) {
+    return this.#held.prepare(arithmetic(given));
+  }
+
   /** Gives the memory back. Every later use throws `freed`; freeing again does nothing. */
   free() {
     this.#inner?.free();

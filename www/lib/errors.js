@@ -22,6 +22,7 @@
  * | `unknown_option` | the scheme or call has no option of this name |
  * | `unknown_scheme` | no scheme has this id |
  * | `unknown_tensor` | there is no tensor of this name |
+ * | `unreachable` | no choice of schemes meets the target: the smallest size that can be reached is said |
  * | `unreadable` | a file or folder is missing, changed or forbidden |
  * | `unwritable` | a file cannot be written: forbidden, or no room |
  * | `verification_failed` | what was packed does not read back as it should |

@@ -3,7 +3,12 @@
  */
 import { record, wrong } from './check.js';
 import { FewerbitsError } from './errors.js';
-/** @typedef {import('./folders.js').PlacedFile} PlacedFile */
+
+/**
+ * A file and where it lay in what was dropped or picked, `folder/name`. It survives `postMessage`, which a File's
+ * `webkitRelativePath` does not everywhere.
+ * @typedef {{path: string, file: Blob}} PlacedFile
+ */
 
 /** More files than this were not meant to be dropped. */
 export const MAX_FILES = 10_000;

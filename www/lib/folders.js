@@ -14,9 +14,7 @@ import { blobSource, bytesSource, urlSource } from './sources.js';
  * @typedef {import('./sources.js').Source} Source
  * @typedef {import('./sources.js').OpenOptions} OpenOptions
  *
- * A file and where it lay in what was dropped or picked, `folder/name`. It survives `postMessage`, which a File's
- * `webkitRelativePath` does not everywhere.
- * @typedef {{path: string, file: Blob}} PlacedFile
+ * @typedef {import('./files.js').PlacedFile} PlacedFile
  *
  * @typedef {Blob | ArrayBuffer | ArrayBufferView | FileSystemFileHandle | FileSystemDirectoryHandle | ArrayLike<File> |
  *   ArrayLike<PlacedFile> | URL | string | Source} ModelSource
@@ -24,7 +22,7 @@ import { blobSource, bytesSource, urlSource } from './sources.js';
  * @typedef {object} Folder
  * @property {string} name
  * @property {string[]} names of the files in it
- * @property {(name: string, options?: OpenOptions) => Promise<Source>} open
+ * @property {(name: string, options?: OpenOptions) => Promise<Source>} open also of a folder in it: `folder/name`
  */
 
 /**
@@ -121,7 +119,9 @@ function filesFolder(placed) {
     name: path.split('/').at(-1) || 'files',
     names: [...files.keys()],
     async open(name) {
-      const file = files.get(name);
+      const cut = name.lastIndexOf('/');
+      const deeper = cut < 0 ? path : [path, name.slice(0, cut)].filter(Boolean).join('/');
+      const file = folders.get(deeper)?.get(name.slice(cut + 1));
       if (!file) throw missing(name);
       return blobSource(file, name);
     },
@@ -143,8 +143,18 @@ async function handleFolder(handle) {
     name: handle.name,
     names,
     async open(name) {
-      if (!names.includes(name)) throw missing(name);
-      return blobSource(await fromHandle(async () => (await handle.getFileHandle(name)).getFile(), name), name);
+      const path = name.split('/');
+      const last = /** @type {string} */ (path.pop());
+      if (path.length === 0 && !names.includes(name)) throw missing(name);
+      let folder = handle;
+      try {
+        for (const deeper of path) folder = await folder.getDirectoryHandle(deeper);
+        if (path.length > 0) await folder.getFileHandle(last);
+      } catch (error) {
+        if (/** @type {Error} */ (error).name === 'NotFoundError') throw missing(name);
+        throw error;
+      }
+      return blobSource(await fromHandle(async () => (await folder.getFileHandle(last)).getFile(), name), name);
     },
   };
 }

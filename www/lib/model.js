@@ -65,11 +65,11 @@ export async function openModel(from, options = {}) {
       const { listing } = answer;
       if (listing.format === 'npy') listing.tensors[0].name = stem(source.name);
       if (listing.format === 'onnx') await (await import('./beside.js')).place(source, listing, sources, options);
-      return new Model(source.folder ?? source.name, [{ source, listing }], sources);
+      return new Model(source.folder ?? source.name, [{ source, listing }], sources, source.sibling);
     }
     const { openShards } = await import('./shards.js');
     const shards = await openShards(source, answer.weightMap, sources, options);
-    return new Model(source.folder ?? source.name.replace(/\.index\.json$/i, ''), shards, sources);
+    return new Model(source.folder ?? source.name.replace(/\.index\.json$/i, ''), shards, sources, source.sibling);
   } catch (error) {
     await closeAll(sources);
     throw inFile(error, source.name);
@@ -98,8 +98,8 @@ async function elsewhere(from, options) {
 }
 
 /**
- * What a model keeps to itself, for planning and shrinking: its files, and where its tensors lie.
- * @type {WeakMap<Model, {sources: Source[], tensors: Placed[]}>}
+ * What a model keeps to itself, for planning and shrinking: its files, where its tensors lie, and how to open what lies beside the files.
+ * @type {WeakMap<Model, {sources: Source[], tensors: Placed[], sibling?: Source['sibling']}>}
  */
 export const inside = new WeakMap();
 
@@ -115,8 +115,9 @@ export class Model {
    * @param {string} name
    * @param {{source: Source, listing: Listing}[]} parts
    * @param {Source[]} sources to close
+   * @param {Source['sibling']} [sibling] opens what lies beside the files
    */
-  constructor(name, parts, sources) {
+  constructor(name, parts, sources, sibling) {
     this.#sources = sources;
     /** The name of the file or folder. */
     this.name = name;
@@ -134,7 +135,7 @@ export class Model {
     const all = parts.flatMap(({ listing: { tensors, derived = [] } }) => [tensors, derived]);
     const inOrder = [...all.filter((_, i) => i % 2 === 0), ...all.filter((_, i) => i % 2 === 1)].flat();
     const tensors = inOrder.map(({ name }) => /** @type {Placed} */ (this.#tensors.get(name)));
-    inside.set(this, { sources: parts.map(({ source }) => source), tensors });
+    inside.set(this, { sources: parts.map(({ source }) => source), tensors, sibling });
   }
 
   /**

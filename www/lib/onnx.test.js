@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gaussians, memorySink } from '../../tests/js/models.js';
 import { compare, init, openModel, plan, shrink } from './index.js';
 
 await init();
@@ -62,6 +63,41 @@ test('an ONNX model that keeps a tensor counts its bytes and copies the rest bit
     (await readdir(folder)).filter((name) => name.includes('partial')),
     [],
   );
+});
+
+/** A field of a protocol buffer: a number, or bytes. @param {number} field @param {number | Uint8Array} value */
+function wire(field, value) {
+  const varint = (/** @type {number} */ n) => {
+    const out = [];
+    for (; n > 127; n = Math.floor(n / 128)) out.push((n % 128) | 128);
+    return Buffer.from([...out, n]);
+  };
+  if (typeof value === 'number') return Buffer.concat([varint(field * 8), varint(value)]);
+  return Buffer.concat([varint(field * 8 + 2), varint(value.length), value]);
+}
+
+test('a matrix for MatMulNBits is packed in bands of rows, and is what was reported', async () => {
+  // Several bands are packed at once, and the last block has 6 rows.
+  const [rows, columns] = [1030, 2100];
+  const values = gaussians(rows * columns);
+  const text = (/** @type {string} */ name) => Buffer.from(name);
+  const node = Buffer.concat([wire(1, text('x')), wire(1, text('w')), wire(2, text('y')), wire(4, text('MatMul'))]);
+  const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const tensor = Buffer.concat([wire(1, rows), wire(1, columns), wire(2, 1), wire(8, text('w')), wire(9, raw)]);
+  const graph = [wire(1, node), wire(2, text('g')), wire(5, tensor), wire(11, wire(1, text('x')))];
+  graph.push(wire(12, wire(1, text('y'))));
+  const file = Buffer.concat([wire(1, 8), wire(8, wire(2, 13)), wire(7, Buffer.concat(graph))]);
+  const model = await openModel(new Uint8Array(file));
+  const planned = await plan(model, { scheme: { id: 'int4' } });
+  const [{ band, rowsAtOnce, packing }] = planned.job.tasks;
+  assert.deepEqual([packing.pack, band], ['onnx_mat_mul', 32]);
+  assert.ok(rowsAtOnce < rows && rowsAtOnce % 32 === 0, `${rowsAtOnce} rows at once`);
+  const sink = memorySink();
+  const report = await shrink(planned, sink, { workers: 2 });
+  const made = await openModel(sink.files.get(''));
+  const { sqnrDb } = compare(values, await made.read('w'), { bins: 0 });
+  assert.ok(sqnrDb > 18 && Math.abs(sqnrDb - report.tensors[0].sqnrDb) < 1e-4, `${sqnrDb} dB`);
+  await Promise.all([model.close(), made.close()]);
 });
 
 test('ONNX from anything else is refused', async () => {

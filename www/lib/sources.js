@@ -14,6 +14,7 @@ import { isNode } from './node.js';
  *   bytes `start … end`, all of them or an error; they may lie in `room`, where it is large enough
  * @property {() => Promise<void>} close
  * @property {(name: string, options?: OpenOptions) => Promise<Source>} [sibling] opens a file that lies beside this one
+ * @property {boolean} [isRemote] every read is a request
  * @property {string} [folder] name of the folder that was opened, where one was
  *
  * @typedef {object} OpenOptions
@@ -105,7 +106,7 @@ export async function urlSource(address, { signal, onProgress } = {}) {
   const url = absolute(address);
   const name = fileName(url);
   const sibling = (/** @type {string} */ other, /** @type {OpenOptions | undefined} */ options) =>
-    urlSource(new URL(encodeURIComponent(other), url), options);
+    urlSource(new URL(other.split('/').map(encodeURIComponent).join('/'), url), options);
 
   const first = await probe(url, signal);
   if (first.status === 200) return { ...blobSource(await download(first, onProgress, signal), name), sibling };
@@ -120,6 +121,7 @@ export async function urlSource(address, { signal, onProgress } = {}) {
   return {
     name,
     size,
+    isRemote: true,
     async read(start, end, { signal: stop } = {}) {
       throwIfAborted(stop);
       checkRange(name, size, start, end);

@@ -11,9 +11,11 @@ import { tell } from '../text/tell.js';
 import { schemeText } from '../url.js';
 import * as change from './state.js';
 import { shrinking, valueOf } from './actions.js';
+import './size.js';
 import './strip.js';
 import './table.js';
 import './rules.js';
+import './why.js';
 import './progress.js';
 import './report.js';
 
@@ -53,8 +55,9 @@ export class Room extends View {
       ${job?.state === 'done' ? html`<fb-shrink-report></fb-shrink-report>` : nothing} ${this.#problem(shrink.problem)}
       ${
         plan
-          ? html`<fb-shrink-strip></fb-shrink-strip>
-              ${job ? nothing : html`<fb-shrink-rules></fb-shrink-rules>`}
+          ? html`${job ? nothing : html`<fb-shrink-size></fb-shrink-size>`}
+              <fb-shrink-strip></fb-shrink-strip>
+              ${job ? nothing : html`<fb-shrink-why></fb-shrink-why><fb-shrink-rules></fb-shrink-rules>`}
               <fb-shrink-table></fb-shrink-table>`
           : nothing
       }
@@ -73,7 +76,12 @@ export class Room extends View {
   /** What a running or finished job was asked for. @param {import('./state.js').Plan} plan */
   #fixed({ model, choice, to }) {
     return html`<p class="fixed">
-      <bdi>${shown(model)}</bdi> → ${to} · ${choice.preset ?? (choice.scheme ? this.#title(choice.scheme) : '')}
+      <bdi>${shown(model)}</bdi> → ${to} ·
+      ${
+        choice.targetBytes === null
+          ? (choice.preset ?? (choice.scheme ? this.#title(choice.scheme) : ''))
+          : t('shrink.size.at.most', { size: bytes(choice.targetBytes) })
+      }
     </p>`;
   }
 
@@ -89,8 +97,10 @@ export class Room extends View {
     if (!target) return nothing;
     const { choice } = change.shrinkOf(this.state);
     const all = change.targets(this.state);
-    const value = choice.preset !== null ? `preset:${choice.preset}` : `scheme:${choice.scheme?.id ?? ''}`;
-    const hasOptions = choice.scheme !== null && Object.keys(choice.scheme).length > 1;
+    const isAimed = choice.targetBytes !== null;
+    const plain = choice.preset !== null ? `preset:${choice.preset}` : `scheme:${choice.scheme?.id ?? ''}`;
+    const value = isAimed ? 'size' : plain;
+    const hasOptions = !isAimed && choice.scheme !== null && Object.keys(choice.scheme).length > 1;
     return html`<div class="choices">
       <span class="field"
         ><label for="shrink-to">${t('shrink.to')}</label>
@@ -103,8 +113,9 @@ export class Room extends View {
         <select
           id="shrink-all"
           .value=${live(value)}
-          @change=${(/** @type {Event} */ e) => store.update((s) => change.chooseAll(s, valueOf(e)))}
+          @change=${(/** @type {Event} */ e) => this.#chooseAll(valueOf(e))}
         >
+          ${isAimed ? html`<option value="size" selected>${t('shrink.all.size')}</option>` : nothing}
           ${
             target.presets.length > 0
               ? html`<optgroup label=${t('shrink.group.preset')}>
@@ -117,7 +128,7 @@ export class Room extends View {
                 </optgroup>`
               : nothing
           }
-          ${schemesOf(target, this.state.catalogue).map(
+          ${schemesOf(target, this.state.catalogue, choice.layout).map(
             ({ kind, schemes }) =>
               html`<optgroup label=${t(`shrink.group.${kind}`)}>
                 ${schemes.map(
@@ -144,6 +155,11 @@ export class Room extends View {
           : nothing
       }
     </div>`;
+  }
+
+  /** @param {string} value */
+  #chooseAll(value) {
+    if (value !== 'size') store.update((s) => change.chooseAll(s, value));
   }
 
   /** @param {Partial<import('./state.js').Choice>} choice */
@@ -193,7 +209,7 @@ export class Room extends View {
           .map((note) => note.text)
           .join('\n')}
       >
-        ${text}
+        ${text}${code === 'not_mapped' ? html` <span class="detail">${of[0].text}</span>` : nothing}
       </p>`;
     });
   }

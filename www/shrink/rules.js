@@ -25,7 +25,8 @@ export class Rules extends View {
   render() {
     const { choice, plan, unknown } = change.shrinkOf(this.state);
     // The names of a file of tensors alone are not llama.cpp's.
-    const isLlama = plan?.to === 'gguf' && !plan.notes.some(({ code }) => code === 'tensors_only');
+    const isLlama =
+      plan?.to === 'gguf' && !plan.notes.some(({ code }) => code === 'tensors_only' || code === 'not_mapped');
     const hand = Object.keys(choice.tensors).length;
     const { language } = this.state;
     return html`<section class="rules" aria-label=${t('shrink.rules')}>
@@ -92,7 +93,7 @@ export class Rules extends View {
         <option value="keep" ?selected=${value === 'keep'}>${t('shrink.keep')}</option>
         ${
           target
-            ? schemesOf(target, catalogue).map(
+            ? schemesOf(target, catalogue, change.shrinkOf(this.state).choice.layout).map(
                 ({ kind, schemes }) =>
                   html`<optgroup label=${t(`shrink.group.${kind}`)}>
                     ${schemes.map((x) => html`<option value=${x.id} ?selected=${value === x.id}>${schemeTitle(x)}</option>`)}
@@ -115,7 +116,7 @@ export class Rules extends View {
 
   /** @param {import('./state.js').Plan} plan */
   #llama(plan) {
-    const { preset } = plan.choice;
+    const preset = plan.aim ? null : plan.choice.preset;
     const line = llamaCommand({
       to: plan.to,
       preset,
@@ -141,9 +142,9 @@ export class Rules extends View {
   };
 
   #save = () => {
-    const { choice } = change.shrinkOf(this.state);
+    const { choice, plan } = change.shrinkOf(this.state);
     const name = `${this.state.model?.name ?? 'model'}-recipe.json`;
-    save(`${JSON.stringify(change.recipeOf(choice), null, 2)}\n`, name, 'application/json');
+    save(`${JSON.stringify(change.recipeFile(choice, plan), null, 2)}\n`, name, 'application/json');
   };
 
   /** @param {Event} event */

@@ -37,6 +37,11 @@ export class ShrinkSession {
     this.placed = -1;
     /** @type {AbortController | null} */
     this.running = null;
+    /** @type {AbortController | null} */
+    this.surveying = null;
+    /** What has been measured: models and formats. @type {Set<string>} */
+    this.surveys = new Set();
+    this.ranged = '';
     store.subscribe((state) => this.follow(state));
     this.follow(store.state);
   }
@@ -57,6 +62,7 @@ export class ShrinkSession {
     this.#plan();
     this.#measure();
     this.#place();
+    this.#range();
   }
 
   /** The address says what to choose. @param {State} state @returns {void} */
@@ -65,7 +71,10 @@ export class ShrinkSession {
     this.query = query;
     if (query === '' && state.shrink) return this.follow(state);
     const { tensors } = change.shrinkOf(state).choice;
-    this.store.update((s) => change.choose(s, query === '' ? {} : { ...fromQuery(query), tensors }));
+    const found = fromQuery(query);
+    // Many tensors chosen by hand are not in the address.
+    const hand = Object.keys(found.tensors).length > 0 ? found.tensors : tensors;
+    this.store.update((s) => change.choose(s, query === '' ? {} : { ...found, tensors: hand }));
   }
 
   /** One plan at a time; what is asked for by then is looked at afresh after each. */
@@ -76,11 +85,11 @@ export class ShrinkSession {
       for (;;) {
         const { model, shrink } = this.store.state;
         if (!model || !shrink || shrink.choice.to === '' || shrink.job) return;
-        const recipe = change.recipeOf(shrink.choice);
-        const key = JSON.stringify([model.id, recipe]);
+        const options = change.optionsOf(shrink.choice);
+        const key = JSON.stringify([model.id, options]);
         if (key === this.asked) return;
         this.asked = key;
-        await this.#planOnce(model, shrink.choice, recipe);
+        if (await this.#surveyed(model, shrink.choice, options)) await this.#planOnce(model, shrink.choice, options);
       }
     } finally {
       this.planning = false;
@@ -90,18 +99,76 @@ export class ShrinkSession {
   /**
    * @param {import('../types.js').Model} model
    * @param {import('./state.js').Choice} choice
-   * @param {any} recipe
+   * @param {any} options
    */
-  async #planOnce(model, choice, recipe) {
+  async #planOnce(model, choice, options) {
     const started = performance.now();
     try {
-      const answer = await this.client.call('shrink-plan', { options: { recipe } });
+      const answer = await this.client.call('shrink-plan', { options });
       const plan = change.planFrom(answer, model, choice, performance.now() - started);
       performance.measure('fewerbits:plan', { start: started });
       this.store.update((s) => (s.model?.id === model.id ? change.setShrink(s, { plan, problem: null }) : s));
     } catch (error) {
+      // A worker that took a dead one's place has measured nothing: that comes first then.
+      if (/** @type {any} */ (error).code === 'not_ready') {
+        this.surveys.clear();
+        this.asked = '';
+        return;
+      }
       const problem = problemOf(error, 'plan');
       this.store.update((s) => (s.model?.id === model.id ? change.setShrink(s, { problem, ...others(s, model) }) : s));
+    }
+  }
+
+  /**
+   * Sees to it that what a size needs has been measured. Meanwhile the size may have been moved: then the plan is looked at afresh.
+   * @param {import('../types.js').Model} model
+   * @param {import('./state.js').Choice} choice
+   * @param {any} options
+   * @returns {Promise<boolean>} whether a plan can be made of this choice
+   */
+  async #surveyed(model, choice, options) {
+    const key = surveyKey(model, choice);
+    if (choice.targetBytes === null || this.surveys.has(key)) return true;
+    const stop = new AbortController();
+    this.surveying = stop;
+    const show = (/** @type {Shrink['survey']} */ survey) => this.store.update((s) => change.setShrink(s, { survey }));
+    show({ done: 0, total: 0, read: 0 });
+    try {
+      await this.client.call('shrink-survey', { options }, { signal: stop.signal, onProgress: show });
+      this.surveys.add(key);
+    } catch (error) {
+      // Without it there is no plan for a size: the choice before stands.
+      const problem = stop.signal.aborted ? null : problemOf(error, 'plan');
+      if (this.store.state.model?.id === model.id) {
+        this.store.update((s) => change.setShrink(change.aimAt(s, null), { problem }));
+      }
+    } finally {
+      this.surveying = null;
+      show(null);
+      this.asked = '';
+    }
+    return false;
+  }
+
+  /** Measuring is given up, and with it the size. */
+  stopSurvey() {
+    this.surveying?.abort();
+  }
+
+  /** The sizes that can be aimed at, from headers. */
+  async #range() {
+    const { model, shrink } = this.store.state;
+    const plan = shrink?.plan;
+    if (!model || !shrink || !plan || plan.modelId !== model.id || plan.to !== shrink.choice.to || shrink.job) return;
+    const key = surveyKey(model, shrink.choice);
+    if (key === this.ranged) return;
+    this.ranged = key;
+    try {
+      const range = await this.client.call('shrink-range', { options: change.optionsOf(shrink.choice) });
+      this.store.update((s) => (s.model?.id === model.id ? change.setShrink(s, { range: { key, ...range } }) : s));
+    } catch {
+      this.store.update((s) => change.setShrink(s, { range: null }));
     }
   }
 
@@ -113,8 +180,10 @@ export class ShrinkSession {
       for (;;) {
         const { shrink, room, model } = this.store.state;
         const plan = shrink?.plan;
-        if (!shrink || !plan || shrink.job || room !== 'shrink' || plan.isRemote || plan.modelId !== model?.id) break;
-        const wanted = plan.rows.filter((row) => row.scheme !== null && !Object.hasOwn(shrink.damage, row.key));
+        if (!shrink || !plan || shrink.job || room !== 'shrink' || plan.modelId !== model?.id) break;
+        const wanted = plan.rows.filter(
+          (row) => row.scheme !== null && !Object.hasOwn(shrink.damage, row.key) && change.surveyed(row) === null,
+        );
         if (wanted.length === 0) break;
         if (!shrink.measuring) this.store.update((s) => change.setShrink(s, { measuring: true }));
         wanted.sort((a, b) => b.before - a.before);
@@ -208,7 +277,7 @@ export class ShrinkSession {
         return { ...rest, speed: speed(rest.read), finished: { ...job.finished, ...done } };
       });
     try {
-      const payload = { options: { recipe: change.recipeOf(plan.choice) }, place };
+      const payload = { options: change.optionsOf(plan.choice), place };
       const { report, files } = await this.client.call('shrink-run', payload, {
         signal: controller.signal,
         onProgress,
@@ -288,6 +357,9 @@ export class ShrinkSession {
     });
   }
 }
+
+/** What is measured together. @param {import('../types.js').Model} model @param {import('./state.js').Choice} choice */
+const surveyKey = (model, { to, layout }) => JSON.stringify([model.id, to, layout]);
 
 /** What must not stay shown of another model. @param {State} s @param {import('../types.js').Model} model */
 const others = (s, model) => (s.shrink?.plan?.modelId === model.id ? {} : { plan: null });

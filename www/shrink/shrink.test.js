@@ -21,7 +21,10 @@ const model = {
 /** @type {import('../types.js').State} */
 const opened = { ...initialState(), model, room: 'shrink' };
 /** @type {any} */
-const chosen = { to: 'safetensors', preset: null, scheme: { id: 'f16' }, layout: null, rules: [], tensors: {} };
+const chosen = {
+  ...{ to: 'safetensors', preset: null, scheme: { id: 'f16' }, layout: 'plain', rules: [], tensors: {} },
+  ...{ targetBytes: null, roles: {}, decided: null },
+};
 
 test('the address brings back what was chosen, whatever is in a pattern', () => {
   const rules = [
@@ -71,11 +74,20 @@ test('GGUF begins with a preset where the model is GGUF, else with a scheme', ()
   assert.deepEqual([first('safetensors').preset, first('safetensors').scheme], [null, { id: 'q8_0' }]);
 });
 
+test('a layout that holds some schemes alone begins with the first of them', () => {
+  const packed = change.fitted(change.choose(opened, { ...chosen, layout: 'compressed-tensors' }));
+  assert.deepEqual(packed, { ...chosen, layout: 'compressed-tensors', scheme: { id: 'int4' } });
+  const int8 = { ...chosen, layout: 'compressed-tensors', scheme: { id: 'int8' } };
+  assert.deepEqual(change.fitted(change.choose(opened, int8)), int8);
+});
+
 test('each scheme stands in one group', () => {
   const catalogue = ['f16', 'bf16', 'int4', 'q8_0'].map((id) => ({ id }));
   for (const target of targetsOf('safetensors')) {
-    const ids = schemesOf(target, catalogue).flatMap(({ schemes }) => schemes.map(({ id }) => id));
-    assert.equal(new Set(ids).size, ids.length, target.to);
+    for (const layout of [null, ...target.layouts]) {
+      const ids = schemesOf(target, catalogue, layout).flatMap(({ schemes }) => schemes.map(({ id }) => id));
+      assert.equal(new Set(ids).size, ids.length, `${target.to} ${layout}`);
+    }
   }
 });
 
@@ -87,7 +99,8 @@ test('a recipe is what was chosen, and loads as that', () => {
   const choice = { ...chosen, rules, tensors: { 'b.weight': { id: 'bf16' } } };
   const text = JSON.stringify(change.recipeOf(choice));
   const loaded = change.loadRecipe(opened, text);
-  assert.deepEqual(loaded.shrink?.choice, { ...choice, rules: [rules[0]] });
+  assert.deepEqual(loaded.shrink?.choice, { ...choice, layout: null, rules: [rules[0]] });
+  assert.deepEqual(change.fitted(loaded), { ...choice, rules: [rules[0]] });
   assert.equal(loaded.shrink?.unknown, 0);
 });
 
@@ -154,4 +167,52 @@ test('reports keep full precision, and a name is no formula', () => {
   assert.equal(formula, `"'=HYPERLINK(""x"")",t,F32,8,F16,4,2,"{""id"":""f16""}",0.3333333333333333,0.1,0.2`);
   assert.equal(kept, 'kept,t,F32,8,F16,4,2,,,,');
   assert.equal(JSON.parse(reportJson(report, 'out')).tensors[2].sqnrDb, 'Infinity');
+});
+
+test('a size, weights and few tensors chosen by hand are in the address, and what is wrong there is nothing', () => {
+  const tensors = { 'a.weight': { id: 'int4', groupSize: 64 }, 'b > c.weight': /** @type {const} */ ('keep') };
+  const choice = { ...chosen, scheme: null, targetBytes: 20_000_000, roles: { output: 2.5, attention: 0 }, tensors };
+  assert.deepEqual(fromQuery(toQuery(choice)), choice);
+  const many = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`layer.${i}`, /** @type {const} */ ('keep')]));
+  assert.deepEqual(fromQuery(toQuery({ ...choice, tensors: many })).tensors, {});
+  for (const query of [
+    '?size=-4',
+    '?size=x',
+    '?size=1e9',
+    '?size=',
+    '?weight=head>2',
+    '?weight=output>-1',
+    '?tensor=>keep',
+    '?tensor=a>',
+  ]) {
+    const { targetBytes, roles, tensors: none } = fromQuery(query);
+    assert.deepEqual([targetBytes, roles, none], [null, {}, {}], query);
+  }
+  const hurt = fromQuery('?tensor=__proto__>keep').tensors;
+  assert.deepEqual(Object.keys(hurt), ['__proto__']);
+});
+
+test('a size takes the place of a scheme for all, and the other way round', () => {
+  const aimed = change.aimAt(change.choose(opened, chosen), 1000);
+  assert.deepEqual(change.optionsOf(change.shrinkOf(aimed).choice), {
+    recipe: { version: 1, to: 'safetensors', rules: [], tensors: {} },
+    targetBytes: 1000,
+    roles: {},
+  });
+  assert.equal(change.shrinkOf(change.chooseAll(aimed, 'scheme:bf16')).choice.targetBytes, null);
+  const weighed = change.weigh(change.weigh(aimed, 'output', 3), 'other', 2);
+  assert.deepEqual(change.shrinkOf(change.weigh(weighed, 'other', 1)).choice.roles, { output: 3 });
+});
+
+test('a recipe that was found for a size is taken as it is; a new size keeps only what a hand had chosen', () => {
+  const recipe = {
+    version: 1,
+    to: 'safetensors',
+    tensors: { 'a.weight': { id: 'bf16' }, 'b.weight': 'keep' },
+    aim: { targetBytes: 80, outputBytes: 78, roles: { output: 4, other: 1, head: 3 }, decided: ['b.weight'] },
+  };
+  const loaded = change.loadRecipe(opened, JSON.stringify(recipe));
+  const { choice } = change.shrinkOf(loaded);
+  assert.deepEqual([choice.tensors, choice.targetBytes, choice.roles], [recipe.tensors, null, { output: 4 }]);
+  assert.deepEqual(change.shrinkOf(change.aimAt(loaded, 70)).choice.tensors, { 'b.weight': 'keep' });
 });

@@ -8,15 +8,20 @@
  * @typedef {import('../lib/shrink/targets.js').Target} Target
  *
  * @typedef {{to: string, preset: string | null, scheme: Scheme | null, layout: string | null, rules: Rule[],
- *   tensors: {[name: string]: Scheme | 'keep'}}} Choice
- *   what the model shall become; `tensors` are those chosen by hand
+ *   tensors: {[name: string]: Scheme | 'keep'}, targetBytes: number | null, roles: {[role: string]: number},
+ *   decided: string[] | null}} Choice
+ *   what the model shall become; `tensors` are those chosen by hand; `targetBytes`: the rest is chosen for this size, errors weighed by `roles`;
+ *   `decided`: of a recipe that was found for a size the tensors that a hand had chosen
  *
  * @typedef {{name: string, target: string, shape: number[], count: number, from: string, before: number, dtype: string, after: number,
- *   scheme: Scheme | null, key: string, left: {code: string, text: string} | null, insteadOf: string | null}} Row
- *   a tensor as planned; `key` names it and what becomes of it
+ *   scheme: Scheme | null, key: string, left: {code: string, text: string} | null, insteadOf: string | null,
+ *   near: import('../lib/shrink/reasons.js').Near | null}} Row
+ *   a tensor as planned; `key` names it and what becomes of it; `near`: in a plan for a size why
+ * @typedef {{targetBytes: number, least: number, cost: number, price: number, weight: number, roles: {[role: string]: number},
+ *   curve: Float64Array, measured: {bytesRead: number, seconds: number}}} Aim how a plan for a size was found
  * @typedef {{id: number, modelId: number, model: string, choice: Choice, to: string, rows: Row[], before: number, outputBytes: number,
  *   bitsPerWeight: number, files: {name: string, byteLength: number}[], notes: {code: string, text: string}[], isRemote: boolean,
- *   ms: number}} Plan
+ *   ms: number, aim: Aim | null}} Plan
  *
  * @typedef {{sqnrDb: number | null, sampled: boolean}} Damage `null`: not known
  * @typedef {'file' | 'folder' | 'storage' | 'memory'} Place
@@ -31,15 +36,26 @@
  *
  * @typedef {{
  *   choice: Choice, plan: Plan | null, problem: Problem | null, damage: {[key: string]: Damage}, measuring: boolean, place: Place | null,
- *   job: Job | null, list: {query: string, show: string, sort: string}, eye: number | null, unknown: number
+ *   job: Job | null, list: {query: string, show: string, sort: string}, eye: number | null, unknown: number,
+ *   range: {key: string, least: number, most: number} | null, survey: {done: number, total: number, read: number} | null, why: string | null
  * }} Shrink
- *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks
+ *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks; `range`: sizes that can be aimed at;
+ *   `survey`: measuring under way; `why`: the tensor whose reasons are shown
  */
-import { targetsOf } from '../lib/shrink/targets.js';
+import { groupsOf, targetsOf } from '../lib/shrink/targets.js';
+
+/** Parts that a tensor can have in a model. */
+export const ROLES = ['embedding', 'attention', 'feedForward', 'output', 'other'];
+
+/** @param {unknown} x */
+export const isWeight = (x) => typeof x === 'number' && Number.isFinite(x) && x >= 0 && x <= 1e6;
 
 /** @type {Shrink} */
 const EMPTY = Object.freeze({
-  choice: { to: '', preset: null, scheme: null, layout: null, rules: [], tensors: {} },
+  choice: {
+    ...{ to: '', preset: null, scheme: null, layout: null, rules: [], tensors: {} },
+    ...{ targetBytes: null, roles: {}, decided: null },
+  },
   plan: null,
   problem: null,
   damage: {},
@@ -49,6 +65,9 @@ const EMPTY = Object.freeze({
   list: { query: '', show: 'all', sort: 'order' },
   eye: null,
   unknown: 0,
+  range: null,
+  survey: null,
+  why: null,
 });
 
 /** @param {State} state @returns {Shrink} */
@@ -79,7 +98,8 @@ export function firstChoice({ to, presets, isByScheme, schemes, layouts }) {
   const ids = schemes[0]?.ids ?? [];
   const preset = isByScheme ? null : (presets[0] ?? null);
   const scheme = preset === null && ids !== '*' && ids.length > 0 ? { id: ids[0] } : null;
-  return { to, preset, scheme, layout: layouts[0] ?? null, rules: [], tensors: {} };
+  const open = { rules: [], tensors: {}, targetBytes: null, roles: {}, decided: null };
+  return { to, preset, scheme, layout: layouts[0] ?? null, ...open };
 }
 
 /**
@@ -96,12 +116,17 @@ export function fitted(state) {
   const preset = choice.preset !== null && target.presets.includes(choice.preset) ? choice.preset : null;
   const layout = choice.layout !== null && target.layouts.includes(choice.layout) ? choice.layout : first.layout;
   const none = preset === null && choice.scheme === null;
+  const scheme = none ? first.scheme : choice.scheme;
+  // A layout that holds some schemes alone begins with the first of them.
+  const groups = groupsOf(target, layout);
+  const known = scheme === null || groups.some(({ ids }) => ids === '*' || ids.includes(scheme.id));
+  const [{ ids }] = groups;
   return {
     ...choice,
     to: target.to,
     layout,
     preset: none ? first.preset : preset,
-    scheme: none ? first.scheme : choice.scheme,
+    scheme: known || ids === '*' ? scheme : { id: ids[0] },
   };
 }
 
@@ -121,7 +146,30 @@ export function choose(state, choice) {
  */
 export function chooseAll(state, value) {
   const [kind, id] = split(value);
-  return choose(state, kind === 'preset' ? { preset: id, scheme: null } : { preset: null, scheme: { id } });
+  const all = kind === 'preset' ? { preset: id, scheme: null } : { preset: null, scheme: { id } };
+  return choose(state, { ...all, targetBytes: null });
+}
+
+/**
+ * A size for the whole: what no hand has chosen is chosen for it.
+ * @param {State} state
+ * @param {number | null} targetBytes null: no size any more
+ */
+export function aimAt(state, targetBytes) {
+  const { tensors, decided } = shrinkOf(state).choice;
+  const own = decided && Object.fromEntries(Object.entries(tensors).filter(([name]) => decided.includes(name)));
+  return choose(state, { targetBytes, tensors: own ?? tensors, decided: null });
+}
+
+/**
+ * What errors count by a tensor's role.
+ * @param {State} state
+ * @param {string} role
+ * @param {number} weight
+ */
+export function weigh(state, role, weight) {
+  const others = Object.fromEntries(Object.entries(shrinkOf(state).choice.roles).filter(([other]) => other !== role));
+  return choose(state, { roles: weight === 1 ? others : { ...others, [role]: weight } });
 }
 
 /** @param {string} value @returns {[string, string]} */
@@ -158,14 +206,36 @@ export function setRule(state, at, rule) {
  * @param {Choice} choice
  * @returns {import('../lib/shrink/recipe.js').Recipe}
  */
-export function recipeOf({ to, preset, scheme, layout, rules, tensors }) {
+export function recipeOf({ to, preset, scheme, layout, rules, tensors, targetBytes }) {
   /** @type {any} */
   const recipe = { version: 1, to };
-  if (preset !== null) recipe.preset = preset;
-  if (scheme !== null) recipe.scheme = scheme;
-  if (layout !== null && layout !== 'auto') recipe.layout = layout;
-  const whole = rules.filter(({ match, scheme: own, keep }) => match !== '' && (own || keep));
+  if (preset !== null && targetBytes === null) recipe.preset = preset;
+  if (scheme !== null && targetBytes === null) recipe.scheme = scheme;
+  if (layout !== null && layout !== 'auto' && layout !== 'plain') recipe.layout = layout;
+  const whole = rules.filter(({ match, scheme: own, keep, exclude }) => match !== '' && (own || keep || exclude));
   return { ...recipe, rules: whole, tensors };
+}
+
+/** What the engine is asked for a plan. @param {Choice} choice */
+export function optionsOf(choice) {
+  const recipe = recipeOf(choice);
+  if (choice.targetBytes === null) return { recipe };
+  return { recipe, targetBytes: choice.targetBytes, roles: choice.roles };
+}
+
+/**
+ * The recipe as a file: of a plan for a size what every tensor became, so that it needs no measuring elsewhere.
+ * @param {Choice} choice
+ * @param {Plan | null} plan
+ */
+export function recipeFile(choice, plan) {
+  const recipe = recipeOf(choice);
+  if (choice.targetBytes === null || !plan?.aim || plan.choice !== choice) return recipe;
+  const { targetBytes, roles } = plan.aim;
+  const decided = plan.rows.filter(({ near }) => near?.isFree === false).map(({ name }) => name);
+  const tensors = Object.fromEntries(plan.rows.map(({ name, scheme }) => [name, scheme ?? 'keep']));
+  const aim = { targetBytes, outputBytes: plan.outputBytes, roles, decided };
+  return { ...recipe, tensors, aim };
 }
 
 /**
@@ -200,7 +270,9 @@ export function loadRecipe(state, text) {
   if (scheme !== null && (scheme === 'keep' || !isWish(scheme)))
     throw refuse('scheme: {id, …}', JSON.stringify(scheme));
   const isRule = (/** @type {any} */ x) =>
-    isRecord(x) && typeof x.match === 'string' && (x.keep === true || (isWish(x.scheme) && x.scheme !== 'keep'));
+    isRecord(x) &&
+    typeof x.match === 'string' &&
+    (x.keep === true || Array.isArray(x.exclude) || (isWish(x.scheme) && x.scheme !== 'keep'));
   if (!Array.isArray(rules) || !rules.every(isRule))
     throw refuse('rules: [{match, scheme}]', JSON.stringify(rules).slice(0, 80));
   if (!isRecord(tensors)) throw refuse('tensors: {name: scheme}', JSON.stringify(tensors).slice(0, 80));
@@ -208,7 +280,13 @@ export function loadRecipe(state, text) {
   if (odd) throw refuse('tensors: {name: scheme}', JSON.stringify(odd).slice(0, 80));
   const names = new Set(state.model?.tensors.map(({ name }) => name));
   const unknown = Object.keys(tensors).filter((name) => !names.has(name)).length;
-  return setShrink(state, { choice: { to, preset, scheme, layout, rules, tensors }, unknown, problem: null });
+  const aim = isRecord(recipe.aim) ? recipe.aim : {};
+  const texts = (/** @type {any} */ list) => Array.isArray(list) && list.every((x) => typeof x === 'string');
+  const decided = texts(aim.decided) ? aim.decided : null;
+  const known = isRecord(aim.roles) ? Object.entries(aim.roles) : [];
+  const roles = Object.fromEntries(known.filter(([role, x]) => ROLES.includes(role) && isWeight(x) && x !== 1));
+  const all = { to, preset, scheme, layout, rules, tensors, targetBytes: null, roles, decided };
+  return setShrink(state, { choice: all, unknown, problem: null });
 }
 
 /**
@@ -232,6 +310,7 @@ export function planFrom(answer, model, choice, ms) {
     schemes,
     lefts,
     targets: renamed,
+    aim,
   } = answer;
   const keys = schemes.map((/** @type {Scheme} */ scheme) => JSON.stringify(scheme));
   let before = 0;
@@ -246,10 +325,11 @@ export function planFrom(answer, model, choice, ms) {
       key: scheme < 0 ? '' : `${dtype} ${keys[scheme]} ${name}`,
       left: answer.left[i] < 0 ? null : lefts[answer.left[i]],
       insteadOf: answer.insteadOf[i] < 0 ? null : dtypes[answer.insteadOf[i]],
+      near: aim?.nears[i] ?? null,
     };
   });
   const about = { id, modelId: model.id, model: model.name, choice, isRemote, ms };
-  return { ...about, to, rows, before, outputBytes, bitsPerWeight, files, notes };
+  return { ...about, to, rows, before, outputBytes, bitsPerWeight, files, notes, aim: aim ?? null };
 }
 
 /**
@@ -261,9 +341,26 @@ export function planFrom(answer, model, choice, ms) {
 export function damageOf({ job, damage }, row) {
   if (row.scheme === null) return { sqnrDb: Infinity, sampled: false };
   const done = job?.finished[row.name];
-  const found = done === undefined ? damage[row.key] : { sqnrDb: done, sampled: false };
+  const found = done === undefined ? (surveyed(row) ?? damage[row.key]) : { sqnrDb: done, sampled: false };
   // Of weights that are not finite there is no such number.
   return found && found.sqnrDb !== null && !Number.isNaN(found.sqnrDb) ? found : null;
+}
+
+/** What was measured for a plan of a size. @param {Row} row @returns {Damage | null} */
+export function surveyed({ near }) {
+  if (!near || !Number.isFinite(near.error)) return null;
+  return { sqnrDb: near.error === 0 ? Infinity : -10 * Math.log10(near.error), sampled: near.deviation !== 0 };
+}
+
+/**
+ * What a tensor pays for each byte that it gives: the share of its power that is lost, by the weight of its role.
+ * @param {Shrink} shrink
+ * @param {Row} row
+ */
+export function payOf(shrink, row) {
+  const db = damageOf(shrink, row)?.sqnrDb ?? Infinity;
+  const saved = row.before - row.after;
+  return saved > 0 ? ((row.near?.weight ?? 1) * 10 ** (-db / 10)) / saved : 0;
 }
 
 /**
@@ -295,6 +392,7 @@ export function listed(shrink, plan) {
     name: (a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }),
     after: (a, b) => b.after - a.after,
     damage: (a, b) => Math.min(db(a), 1e12) - Math.min(db(b), 1e12),
+    pay: (a, b) => payOf(shrink, b) - payOf(shrink, a),
   };
   return orders[sort] ? found.sort(orders[sort]) : found;
 }
@@ -308,6 +406,7 @@ const stem = (name) => name.replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin
  * @param {string} extension
  */
 export function outputName({ model, choice }, extension) {
-  const what = choice.preset ?? choice.scheme?.id ?? 'mixed';
+  const size = choice.targetBytes === null ? null : `${(choice.targetBytes / 1e6).toPrecision(3)}MB`;
+  const what = size ?? choice.preset ?? choice.scheme?.id ?? 'mixed';
   return `${stem(model)}-${what}.${extension}`;
 }

@@ -34,8 +34,19 @@ export class Table extends View {
 
   /** @param {import('../types.js').State} state */
   pick({ shrink, catalogue }) {
-    const { plan, damage, job, list, choice, eye } = shrink ?? {};
-    return { plan, damage, finished: job?.finished, state: job?.state, of: job?.plan, list, choice, eye, catalogue };
+    const { plan, damage, job, list, choice, eye, why } = shrink ?? {};
+    return {
+      why,
+      plan,
+      damage,
+      finished: job?.finished,
+      state: job?.state,
+      of: job?.plan,
+      list,
+      choice,
+      eye,
+      catalogue,
+    };
   }
 
   connectedCallback() {
@@ -63,7 +74,7 @@ export class Table extends View {
     if (!plan) return [];
     const { list, damage, job } = shrink;
     // Sorted by damage the rows move as it becomes known, else they stay.
-    const moving = list.sort === 'damage' ? [damage, job?.finished] : [];
+    const moving = list.sort === 'damage' || list.sort === 'pay' ? [damage, job?.finished] : [];
     return this.keeper.keep('found', [plan, list, ...moving], () => change.listed(shrink, plan));
   }
 
@@ -98,7 +109,7 @@ export class Table extends View {
         <label
           ><span class="sr">${t('list.sort')}</span>
           <select class="sort" @change=${(/** @type {Event} */ e) => this.#list({ sort: valueOf(e) })}>
-            ${['order', 'name', 'after', 'damage'].map(
+            ${['order', 'name', 'after', 'damage', 'pay'].map(
               (x) => html`<option value=${x} ?selected=${x === list.sort}>${t(`shrink.sort.${x}`)}</option>`,
             )}
           </select></label
@@ -176,6 +187,7 @@ export class Table extends View {
       <span class="becomes" role="cell"
         ><span class="soft from">${row.from}</span>
         ${shrink.job ? html`<span class="to">→ ${row.dtype}</span>` : this.#select(row, plan)}
+        ${shrink.job || row.near === null ? nothing : this.#steps(row, row.near, shrink)}
         ${
           row.insteadOf === null
             ? nothing
@@ -184,7 +196,7 @@ export class Table extends View {
               >`
         }
         ${
-          row.left === null || row.left.code === 'asked'
+          row.left === null || row.left.code === 'asked' || row.near !== null
             ? nothing
             : html`<span class="soft why" title=${tOr(`shrink.why.${row.left.code}`, row.left.text)}
                 >${tOr(`shrink.why.${row.left.code}`, row.left.text)}</span
@@ -213,6 +225,36 @@ export class Table extends View {
     return damage.sampled ? html`<abbr title=${t('shrink.sampled.help')}>≈ ${text}</abbr>` : text;
   }
 
+  /**
+   * One press up or down, and why it is where it is.
+   * @param {Row} row
+   * @param {import('../lib/shrink/reasons.js').Near} near
+   * @param {Shrink} shrink
+   */
+  #steps(row, { up, down }, shrink) {
+    const name = shownShort(row.name, 60);
+    const step = (/** @type {typeof up} */ to, /** @type {string} */ way, /** @type {string} */ sign) =>
+      html`<button
+        class="plain icon step ${way}"
+        ?disabled=${to === null}
+        aria-label=${t(`shrink.step.${way}`, { name, type: to?.dtype ?? '' })}
+        title=${to === null ? '' : t(`shrink.step.${way}.help`, { type: to.dtype, bytes: bytes(Math.abs(to.bytes)) })}
+        @click=${() => to && store.update((s) => change.chooseTensor(s, row.name, /** @type {any} */ (to.scheme ?? 'keep')))}
+      >
+        ${sign}
+      </button>`;
+    return html`<span class="steps"
+      >${step(up, 'up', '▲')}${step(down, 'down', '▼')}<button
+        class="plain ask-why"
+        aria-expanded=${shrink.why === row.name}
+        aria-label=${t('shrink.why.ask', { name })}
+        @click=${() => store.update((s) => change.setShrink(s, { why: shrink.why === row.name ? null : row.name }))}
+      >
+        ${t('shrink.why')}
+      </button></span
+    >`;
+  }
+
   /** @param {Row} row @param {import('./state.js').Plan} plan */
   #select(row, plan) {
     const { choice } = change.shrinkOf(this.state);
@@ -237,7 +279,7 @@ export class Table extends View {
   #options(value, label) {
     const target = change.targetOf(this.state);
     if (!target) return nothing;
-    const groups = schemesOf(target, this.state.catalogue);
+    const groups = schemesOf(target, this.state.catalogue, change.shrinkOf(this.state).choice.layout);
     const known =
       value === '' || value === 'keep' || groups.some(({ schemes }) => schemes.some(({ id }) => id === value));
     return html`<option value="" ?selected=${value === ''}>${value === '' ? label : t('shrink.as.rest')}</option>

@@ -1,8 +1,12 @@
 import { html } from 'lit';
 import { View } from './view.js';
+import { store } from '../store.js';
 import { actions } from './actions.js';
 import { nameOf } from './file-strip.js';
 import { t } from '../i18n/index.js';
+import { filesFromList } from '../lib/files.js';
+
+/** @typedef {import('../lib/files.js').PlacedFile} PlacedFile */
 
 /** The dialog with the ways to open something. */
 export class OpenBox extends View {
@@ -64,7 +68,7 @@ export class OpenBox extends View {
   /** @param {Event} event */
   #picked = (event) => {
     const input = /** @type {HTMLInputElement} */ (event.target);
-    const files = [...(input.files ?? [])];
+    const files = filesFromList(input.files ?? []);
     input.value = '';
     this.dialog.close();
     if (files.length > 0) openFiles(files);
@@ -91,18 +95,20 @@ export function addressOf(text) {
   return /^[a-z][a-z\d+.-]*:/i.test(text) ? text : `https://${text}`;
 }
 
-/** @param {File[]} files */
+/** @param {PlacedFile[]} files */
 export function openFiles(files) {
-  const folder = files[0].webkitRelativePath?.split('/')[0];
-  const source = files.length === 1 && !folder ? files[0] : wanted(files);
-  const name = folder || (files.length === 1 ? files[0].name : t('open.several', { n: files.length }));
-  actions.session?.open(source, { name });
+  const [folder, ...inside] = files[0].path.split('/');
+  const isFolder = inside.length > 0;
+  const source = files.length === 1 && !isFolder ? files[0].file : wanted(files);
+  const name = isFolder || files.length === 1 ? folder : t('open.several', { n: files.length });
+  store.update((s) => (s.room === 'learn' ? { ...s, room: 'explore' } : s));
+  actions.begin().then((session) => session?.open(source, { name }));
 }
 
-/** Of a folder only what a model is made of: its other files stay out. @param {File[]} files */
+/** Of a folder only what a model is made of: its other files stay out. @param {PlacedFile[]} files */
 function wanted(files) {
-  const chosen = files.filter((f) =>
-    /\.(safetensors|gguf|onnx|onnx_data|data|npy|npz|pt|pth|bin|json|txt|model)$/i.test(f.name),
+  const chosen = files.filter(({ path }) =>
+    /\.(safetensors|gguf|onnx|onnx_data|data|npy|npz|pt|pth|bin|json|txt|model)$/i.test(path),
   );
   return chosen.length > 0 ? chosen : files;
 }

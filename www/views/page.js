@@ -1,18 +1,12 @@
 import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
-import { detailLine } from './file-strip.js';
 import { speakOf, t } from '../i18n/index.js';
-import { tell } from '../text/tell.js';
 import { filesOf } from './drop.js';
 import { whenNear } from './near.js';
 import './top-bar.js';
-import './file-strip.js';
-import './tensor-list.js';
-import './explore.js';
-import './controls.js';
-import './weight.js';
-import './measures.js';
+
+/** @typedef {'no' | 'coming' | 'there' | 'absent'} Arrival */
 
 /** The whole page: its rooms' frame, and files dropped anywhere on it. */
 export class Page extends View {
@@ -25,8 +19,8 @@ export class Page extends View {
     super();
     /** The comparison's place, whose code is fetched when it comes near. @type {Element | null} */
     this.watched = null;
-    /** Whether the Shrink room's code is there. @type {'no' | 'coming' | 'there' | 'absent'} */
-    this.shrink = 'no';
+    /** Whether the code of the rooms is there. @type {{learn: Arrival, explore: Arrival, shrink: Arrival}} */
+    this.rooms = { learn: 'no', explore: 'no', shrink: 'no' };
   }
 
   connectedCallback() {
@@ -41,14 +35,51 @@ export class Page extends View {
 
   render() {
     const { fatal, dropping, room } = this.state;
-    // It is asked for again when it is entered again.
-    if (room !== 'shrink' && this.shrink === 'absent') this.shrink = 'no';
+    // A room that did not come is asked for again when it is entered again.
+    for (const other of /** @type {const} */ (['learn', 'explore', 'shrink']))
+      if (room !== other && this.rooms[other] === 'absent') this.rooms[other] = 'no';
     return html`
       <header class="top"><fb-top-bar></fb-top-bar></header>
-      ${fatal ? this.#fatal(fatal) : room === 'shrink' ? this.#shrink() : this.#explore()}
+      ${this.#room(room, fatal)}
       <fb-open-box></fb-open-box>
       ${dropping ? html`<div class="dropping" aria-hidden="true"><p>${t('drop')}</p></div>` : nothing}
     `;
+  }
+
+  /**
+   * The room, once its code is there.
+   * @param {import('../types.js').State['room']} room
+   * @param {import('../types.js').Problem | null} fatal
+   */
+  #room(room, fatal) {
+    if (this.rooms[room] === 'no') this.#bring(room);
+    if (this.rooms[room] !== 'there') {
+      return html`<main id="main" tabindex="-1">
+        <h1 class="sr">${t(`room.${room}`)}</h1>
+        <div class="waiting"><p>${this.rooms[room] === 'absent' ? t('room.absent') : ''}</p></div>
+      </main>`;
+    }
+    if (room === 'learn') return html`<fb-learn></fb-learn>`;
+    if (fatal) return html`<fb-fatal></fb-fatal>`;
+    return room === 'shrink' ? this.#shrink() : this.#explore();
+  }
+
+  /** Fetches a room's code. @param {import('../types.js').State['room']} room */
+  #bring(room) {
+    this.rooms[room] = 'coming';
+    const code = {
+      learn: () => import('../learn/room.js'),
+      explore: () => import('./explore-room.js'),
+      shrink: () => Promise.all([speakOf('shrink'), import('./explore-room.js'), import('../shrink/room.js')]),
+    };
+    const arrive = (/** @type {Arrival} */ how) => {
+      this.rooms[room] = how;
+      this.requestUpdate();
+    };
+    code[room]().then(
+      () => arrive('there'),
+      () => arrive('absent'),
+    );
   }
 
   #explore() {
@@ -71,29 +102,10 @@ export class Page extends View {
     `;
   }
 
-  /** This room's code is fetched when it is first entered. */
   #shrink() {
-    if (this.shrink === 'no') {
-      this.shrink = 'coming';
-      const arrive = (/** @type {'there' | 'absent'} */ how) => {
-        this.shrink = how;
-        this.requestUpdate();
-      };
-      Promise.all([speakOf('shrink'), import('../shrink/room.js')]).then(
-        () => arrive('there'),
-        () => arrive('absent'),
-      );
-    }
     return html`
       <section aria-label=${t('file.title')}><fb-file-strip></fb-file-strip></section>
-      <main id="main" class="shrink" tabindex="-1">
-        ${
-          this.shrink === 'there'
-            ? html`<fb-shrink></fb-shrink>`
-            : html`<h1 class="sr">${t('room.shrink')}</h1>
-                <div class="waiting"><p>${this.shrink === 'absent' ? t('room.absent') : ''}</p></div>`
-        }
-      </main>
+      <main id="main" class="shrink" tabindex="-1"><fb-shrink></fb-shrink></main>
     `;
   }
 
@@ -103,18 +115,6 @@ export class Page extends View {
     if (!schemes || schemes === this.watched || !this.state.result) return;
     this.watched = schemes;
     whenNear(schemes, () => speakOf('schemes').then(() => import('./schemes.js')));
-  }
-
-  /** @param {import('../types.js').Problem} problem */
-  #fatal(problem) {
-    const told = tell(problem, () => this.requestUpdate());
-    if (!told) return nothing;
-    const { what, remedy, detail } = told;
-    return html`<main class="fatal" role="alert">
-      <h1>${what}</h1>
-      <p>${remedy}</p>
-      <p class="detail soft">${detailLine(detail)}</p>
-    </main>`;
   }
 
   /** @param {Event} event */

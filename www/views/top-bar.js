@@ -20,10 +20,10 @@ export class TopBar extends View {
   render() {
     const { requests, theme, language } = this.state;
     return html`
-      <a class="wordmark" href="#/explore" aria-label="Fewerbits">Fewer<b>bits</b></a>
+      <a class="wordmark" href="#/learn" aria-label="Fewerbits">Fewer<b>bits</b></a>
       <nav class="rooms" aria-label=${t('rooms')}>
         ${
-          /** @type {const} */ (['explore', 'shrink']).map(
+          /** @type {const} */ (['learn', 'explore', 'shrink']).map(
             (room) =>
               html`<a
                 href="#/${room}"
@@ -73,9 +73,10 @@ export class TopBar extends View {
     </div>`;
   }
 
-  /** A room is found as it was left: the link alone would begin anew. @param {MouseEvent} event @param {'explore' | 'shrink'} room */
+  /** A room is found as it was left: the link alone would begin anew. @param {MouseEvent} event @param {'learn' | 'explore' | 'shrink'} room */
   #enter(event, room) {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    // In the lesson the link leads to its contents.
+    if (event.ctrlKey || event.metaKey || event.shiftKey || room === this.state.room) return;
     event.preventDefault();
     store.update((s) => ({ ...s, room, continuous: false }));
   }

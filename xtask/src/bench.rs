@@ -9,11 +9,11 @@ use std::ffi::OsString;
 
 /// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
 /// with `ggml` and perhaps a part of a name ggml's formats, with `effort` what the search for less error gains and costs, with `shrink` whole
-/// jobs on a file, with `nn` the sample network's layers, with `lm` what schemes cost the language model, with `train` what learning at few bits gains;
-/// all without one.
+/// jobs on files, with `plan` plans for a size beside presets, with `nn` the sample network's layers, with `lm` what schemes cost the language
+/// model, with `train` what learning at few bits gains; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
     let first = filter.first().map(String::as_str);
-    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink" | "lm" | "train")) {
+    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink" | "plan" | "lm" | "train")) {
         kernels(filter)?;
     }
     if matches!(first, None | Some("page")) {
@@ -31,6 +31,9 @@ pub fn all(filter: &[String]) -> Result<()> {
     if matches!(first, None | Some("shrink")) {
         shrink(filter.get(1..).unwrap_or_default())?;
     }
+    if matches!(first, None | Some("plan")) {
+        plan()?;
+    }
     for (name, script) in [("lm", "benches/lm.mjs"), ("train", "benches/train.mjs")] {
         if first.is_none_or(|first| first == name) {
             networks(script)?;
@@ -39,15 +42,27 @@ pub fn all(filter: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Whole jobs in Node, from a file to a file, beside llama.cpp's own where Python and the library are.
+/// Whole jobs in Node and in Chromium, from a file to a file, beside llama.cpp's own where Python and the library are; with `large` how much
+/// memory a large model takes.
 fn shrink(filter: &[String]) -> Result<()> {
     setup::all()?;
     wasm::build()?;
-    let python = python::environment()?.map(|python| python.into_os_string()).unwrap_or_else(|why| {
-        println!("Without llama.cpp's times: {why}");
-        "".into()
-    });
-    run(command("node").arg("benches/shrink.mjs").arg(python).args(filter), "the benchmark of whole jobs")
+    let is_large = filter.first().is_some_and(|name| name == "large");
+    if !is_large {
+        let mut jobs = command("node");
+        run(jobs.arg("benches/shrink.mjs").arg(python_or_not()?).args(filter), "the benchmark of whole jobs")?;
+    }
+    if is_large || filter.is_empty() {
+        run(command("node").arg("benches/large.mjs"), "the benchmark of large models")?;
+    }
+    Ok(())
+}
+
+/// Plans for a size beside single schemes and llama-quantize's presets, and their time.
+fn plan() -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    run(command("node").arg("benches/plan.mjs").arg(python_or_not()?), "the benchmark of plans for a size")
 }
 
 /// A table of the sample networks.

@@ -7,6 +7,7 @@
 //! | [`site`] | the page: served while it is worked on, or built to `dist/` |
 //! | [`npm_package`] | the package in `pkg/` |
 //! | [`test`], [`summary`] | every test there is, and what they came to |
+//! | [`fuzz`] | the parsers under random input |
 //! | [`bench`] | SIMD against scalar, measured |
 //! | [`browsers`], [`python`], [`debian`] | what tests need from outside, found or installed |
 //! | [`process`], [`stamp`], [`paths`] | running programs, skipping what is done, where things lie |
@@ -14,6 +15,7 @@
 mod bench;
 mod browsers;
 mod debian;
+mod fuzz;
 mod npm_package;
 mod paths;
 mod process;
@@ -32,6 +34,7 @@ const USAGE: &str = "\
 cargo xtask serve            set up, build and serve the page; Ctrl-C ends it
 cargo xtask build            the static site to dist/, the npm package to pkg/
 cargo xtask test [part]      set up and run every test there is, or the parts so named
+cargo xtask test long        the same, and each fuzz target for a minute; test fuzz runs these alone
 cargo xtask bench [filter]   measure SIMD against scalar, ggml's formats against llama.cpp, the search for less error, and the page
 cargo xtask wasm             only the wasm module and its glue, to www/lib/wasm/";
 

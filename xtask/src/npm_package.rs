@@ -18,6 +18,10 @@ pub fn build() -> Result<()> {
     for file in files_below(&lib).iter().filter(|file| is_delivered(file)) {
         copy(file, &pkg.join("lib").join(file.strip_prefix(&lib)?))?;
     }
+    let elements = at("dist/elements");
+    for file in files_below(&elements) {
+        copy(&file, &pkg.join("elements").join(file.strip_prefix(&elements)?))?;
+    }
     let mut tsc = node_tool("typescript/bin/tsc");
     tsc.args(["-p", "tsconfig.lib.json", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir"]);
     run(tsc.arg(pkg.join("lib")), "making the package's types from its JSDoc")?;
@@ -54,14 +58,16 @@ fn manifest(has_cli: bool) -> Result<String> {
   "license": "{license}",
   "type": "module",
   "engines": {{ "node": ">=20.19" }},
-  "sideEffects": false,
+  "sideEffects": ["./elements/*.js"],
   "types": "./lib/index.d.ts",{bin}
   "exports": {{
     ".": {{ "types": "./lib/index.d.ts", "default": "./lib/index.js" }},
+    "./elements": "./elements/elements.js",
+    "./elements/*": "./elements/*",
     "./fewerbits_bg.wasm": "./lib/wasm/fewerbits_bg.wasm",
     "./package.json": "./package.json"
   }},
-  "files": ["lib", "LICENSE-MIT", "LICENSE-APACHE"],
+  "files": ["lib", "elements", "LICENSE-MIT", "LICENSE-APACHE"],
   "keywords": ["quantization", "neural-network", "weights", "wasm", "simd", "safetensors"]
 }}
 "#

@@ -54,5 +54,7 @@ pub fn build() -> Result<()> {
     println!("• building the site to dist/");
     let _ = std::fs::remove_dir_all(at("dist")); // no older build passes for this one
     run(node_tool("vite/bin/vite.js").arg("build"), "vite build")?;
+    let mut elements = node_tool("vite/bin/vite.js");
+    run(elements.args(["build", "--config", "vite.elements.config.js"]), "vite build of the figures for other pages")?;
     run(command("node").args(["xtask/js/sizes.mjs", "dist"]), "measuring dist/")
 }

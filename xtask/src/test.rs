@@ -6,7 +6,7 @@ use crate::process::{self, Watched, capture, cargo, command, watch};
 use crate::setup::{self, WASM_TARGET, node_tool};
 use crate::summary::{Counts, Report};
 use crate::wasm::{self, Simd};
-use crate::{npm_package, python, site};
+use crate::{fuzz, npm_package, python, site};
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,15 @@ use std::time::Duration;
 /// No test is timed; this only ends what hangs.
 const GUARD: Duration = Duration::from_secs(40 * 60);
 
-/// Runs the parts whose name contains one of `filter` (all where there is none) and prints the summary.
+/// Runs the parts whose name contains one of `filter` (all where there is none) and prints the summary. `long` adds the fuzz targets.
 pub fn all(filter: &[String]) -> Result<()> {
-    let mut report = Report::new(filter, env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1"));
+    let is_long = filter.iter().any(|part| part == "long");
+    let parts: Vec<String> = filter.iter().filter(|part| *part != "long").cloned().collect();
+    let mut report = Report::new(&parts, env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1"));
     run(&mut report);
+    if is_long || parts.iter().any(|part| part.starts_with("fuzz")) {
+        fuzz::all(&mut report);
+    }
     print!("{}", report.text());
     if report.total().failed > 0 {
         // The summary's last line stays the last line.
@@ -293,6 +298,7 @@ fn goldens(report: &mut Report) {
 /// What llama.cpp makes of what the engine writes.
 fn peers(report: &mut Report) {
     of_python(report, "peers: llama.cpp", "tests/peers/best.py", &[]);
+    of_python(report, "peers: plans run by llama.cpp", "tests/peers/plan.py", &[]);
 }
 
 /// A part that is a script in Python.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::llama::Hints;
 use crate::error::{Code, Error, Result};
 use crate::formats::gguf::write::{NewValue, Tensor};
+pub use crate::pack::interleave::row_of;
 use crate::tensor::DType;
 
 /// What `architectures` in `config.json` may say, and what GGUF calls it.
@@ -97,15 +98,6 @@ pub enum From {
     Tensor(usize),
     /// Made from the configuration.
     Made(Vec<f32>),
-}
-
-/// Which row of Hugging Face's q or k stands in row `row` of `rows` in GGUF, where there are so many `heads`: a rotation acts on
-/// neighbouring rows there, on the halves of a head here.
-#[must_use]
-pub fn row_of(row: u64, rows: u64, heads: u64) -> u64 {
-    let head_rows = rows / heads;
-    let (head, within) = (row / head_rows, row % head_rows);
-    head * head_rows + within % 2 * (head_rows / 2) + within / 2
 }
 
 /// The parts of `config.json` that matter.
@@ -356,17 +348,4 @@ fn malformed(message: &str) -> Error {
 
 fn unsupported(message: &str) -> Error {
     Error::new(Code::Unsupported, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_of_a_head_are_interleaved() {
-        let rows: Vec<u64> = (0..8).map(|row| row_of(row, 8, 2)).collect();
-        assert_eq!(rows, [0, 2, 1, 3, 4, 6, 5, 7]);
-        let rows: Vec<u64> = (0..6).map(|row| row_of(row, 6, 1)).collect();
-        assert_eq!(rows, [0, 3, 1, 4, 2, 5]);
-    }
 }

@@ -61,6 +61,8 @@ export const framed = (site, width, height, page = '') =>
  * @property {boolean} [probe] put the tests' probe into HTML pages (default true), see `browsers.js`
  * @property {Record<string, string>} [headers] sent with every file
  * @property {RegExp} [refuse] answer 404 to paths that match
+ * @property {{path: RegExp, script: string}} [before] put this before scripts whose paths match
+ * @property {boolean} [offline] let the page keep itself for use without a network (default false: tests see what is asked for)
  * @property {number} [failAfter] break the connection after this many bytes of a body
  *
  * @typedef {object} Server
@@ -117,6 +119,7 @@ async function answer(dir, base, options, request, response, requests) {
   };
   if (options.delay) await sleep(options.delay);
   if (options.refuse?.test(path)) return end(404, 'refused');
+  if (!options.offline && path === `${base}sw.js`) return end(404, 'not for this test');
   if (!path.startsWith(base)) return end(404, 'outside the sub-path');
   if (path === base + PROBE_NAME) return send(response, entry, Buffer.from(PROBE), TYPES['.js']);
   if (path === base + FRAME_NAME)
@@ -138,6 +141,11 @@ async function answer(dir, base, options, request, response, requests) {
       `$&<script src="${base}${PROBE_NAME}"></script>`,
     );
     return send(response, entry, Buffer.from(html), type, options.headers);
+  }
+
+  if (options.before?.path.test(path)) {
+    const text = `${options.before.script}\n${await readFile(file, 'utf8')}`;
+    return send(response, entry, Buffer.from(text), type, options.headers);
   }
 
   const headers = { 'Content-Type': type, 'Cache-Control': 'no-cache', ...options.headers };

@@ -68,19 +68,27 @@ function valueOf(text) {
 }
 
 /**
- * `--rule GLOB=SCHEME` in their order, then `--keep GLOB`.
+ * `--rule GLOB=SCHEME` in their order, then `--keep GLOB` and `--exclude GLOB=ID,…`.
  * @param {string[]} rules
  * @param {string[]} keep
+ * @param {string[]} exclude
  * @returns {Rule[]}
  */
-export function rulesOf(rules = [], keep = []) {
+export function rulesOf(rules = [], keep = [], exclude = []) {
   const schemes = rules.map((text) => {
     // The scheme's own options have an equals sign too, a tensor's name hardly ever.
     const at = text.indexOf('=');
     if (at < 1) throw new Usage(`this is no rule: ${JSON.stringify(text)}; expected GLOB=SCHEME`);
     return { match: text.slice(0, at), scheme: schemeOf(text.slice(at + 1)) };
   });
-  return [...schemes, ...keep.map((match) => ({ match, keep: true }))];
+  const excluding = exclude.map((text) => {
+    const at = text.lastIndexOf('=');
+    if (at < 1 || at === text.length - 1) {
+      throw new Usage(`this excludes nothing: ${JSON.stringify(text)}; expected GLOB=ID,…`);
+    }
+    return { match: text.slice(0, at), exclude: text.slice(at + 1).split(',') };
+  });
+  return [...schemes, ...keep.map((match) => ({ match, keep: true })), ...excluding];
 }
 
 /**
@@ -92,5 +100,24 @@ export function countOf(text, option) {
   if (text === undefined) return undefined;
   if (!/^[1-9]\d{0,3}$/.test(text))
     throw new Usage(`${option} takes a number, 1 or above, not ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+const UNITS = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 };
+
+/**
+ * Bytes: `20MB`, `1.5 GB`, `400MiB`, `20000000`.
+ * @param {string} text
+ * @param {string} option
+ */
+export function sizeFrom(text, option) {
+  const [, number, unit = 'b'] = /^\s*(\d+\.?\d*|\.\d+)\s*([kmgt]i?b|b)?\s*$/i.exec(text) ?? [];
+  if (number === undefined) throw new Usage(`${option} takes a size such as 20MB, not ${JSON.stringify(text)}`);
+  return Math.floor(Number(number) * UNITS[/** @type {keyof typeof UNITS} */ (unit.toLowerCase())]);
+}
+
+/** @param {string} text @param {string} option */
+export function numberFrom(text, option) {
+  if (!/^[-+]?(\d+\.?\d*|\.\d+)$/.test(text)) throw new Usage(`${option} takes a number, not ${JSON.stringify(text)}`);
   return Number(text);
 }

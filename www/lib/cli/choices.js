@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 
 import { FewerbitsError } from '../errors.js';
-import { Usage, rulesOf, schemeOf } from './arguments.js';
+import { plan } from '../shrink/plan.js';
+import { Usage, numberFrom, rulesOf, schemeOf, sizeFrom } from './arguments.js';
 import { bytes, table } from './terminal.js';
 
 /**
@@ -23,6 +24,12 @@ export const OPTIONS = {
   keep: { type: 'string', multiple: true },
   rule: { type: 'string', multiple: true },
   'target-size': { type: 'string' },
+  'target-bits': { type: 'string' },
+  schemes: { type: 'string', multiple: true },
+  exclude: { type: 'string', multiple: true },
+  weight: { type: 'string', multiple: true },
+  'least-db': { type: 'string' },
+  workers: { type: 'string' },
   force: { type: 'boolean' },
   json: { type: 'boolean' },
 };
@@ -32,26 +39,85 @@ export const OPTIONS = {
  * @returns {Promise<PlanOptions>}
  */
 export async function choicesOf(values) {
-  if (values['target-size'] !== undefined) {
-    throw new Usage('--target-size is not there yet: choose with --scheme, --preset or --recipe');
-  }
-  const ways = ['scheme', 'preset', 'recipe'].filter((name) => values[name] !== undefined);
+  const ways = ['scheme', 'preset', 'recipe', 'target-size', 'target-bits'].filter(
+    (name) => values[name] !== undefined,
+  );
   if (ways.length > 1) throw new Usage(`--${ways.join(' and --')} exclude each other`);
   if (ways.length === 0 && values.to === undefined && values.rule === undefined) {
-    throw new Usage('nothing says what the tensors shall become: give --scheme, --preset, --recipe, --rule or --to');
+    throw new Usage(
+      'nothing says what the tensors shall become: give --target-size, --scheme, --preset, --recipe, --rule or --to',
+    );
   }
   if (values.to !== undefined && !FORMATS.includes(values.to)) {
     throw new Usage(`--to takes ${FORMATS.join(', ')}, not ${JSON.stringify(values.to)}`);
   }
   const { to, preset, layout } = values;
   /** @type {PlanOptions} */
-  const options = { rules: rulesOf(values.rule, values.keep) };
+  const options = { rules: rulesOf(values.rule, values.keep, values.exclude) };
   if (to !== undefined) options.to = to;
   if (preset !== undefined) options.preset = preset;
   if (layout !== undefined) options.layout = layout;
   if (values.scheme !== undefined) options.scheme = schemeOf(values.scheme);
   if (values.recipe !== undefined) options.recipe = await readRecipe(values.recipe);
+  return { ...options, ...aimOf(values) };
+}
+
+/**
+ * What belongs to a target.
+ * @param {{[name: string]: any}} values
+ * @returns {PlanOptions}
+ */
+function aimOf(values) {
+  /** @type {PlanOptions} */
+  const options = {};
+  if (values['target-size'] !== undefined) options.targetBytes = sizeFrom(values['target-size'], '--target-size');
+  if (values['target-bits'] !== undefined) options.targetBits = numberFrom(values['target-bits'], '--target-bits');
+  if (options.targetBytes === undefined && options.targetBits === undefined) {
+    const idle = ['schemes', 'exclude', 'weight', 'least-db'].find((name) => values[name] !== undefined);
+    if (idle) throw new Usage(`--${idle} goes with --target-size or --target-bits`);
+    return options;
+  }
+  if (values.schemes) {
+    options.schemes = values.schemes
+      .flatMap((/** @type {string} */ list) => list.split(/,(?=[a-z]\w*(?:[:,]|$))/))
+      .map(schemeOf);
+  }
+  if (values['least-db'] !== undefined) options.leastDb = numberFrom(values['least-db'], '--least-db');
+  if (values.weight) {
+    options.roles = Object.fromEntries(
+      values.weight.map((/** @type {string} */ text) => {
+        const [role, weight = ''] = text.split('=');
+        return [role, numberFrom(weight, '--weight ROLE=')];
+      }),
+    );
+  }
   return options;
+}
+
+/**
+ * A plan, with the progress of what is measured for it.
+ * @param {import('../model.js').Model} model
+ * @param {PlanOptions} options
+ * @param {import('./terminal.js').Terminal} terminal
+ */
+export async function planFor(model, options, terminal) {
+  const started = Date.now();
+  terminal.restart();
+  try {
+    const onProgress = (/** @type {import('../shrink/survey.js').SurveyProgress} */ { done, total }) =>
+      terminal.progress('measuring', done, total, (Date.now() - started) / 1000, 'tensors');
+    return await plan(model, { ...options, onProgress });
+  } finally {
+    terminal.clear();
+  }
+}
+
+/**
+ * The format that a file's ending names.
+ * @param {string} path
+ */
+export function formatOf(path) {
+  return FORMATS.find((format) => path.toLowerCase().endsWith(`.${format}`));
 }
 
 /** @param {string} file */
@@ -98,6 +164,25 @@ export function planSummary({ model, outputBytes, bitsPerWeight, tensors }) {
 }
 
 /** A plan for machines. @param {Plan} plan */
-export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, tensors }) {
-  return { model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight, notes, tensors };
+export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, tensors, found }) {
+  const data = { model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight, notes };
+  if (!found) return { ...data, tensors };
+  const { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured } = found;
+  const aim = { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured };
+  const { why, curve } = found;
+  return { ...data, aim: { ...aim, curve: [...curve()] }, tensors: tensors.map((t) => ({ ...t, why: why(t.name) })) };
+}
+
+/** What was measured for a target, and what it came to. @param {Plan} plan */
+export function aimSummary({ outputBytes, bitsPerWeight, found }) {
+  if (!found) return '';
+  const { targetBytes, targetBits, least, measured, cost } = found;
+  const size =
+    targetBytes === undefined
+      ? `${bitsPerWeight.toFixed(3)} of ${targetBits} bits per weight`
+      : `${outputBytes} of ${targetBytes} bytes`;
+  return (
+    `${size}; at least ${least} bytes could be reached; ${bytes(measured.bytesRead)} read and measured in ` +
+    `${measured.seconds.toFixed(1)} s; sum of the tensors' relative errors ${cost.toPrecision(3)}`
+  );
 }

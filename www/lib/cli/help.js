@@ -14,9 +14,19 @@ export const OVERVIEW = `Usage: fewerbits COMMAND …
   Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.`;
 
 /** What shrink and plan share. */
-export const CHOICES = `  --scheme ID[:option=value,…]  for every tensor that is quantized at all (fewerbits schemes)
+export const CHOICES = `  --target-size SIZE            all files together take so much at most (20MB, 400MiB): each tensor gets the scheme
+                                by which least is lost. A sample of each is measured for it
+  --target-bits N               the same by stored bits per weight
+  --schemes ID,…                what may be chosen for a target; by default all of the format's
+  --exclude GLOB=ID,…           what may not be, for tensors whose names match; may be repeated
+  --weight ROLE=N               what the errors of a role count for a target, 1 by default: embedding, attention,
+                                feedForward, output, other; may be repeated
+  --least-db N                  a scheme that keeps less of a tensor is not chosen for it; 6 by default
+  --scheme ID[:option=value,…]  for every tensor that is quantized at all (fewerbits schemes)
   --preset NAME                 a named set of the format's rules, such as Q4_K_M
   --recipe FILE                 what plan wrote
   --rule GLOB=SCHEME            for tensors whose names match; may be repeated, the last that matches decides
   --keep GLOB                   leaves tensors as they are; may be repeated, stronger than rules
-  --to FORMAT                   gguf, onnx, safetensors or npz; by default the input's own`;
+  --workers N                   as many as there are cores, 4 at most, by default
+  --to FORMAT                   gguf, onnx, safetensors or npz; by default what OUT ends in, or the input's own
+  --layout NAME                 how safetensors store what is quantized: plain or compressed-tensors; ONNX: qdq or contrib`;

@@ -1,6 +1,6 @@
 /** `fewerbits inspect`: what is in a model file, by its header alone. */
 import { openModel } from '../model.js';
-import { bytes, plain, table } from './terminal.js';
+import { bytes, counted, plain, table } from './terminal.js';
 
 /** @type {import('./arguments.js').Command} */
 export const command = {
@@ -29,8 +29,8 @@ Lists a model's tensors. Only headers are read.`,
       terminal.print(table(['tensor', 'type', 'shape', '>bytes', '>bits/weight', ''], rows));
       const notes = Object.keys(metadata).length;
       terminal.print(
-        `\n${plain(name)}: ${format}, ${tensors.length} tensors, ${weights.toLocaleString('en')} weights, ${bytes(byteLength)}` +
-          (notes > 0 ? `, ${notes} notes of metadata` : ''),
+        `\n${plain(name)}: ${format}, ${counted(tensors.length, 'tensor')}, ${counted(weights, 'weight')}, ${bytes(byteLength)}` +
+          (notes > 0 ? `, ${counted(notes, 'note')} of metadata` : ''),
       );
     } finally {
       await model.close();

@@ -1,8 +1,7 @@
 /** `fewerbits plan`: what shrink would do, as a recipe. */
 import { openModel } from '../model.js';
-import { plan } from '../shrink/plan.js';
-import { Usage } from './arguments.js';
-import { OPTIONS, choicesOf, planData, planSummary, planTable } from './choices.js';
+import { Usage, countOf } from './arguments.js';
+import { OPTIONS, aimSummary, choicesOf, planData, planFor, planSummary, planTable } from './choices.js';
 import { writeText } from './files.js';
 import { CHOICES } from './help.js';
 
@@ -10,7 +9,7 @@ import { CHOICES } from './help.js';
 export const command = {
   help: `Usage: fewerbits plan IN … [-o RECIPE.json]
 
-Says what each tensor would become and how large, from headers alone. The recipe (JSON) is taken by shrink --recipe, here or on another
+Says what each tensor would become and how large, from headers alone; for a target size a sample of each tensor is read and measured. The recipe (JSON) is taken by shrink --recipe, here or on another
 machine, for the whole model or for one of its shards.
 
 ${CHOICES}
@@ -24,13 +23,18 @@ ${CHOICES}
     const options = await choicesOf(values);
     const model = await openModel(file, { signal });
     try {
-      const planned = await plan(model, options);
+      const planned = await planFor(
+        model,
+        { ...options, signal, workers: countOf(values.workers, '--workers') },
+        terminal,
+      );
       if (values.output !== undefined) {
         await writeText(values.output, `${JSON.stringify(planned.recipe(), null, 2)}\n`, values.force);
       }
       if (values.json) return terminal.json(planData(planned));
       terminal.print(`${planTable(planned)}\n`);
       for (const { text } of planned.notes) terminal.say(text);
+      if (planned.found) terminal.say(aimSummary(planned));
       terminal.print(planSummary(planned));
     } finally {
       await model.close();

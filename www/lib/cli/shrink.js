@@ -3,12 +3,11 @@ import { basename, join } from 'node:path';
 
 import { openModel } from '../model.js';
 import { shrink } from '../shrink/job.js';
-import { plan } from '../shrink/plan.js';
 import { Usage, countOf } from './arguments.js';
-import { OPTIONS, choicesOf, planData, planSummary, planTable } from './choices.js';
+import { OPTIONS, aimSummary, choicesOf, formatOf, planData, planFor, planSummary, planTable } from './choices.js';
 import { exists, isFolder, refuseTaken, sizeOf, writeText } from './files.js';
 import { CHOICES } from './help.js';
-import { bytes, decibels, plain, table } from './terminal.js';
+import { bytes, counted, decibels, plain, table } from './terminal.js';
 
 /**
  * @typedef {import('../shrink/plan.js').Plan} Plan
@@ -23,11 +22,10 @@ export const command = {
   help: `Usage: fewerbits shrink IN… -o OUT …
 
 Writes a smaller model. Each tensor is read back from what was packed and compared. A file takes its place when it is complete: what fails or
-is interrupted leaves nothing.
+is interrupted leaves nothing. Of several inputs one that fails does not stop the others.
 
 ${CHOICES}
   -o OUT                        the file; for several inputs, or a model in several files, a folder
-  --workers N                   as many as there are cores, 4 at most, by default
   --force                       overwrites
   --resume                      leaves out inputs whose output is there and complete
   --dry-run                     says what would be done
@@ -35,7 +33,6 @@ ${CHOICES}
   --json                        the same on the standard output`,
   options: {
     ...OPTIONS,
-    workers: { type: 'string' },
     resume: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     report: { type: 'string' },
@@ -49,38 +46,57 @@ ${CHOICES}
     const options = await choicesOf(values);
     if (report !== undefined) await refuseTaken(report, force);
     const isBatch = inputs.length > 1;
+    if (output !== undefined && !isBatch && options.recipe?.to === undefined) options.to ??= formatOf(output);
     const inFolder = output !== undefined && (isBatch || output.endsWith('/') || (await isFolder(output)));
     if (isBatch && output !== undefined && (await exists(output)) && !(await isFolder(output))) {
       throw new Usage(`several models are written to a folder, and ${JSON.stringify(output)} is none`);
     }
     /** @type {Set<string>} */
     const taken = new Set();
+    /** @type {any[]} */
     const done = [];
-    for (const [i, input] of inputs.entries()) {
+    let failed = 0;
+    const one = async (/** @type {string} */ input, /** @type {string} */ place) => {
       const model = await openModel(input, { signal });
       try {
-        const planned = await plan(model, options);
+        const planned = await planFor(model, { ...options, signal, workers }, terminal);
+        if (planned.found) terminal.say(aimSummary(planned));
         if (isDry) {
           done.push(planData(planned));
           if (!json) terminal.print(`${planTable(planned)}\n\n${plain(model.name)}: ${planSummary(planned)}`);
-          continue;
+          return;
         }
-        const path = inFolder ? join(output, outputName(model.name, planned)) : output;
+        // A model of several files is a folder itself; several models lie in one.
+        const isOne = isBatch || planned.files.every(({ name }) => name === '');
+        const path = inFolder && isOne ? join(output, outputName(model.name, planned)) : /** @type {string} */ (output);
         if (taken.has(path)) throw new Usage(`two of the inputs would be written to ${JSON.stringify(path)}`);
         taken.add(path);
         if (resume && (await isComplete(path, planned))) {
           terminal.say(`${path}: there and complete, left out`);
           done.push({ output: path, skipped: true });
-          continue;
+          return;
         }
         for (const { name } of planned.files) await refuseTaken(name === '' ? path : join(path, name), force);
         for (const { text } of planned.notes) terminal.say(text);
-        const what = isBatch ? `${i + 1}/${inputs.length} ${basename(path)}` : basename(path);
+        const what = `${place}${basename(path)}`;
         const outcome = await run(planned, path, { signal, workers, overwrite: force, what, terminal });
-        done.push({ output: path, ...outcome });
+        done.push({ output: path, notes: planned.notes, ...outcome });
         if (!json) terminal.print(summary(path, planned, outcome));
       } finally {
         await model.close();
+      }
+    };
+    for (const [i, input] of inputs.entries()) {
+      try {
+        await one(input, isBatch ? `${i + 1}/${inputs.length} ` : '');
+      } catch (error) {
+        // What was not understood, or was interrupted, is about all of them.
+        if (!isBatch || error instanceof Usage || signal.aborted) throw error;
+        const { code = 'unexpected', message } = /** @type {Error & {code?: string}} */ (error);
+        failed += 1;
+        done.push({ input, failed: { code, message } });
+        terminal.clear();
+        terminal.say(plain(`fewerbits: ${code}: ${message}`));
       }
     }
     const data = { version: 1, [isDry ? 'plans' : 'outputs']: done };
@@ -88,6 +104,8 @@ ${CHOICES}
       await writeText(report, `${JSON.stringify(data, (_, x) => (x === Infinity ? 'Infinity' : x), 2)}\n`, force);
     }
     if (json) terminal.json(data);
+    if (failed > 0) terminal.say(`${failed} of ${inputs.length} models failed`);
+    return failed > 0 ? 1 : 0;
   },
 };
 
@@ -148,7 +166,7 @@ function summary(path, planned, { seconds, inputBytes, peakMemory, tensors }) {
   const speed = bytes(inputBytes / Math.max(seconds, 1e-3));
   return [
     `${plain(path)}: ${planSummary(planned)}`,
-    `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${changed.length} tensors read back and compared`,
+    `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${counted(changed.length, 'tensor')} read back and compared`,
     ...(rows.length > 0 ? ['', table(['lost the most', 'from', 'to', '>SQNR dB', '>max error'], rows)] : []),
   ].join('\n');
 }

@@ -49,21 +49,22 @@ export class Terminal {
    * @param {number} done bytes
    * @param {number} total
    * @param {number} seconds since it began
+   * @param {string} [unit] of what is counted, where it is not bytes
    */
-  progress(what, done, total, seconds) {
+  progress(what, done, total, seconds, unit) {
     const share = total === 0 ? 1 : done / total;
     const now = Date.now();
     if (this.err.isTTY) {
       if (now - this.#last < REDRAWN && share < 1) return;
       this.#last = now;
-      this.#draw(what, done, total, share, seconds);
+      this.#draw(line(plain(what), done, total, share, seconds, unit), share);
       return;
     }
     const step = Math.floor((share * 100) / PLAIN_STEP);
     // A short job has nothing to say meanwhile.
     if (step <= this.#steps || seconds < 1) return;
     this.#steps = step;
-    this.err.write(`${line(what, done, total, share, seconds)}\n`);
+    this.err.write(`${line(what, done, total, share, seconds, unit)}\n`);
   }
 
   /** The next job begins. */
@@ -72,10 +73,9 @@ export class Terminal {
     this.#last = 0;
   }
 
-  /** @param {string} what @param {number} done @param {number} total @param {number} share @param {number} seconds */
-  #draw(what, done, total, share, seconds) {
+  /** @param {string} text @param {number} share */
+  #draw(text, share) {
     const width = Math.max(20, (this.err.columns ?? 80) - 1);
-    const text = line(plain(what), done, total, share, seconds);
     const room = Math.min(30, width - text.length - 3);
     const full = Math.round(share * room);
     const bar = room < 8 ? '' : `[${'#'.repeat(full)}${' '.repeat(room - full)}] `;
@@ -85,11 +85,19 @@ export class Terminal {
   }
 }
 
-/** @param {string} what @param {number} done @param {number} total @param {number} share @param {number} seconds */
-function line(what, done, total, share, seconds) {
+/**
+ * @param {string} what
+ * @param {number} done
+ * @param {number} total
+ * @param {number} share
+ * @param {number} seconds
+ * @param {string} [unit]
+ */
+function line(what, done, total, share, seconds, unit) {
   const speed = done / Math.max(seconds, 1e-3);
   const left = speed > 0 ? (total - done) / speed : Infinity;
   const percent = `${Math.floor(share * 100)} %`.padStart(5);
+  if (unit) return `${percent}  ${done} of ${total} ${unit}  ${duration(left)} left  ${what}`;
   return `${percent}  ${bytes(done)} of ${bytes(total)}  ${bytes(speed)}/s  ${duration(left)} left  ${what}`;
 }
 
@@ -109,6 +117,11 @@ export function bytes(n) {
     if (n >= size * 0.9995) return `${(n / size).toPrecision(3)} ${unit}`;
   }
   return `${Math.round(n)} B`;
+}
+
+/** A number of things in words: "1 tensor", "2,000 tensors". @param {number} n @param {string} thing */
+export function counted(n, thing) {
+  return `${n.toLocaleString('en')} ${thing}${n === 1 ? '' : 's'}`;
 }
 
 /** @param {number} seconds */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Terminal, bytes, decibels, duration, table } from './terminal.js';
+import { Terminal, bytes, counted, decibels, duration, table } from './terminal.js';
 
 /** @param {boolean} isTTY */
 function watched(isTTY) {
@@ -62,4 +62,10 @@ test('numbers for people', () => {
   ]);
   assert.deepEqual([0.2, 89, 91, 7200, Infinity].map(duration), ['1 s', '89 s', '2 min', '2.0 h', '?']);
   assert.deepEqual([null, 12.345, Infinity, -Infinity].map(decibels), ['', '12.35', 'exact', '−∞']);
+});
+
+test('one thing is not many', () => {
+  assert.equal(counted(1, 'tensor'), '1 tensor');
+  assert.equal(counted(0, 'tensor'), '0 tensors');
+  assert.equal(counted(2000, 'weight'), '2,000 weights');
 });

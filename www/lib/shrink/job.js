@@ -1,4 +1,3 @@
-/* global Worker */
 /**
  * Runs a plan: reads the model's rows, has them packed by workers, writes them in their places. Memory is bounded by what is under way.
  */
@@ -6,16 +5,17 @@ import { options as checked, whole, wrong } from '../check.js';
 import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
 import { inside } from '../model.js';
-import { isNode, builtin } from '../node.js';
+import { allocate } from '../sources.js';
 import { Plan } from './plan.js';
-import { Pool } from './pool.js';
+import { Pool, defaultWorkers } from './pool.js';
 import { sinkOf } from './sinks.js';
+import { isPlain, readerOf } from './stored.js';
 
 /**
  * @typedef {import('./plan.js').Task} Task
  * @typedef {import('./sinks.js').Output} Output
  *
- * @typedef {{dtype: string, bigEndian: boolean, bytes: Uint8Array<ArrayBuffer>}} Stored
+ * @typedef {import('./stored.js').Stored} Stored
  *
  * @typedef {object} Progress
  * @property {number} read bytes of the model that are done
@@ -71,13 +71,6 @@ export async function shrink(plan, to, given) {
   return job.run(sink);
 }
 
-function defaultWorkers() {
-  // An old browser may have no workers inside workers.
-  if (!isNode && typeof Worker === 'undefined') return 0;
-  const cores = isNode ? builtin('os').availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 2);
-  return Math.max(1, Math.min(4, cores));
-}
-
 class Running {
   /**
    * @param {Plan} plan
@@ -103,6 +96,8 @@ class Running {
     /** Steps that have been read and are not done. @type {Set<Promise<void>>} */
     this.busy = new Set();
     this.busyBytes = 0;
+    /** How many there may be: two for each worker, and two that are read or written. */
+    this.steps = 2 * pool.count + 2;
     /** Memory to use again: fresh memory costs as much as packing does. @type {ArrayBuffer[]} */
     this.spare = [];
     /** @type {{error: unknown} | null} */
@@ -127,16 +122,26 @@ class Running {
    * @returns {Promise<Report>}
    */
   async run(sink) {
+    /** @type {Set<Output>} */
+    const closed = new Set();
     try {
       for (const { name, byteLen } of this.plan.job.files) this.outputs.push(await sink.open(name, byteLen));
       await this.#all();
-      for (const output of this.outputs) await output.close();
+      // One is kept only when all can be.
+      for (const output of this.outputs) await output.prepare?.();
+      for (const output of this.outputs) {
+        await output.close();
+        closed.add(output);
+      }
     } catch (error) {
       this.failed.abort();
       this.pool.close();
       // What is being written still is written before it is thrown away.
       await Promise.allSettled(this.busy);
-      await Promise.allSettled(this.outputs.map((output) => output.abort()));
+      const drop = (/** @type {Output} */ output) =>
+        closed.has(output) && output.undo ? output.undo() : output.abort();
+      // The last first: the folder that was made for the first one is empty then.
+      for (const output of this.outputs.toReversed()) await drop(output).catch(() => {});
       throwIfAborted(this.given);
       throw error;
     }
@@ -167,7 +172,7 @@ class Running {
   async #room(bytes) {
     while (
       this.busy.size > 0 &&
-      (this.busy.size >= this.pool.count + 2 || this.busyBytes + bytes > UNDER_WAY) &&
+      (this.busy.size >= this.steps || this.busyBytes + bytes > UNDER_WAY) &&
       !this.failure
     ) {
       await this.#someDone();
@@ -222,7 +227,7 @@ class Running {
     if (buffer.byteLength < LEAST_KEPT || buffer.byteLength > MOST_KEPT) return;
     this.spare.push(buffer);
     this.spare.sort((a, b) => a.byteLength - b.byteLength);
-    if (this.spare.length > this.pool.count + 2) this.spare.shift();
+    if (this.spare.length > this.steps) this.spare.shift();
   }
 
   #memory() {
@@ -298,14 +303,19 @@ class Running {
     const tensor = this.placed[task.tensor];
     const [rows, ...rest] = task.dims.length === 0 ? [1] : task.dims.length === 1 ? [1, ...task.dims] : task.dims;
     const columns = rest.reduce((product, n) => product * n, 1);
-    const bits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
+    const storedBits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
+    const bits = isPlain(tensor) ? storedBits : 32;
     const packedBytes = task.parts.reduce((sum, { byteLen }) => sum + byteLen, 0);
     const sums = { energy: 0, error2: 0, maxAbs: 0, count: 0 };
+    let held = 0;
+    const reader = readerOf(this.plan.model, tensor, this.signal, (bytes) => this.#hold(((held = bytes), bytes)));
+    const bands = task.band === undefined ? null : new Bands(task, columns);
     let left = 1;
     const done = () => {
-      if (--left === 0) this.#finish(task.tensor, sums);
+      if (--left > 0) return;
+      this.#hold(-held);
+      this.#finish(task.tensor, sums);
     };
-    const read = this.#reader(tensor);
     for (let row = 0; row < rows || row === 0; row += task.rowsAtOnce) {
       const end = Math.min(rows, row + task.rowsAtOnce);
       const dims = rows === end - row ? task.dims : [end - row, ...rest];
@@ -313,12 +323,12 @@ class Running {
       const stored = Math.ceil(((end - row) * columns * bits) / 8);
       const size = Math.max(stored, Math.ceil(((end - row) / Math.max(1, rows)) * packedBytes));
       await this.#room(size);
-      const again = () => read(row * columns, end * columns, this.#buffer(size));
-      const first = await this.#guarded(tensor, again);
+      const read = () => reader(row * columns, end * columns, this.#buffer(size));
       left++;
-      this.#start(first.bytes.buffer.byteLength, async () => {
-        const packed = await this.#pack(task, tensor, first, again, dims, row * columns);
-        await this.#store(task, tensor, packed, row, end);
+      this.#start(size, async () => {
+        const packed = await this.#pack(task, tensor, read, dims, row * columns);
+        if (bands) await this.#gather(bands, packed, row, end);
+        else await this.#store(task, tensor, packed, row, end);
         if (task.parts.every(({ file }) => this.outputs[file].isDone)) {
           new Set(packed.parts.map(({ buffer }) => buffer)).forEach((buffer) => this.#recycle(buffer));
         }
@@ -337,21 +347,15 @@ class Running {
   /**
    * @param {Task} task
    * @param {import('../model.js').Placed} tensor
-   * @param {Stored} read
-   * @param {() => Promise<Stored>} again
+   * @param {() => Promise<Stored>} read
    * @param {number[]} dims
    * @param {number} first
    */
-  #pack(task, tensor, read, again, dims, first) {
+  #pack(task, tensor, read, dims, first) {
     const packing = JSON.stringify(task.packing);
-    /** @type {Stored | null} */
-    let rows = read;
-    return this.#guarded(tensor, async () => {
-      // A buffer that was handed to a worker is gone.
-      const given = rows ?? (await again());
-      rows = null;
-      return this.pool.pack({ packing, dims, first, ...given });
-    });
+    const { headRows } = task;
+    // A buffer that was handed to a worker is gone: who tries again reads again.
+    return this.#guarded(tensor, async () => this.pool.pack({ packing, dims, first, headRows, ...(await read()) }));
   }
 
   /**
@@ -377,6 +381,22 @@ class Running {
   }
 
   /**
+   * Puts what was packed of some bands in its places among the others'; the last ones have it written.
+   * @param {Bands} bands
+   * @param {import('./pool.js').Packed} packed
+   * @param {number} row
+   * @param {number} end
+   */
+  async #gather(bands, packed, row, end) {
+    const { held } = bands;
+    bands.add(packed.parts, row, end);
+    this.#hold(bands.held - held);
+    if (bands.left > 0) return;
+    for (const [i, { file, at }] of bands.task.parts.entries()) await this.#write(file, at, bands.parts[i]);
+    this.#hold(-bands.held);
+  }
+
+  /**
    * Tries again what a dying worker failed, once by itself; then asks. What fails for good names its tensor and file.
    * @template T
    * @param {{name: string, source: import('../sources.js').Source}} tensor
@@ -384,49 +404,18 @@ class Running {
    * @returns {Promise<T>}
    */
   async #guarded(tensor, run) {
-    for (let tries = 0; ; tries++) {
+    for (let deaths = 0; ;) {
       try {
         return await run();
       } catch (error) {
         throwIfAborted(this.signal);
-        const e = /** @type {Error & {code?: string}} */ (error);
-        if (e.code === 'worker_died' && tries === 0) continue;
+        const e = /** @type {Error & {code?: string, bystander?: boolean}} */ (error);
+        if (e.code === 'worker_died' && (e.bystander || deaths++ === 0)) continue;
         if (e.code === 'aborted') throw error;
         const about = named(error, tensor);
         if ((await this.onFailure(about, tensor.name)) !== 'retry') throw about;
       }
     }
-  }
-
-  /**
-   * Reads elements of a tensor: stored ones, or f32 where they are not stored one after the other. What can only be read whole is read once.
-   * @param {import('../model.js').Placed} tensor
-   * @returns {(from: number, to: number, room: ArrayBuffer) => Promise<Stored>}
-   */
-  #reader(tensor) {
-    const { dtype, bigEndian, block, start, source } = tensor;
-    const [elements, size] = block;
-    const { signal } = this;
-    /** @type {Promise<Float32Array<ArrayBuffer>> | null} */
-    let all = null;
-    return async (from, to, room) => {
-      if (isPlain(tensor) && from % elements === 0 && to % elements === 0) {
-        const at = (/** @type {number} */ element) => start + (element / elements) * size;
-        return { dtype, bigEndian, bytes: await source.read(at(from), at(to), { signal, room }) };
-      }
-      let values;
-      if (tensor.fortranOrder || tensor.deflated !== null) {
-        all ??= this.plan.model.read(tensor.name, { signal });
-        all.catch(() => (all = null));
-        values = (await all).slice(from, to);
-      } else {
-        const columns = Math.max(1, tensor.row[1]);
-        const first = Math.floor(from / columns);
-        const rows = { start: first, end: Math.ceil(to / columns), signal };
-        values = (await this.plan.model.read(tensor.name, rows)).slice(from - first * columns, to - first * columns);
-      }
-      return { dtype: 'F32', bigEndian: false, bytes: new Uint8Array(values.buffer) };
-    };
   }
 
   /**
@@ -515,6 +504,49 @@ class Running {
   }
 }
 
+/** A tensor that is packed by bands of rows, each of which has its share in every column's record: it is put together in memory. */
+class Bands {
+  /**
+   * @param {Task} task
+   * @param {number} columns
+   */
+  constructor(task, columns) {
+    this.task = task;
+    this.columns = columns;
+    this.band = /** @type {number} */ (task.band);
+    /** Rows that are not there yet. */
+    this.left = task.dims[0];
+    /** Bands in all. */
+    this.count = Math.ceil(this.left / this.band);
+    /** @type {Uint8Array<ArrayBuffer>[]} */
+    this.parts = [];
+  }
+
+  get held() {
+    return this.parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /**
+   * @param {Uint8Array<ArrayBuffer>[]} packed
+   * @param {number} row
+   * @param {number} end
+   */
+  add(packed, row, end) {
+    if (this.parts.length === 0) {
+      this.parts = this.task.parts.map(({ byteLen }) => allocate(byteLen, 'the packed tensor'));
+    }
+    packed.forEach((bytes, i) => {
+      const part = this.parts[i];
+      const [record, share] = [part.length / this.columns, bytes.length / this.columns];
+      const first = (record / this.count) * (row / this.band);
+      for (let column = 0; column < this.columns; column++) {
+        part.set(bytes.subarray(column * share, (column + 1) * share), column * record + first);
+      }
+    });
+    this.left -= end - row;
+  }
+}
+
 /**
  * @param {import('./plan.js').PlannedTensor} planned
  * @param {{energy: number, error2: number, maxAbs: number, count: number} | null} sums
@@ -526,11 +558,6 @@ function reportOf({ name, target, from, dtype, byteLength, count, scheme }, sums
   const { energy, error2, maxAbs } = sums;
   const sqnrDb = error2 === 0 ? Infinity : 10 * Math.log10(energy / error2);
   return { ...is, sqnrDb, rmse: Math.sqrt(error2 / Math.max(1, sums.count)), maxAbs };
-}
-
-/** Whether elements are stored one after the other, as they are. @param {import('../model.js').Placed} tensor */
-function isPlain({ strides, deflated, fortranOrder, derived }) {
-  return strides === null && deflated === null && !fortranOrder && derived === undefined;
 }
 
 /**

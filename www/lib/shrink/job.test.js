@@ -68,6 +68,28 @@ test('a tensor packed in runs of rows is measured as a whole, and is the same wh
   }
 });
 
+test('without workers this thread packs: the same file and report, no worker started', async () => {
+  const { on } = platform;
+  let started = 0;
+  platform.on = (...given) => (started++, on(...given));
+  try {
+    const file = large();
+    const options = { scheme: { id: 'q8_0' }, rules: [{ match: 'b', keep: true }] };
+    const alone = await shrunk(file, options, { workers: 0 });
+    assert.equal(started, 0);
+    const helped = await shrunk(file, options, { workers: 2 });
+    assert.equal(started, 2);
+    assert.equal(Buffer.compare(alone.bytes, helped.bytes), 0);
+    assert.deepEqual(alone.report.tensors, helped.report.tensors);
+    const broken = gaussians(600);
+    broken[500] = NaN;
+    const failing = shrunk(safetensors({ w: [[2, 300], broken] }), { scheme: { id: 'bf16' } }, { workers: 0 });
+    await assert.rejects(failing, { code: 'non_finite', tensor: 'w', offset: 500 });
+  } finally {
+    platform.on = on;
+  }
+});
+
 test('a vector too long to be packed at once is cut where the packing allows it', async () => {
   const n = 5_000_000;
   const { planned, model, bytes } = await shrunk(safetensors({ v: [[n], gaussians(n)] }), { scheme: { id: 'f16' } });
@@ -231,4 +253,40 @@ test('a model of 1.5 GB goes through less than 256 MB of memory', async (t) => {
     await model.close();
     await rm(path);
   }
+});
+
+test('of several files none stays when one cannot be kept', async () => {
+  const model = await openModel(large());
+  const planned = await plan(model, { layout: 'compressed-tensors', scheme: { id: 'int8' } });
+  assert.deepEqual(
+    planned.files.map(({ name }) => name),
+    ['model.safetensors', 'config.json'],
+  );
+  const { sinkOf } = await import('./sinks.js');
+  for (const step of /** @type {const} */ (['prepare', 'close'])) {
+    const path = join(folder, `several-${step}`);
+    const sink = sinkOf(path);
+    const failing = {
+      /** @param {string} name @param {number} size */
+      async open(name, size) {
+        const output = await sink.open(name, size);
+        if (name !== 'config.json') return output;
+        return { ...output, [step]: () => Promise.reject(new Error('no room')) };
+      },
+    };
+    await assert.rejects(shrink(planned, failing, { workers: 0 }), /no room/);
+    assert.equal((await readdir(folder)).includes(`several-${step}`), false, step);
+  }
+  const { blobSink } = await import('./sinks.js');
+  const blobs = blobSink();
+  const failing = {
+    /** @param {string} name @param {number} size */
+    async open(name, size) {
+      const output = await blobs.open(name, size);
+      return name === 'config.json' ? { ...output, close: () => Promise.reject(new Error('no room')) } : output;
+    },
+  };
+  await assert.rejects(shrink(planned, failing, { workers: 0 }), /no room/);
+  assert.equal(blobs.files.size, 0);
+  await model.close();
 });

@@ -6,6 +6,9 @@ import { wasm } from '../engine.js';
 import { FewerbitsError, inFile } from '../errors.js';
 import { inside } from '../model.js';
 import { wishesOf } from './recipe.js';
+import { survey } from './survey.js';
+import { Budget, LEAST_DB } from './target.js';
+import { textsBeside } from './texts.js';
 
 /**
  * @typedef {import('../model.js').Model} Model
@@ -20,6 +23,14 @@ import { wishesOf } from './recipe.js';
  * @property {string} [layout] which of the target's ways to store quantized tensors
  * @property {Recipe} [recipe] what a plan's `recipe()` gave; options given besides are stronger
  * @property {Rule[]} [rules] for tensors whose names match, the last that matches decides
+ * @property {number} [targetBytes] all files together take so many bytes at most: what each tensor becomes is chosen so that least is lost
+ * @property {number} [targetBits] the same by stored bits of all weights together, by their number
+ * @property {Scheme[]} [schemes] those that may be chosen for a target; by default all of the format's
+ * @property {Partial<Record<import('./survey.js').Role, number>>} [roles] what a tensor's error weighs by its part in the model, 1 by default
+ * @property {number} [leastDb] a scheme that keeps less of a tensor, in dB, is not chosen for it; 6 by default
+ * @property {AbortSignal} [signal] of the measuring that a target needs
+ * @property {(progress: import('./survey.js').SurveyProgress) => void} [onProgress] of the same
+ * @property {number} [workers] of the same
  *
  * @typedef {object} PlannedTensor
  * @property {string} name in the model
@@ -34,9 +45,23 @@ import { wishesOf } from './recipe.js';
  * @property {string | null} insteadOf the type that was asked for, where the tensor's shape did not allow it
  * @property {{code: string, text: string} | null} left why it is not quantized, if it is not
  *
+ * @typedef {object} Found how a plan for a target was found
+ * @property {number} [targetBytes]
+ * @property {number} [targetBits]
+ * @property {number} cost the relative squared errors of all tensors that have a choice, by their weights
+ * @property {number} price cost that a byte saves where the budget ends
+ * @property {Record<import('./survey.js').Role, number>} roles
+ * @property {number} leastDb
+ * @property {string[]} decided tensors that a rule or a hand decided
+ * @property {number} least the smallest size that can be reached
+ * @property {{bytesRead: number, seconds: number}} measured
+ * @property {() => Float64Array} curve bytes and cost, one after the other, from the smallest size on
+ * @property {(name: string) => import('./target.js').Why | null} why a tensor is as it is, with all its ways; null where it has no choice
+ * @property {(name: string) => import('./target.js').Near | null} near the same with the next ways up and down alone
+ *
  * @typedef {{at: number, bytes?: number, copy?: {part: number, range: {start: number, end: number}},
  *   stored?: {tensor: number, byteLen: number}}} Segment
- * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number,
+ * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, band?: number, headRows?: number,
  *   parts: {file: number, at: number, byteLen: number, rowBytes: number | null}[]}} Task
  * @typedef {{file: number, of: {start: number, end: number}, at: number[]}} Check CRC-32 of a stretch, at places that hold zeros
  * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[]}} Job
@@ -53,7 +78,7 @@ const TARGETS = /** @type {const} */ ({
 });
 
 /**
- * Plans. Nothing is read but headers, and nothing is written.
+ * Plans. Nothing is written, and nothing is read but headers; for a target size a sample of each tensor too.
  *
  * @param {Model} model
  * @param {PlanOptions} [given]
@@ -63,7 +88,8 @@ const TARGETS = /** @type {const} */ ({
 export async function plan(model, given) {
   const planning = await openPlanning(model);
   try {
-    return planning.plan(given);
+    if (given && (given.targetBytes !== undefined || given.targetBits !== undefined)) await planning.survey(given);
+    return await planning.plan(given);
   } finally {
     planning.free();
   }
@@ -99,33 +125,166 @@ export async function openPlanning(model) {
     planner.free();
     throw error;
   }
+  let isFree = false;
+  /** What lies beside the files, read when it is needed first. @type {Promise<void> | null} */
+  let beside = null;
+  const withTexts = async () => {
+    beside ??= textsBeside(held.sibling).then((texts) => {
+      if (isFree) throw new FewerbitsError('freed', 'the model has been closed', { file: model.name });
+      for (const [name, text] of texts) planner.text(name, text);
+      planner.ready();
+    });
+    try {
+      await beside;
+    } catch (error) {
+      // What could not be read is tried anew by the next plan.
+      beside = null;
+      throw error;
+    }
+  };
+  const sizes = new Sizes(model, planner);
+  const readied = async (/** @type {{to: string, layout?: string}} */ request) => {
+    if (needsTexts(model, request)) await withTexts();
+  };
   return {
-    /** @param {PlanOptions} [options] */
-    plan: (options) => planned(model, planner, options),
-    free: () => planner.free(),
+    /** @param {PlanOptions} [options] a target needs a survey of the same format, layout and schemes */
+    async plan(options) {
+      const request = asked(model, options);
+      await readied(request);
+      return planned(model, planner, sizes, request, options);
+    },
+    /** The sizes between which a target can lie, from headers alone: a little smaller may turn out to be out of reach. */
+    async range(/** @type {PlanOptions} */ options) {
+      await readied(asked(model, options));
+      return sizes.range(options);
+    },
+    /** Measures what a target needs, once. @param {PlanOptions} [options] */
+    async survey(options) {
+      await readied(asked(model, options));
+      return sizes.survey(options ?? {});
+    },
+    /** What was measured for these options, if it was. @param {PlanOptions} [options] */
+    surveyed: (options) => sizes.surveyed(options ?? {}),
+    free: () => {
+      isFree = true;
+      sizes.release();
+      planner.free();
+    },
   };
 }
 
+/** What is measured of a model, and the budgets made from it. */
+class Sizes {
+  /** @type {Map<string, import('./survey.js').Survey>} */
+  #surveys = new Map();
+  /** The last budget: a moving slider asks for the same again and again. @type {{key: string, budget: Budget} | null} */
+  #last = null;
+
+  /**
+   * @param {Model} model
+   * @param {import('../wasm/fewerbits.js').Planner} planner
+   */
+  constructor(model, planner) {
+    this.model = model;
+    this.planner = planner;
+  }
+
+  /** @param {PlanOptions} options */
+  #asked({ to, recipe, layout, schemes }) {
+    const asked = {
+      to: targetOf(this.model, to ?? recipe?.to),
+      schemes: schemes?.map(schemeRecord),
+      layout: layout ?? recipe?.layout,
+    };
+    return { asked, key: JSON.stringify(asked) };
+  }
+
+  /** @param {PlanOptions} options */
+  async survey(options) {
+    const { asked, key } = this.#asked(options);
+    const { signal, onProgress, workers } = options;
+    const found =
+      this.#surveys.get(key) ?? (await survey(this.planner, this.model, asked, { signal, onProgress, workers }));
+    this.#surveys.set(key, found);
+    return found;
+  }
+
+  /** @param {PlanOptions} options */
+  surveyed(options) {
+    return this.#surveys.get(this.#asked(options).key);
+  }
+
+  /** @param {PlanOptions} options @returns {{least: number, most: number}} */
+  range(options) {
+    const { asked } = this.#asked(options);
+    const { tensors } = JSON.parse(this.planner.ways(JSON.stringify(asked)));
+    const most = planOf(this.model, this.planner, { to: asked.to, layout: asked.layout, tensors: {} }).outputBytes;
+    const saved = tensors.reduce((/** @type {number} */ sum, /** @type {{ways: {bytes: number}[]}} */ { ways }) => {
+      const [kept] = ways;
+      return sum + kept.bytes - Math.min(...ways.map(({ bytes }) => bytes));
+    }, 0);
+    return { least: most - saved, most };
+  }
+
+  /** @param {PlanOptions} options @param {import('./target.js').Wanted} wanted */
+  budget(options, wanted) {
+    const found = this.surveyed(options);
+    if (!found)
+      throw new FewerbitsError('not_ready', 'a target size needs a survey of the model, and there is none yet');
+    const { wishes, rules, roles, leastDb } = wanted;
+    const key = JSON.stringify([this.#asked(options).key, wishes, rules, roles, leastDb]);
+    if (this.#last?.key !== key) {
+      const budget = new Budget(found, wanted);
+      this.#last?.budget.release();
+      this.#last = { key, budget };
+    }
+    return /** @type {{budget: Budget}} */ (this.#last).budget;
+  }
+
+  release() {
+    this.#last?.budget.release();
+    this.#last = null;
+    this.#surveys.clear();
+  }
+}
+
+/** @param {Model} model @param {string} [to] */
+function targetOf(model, to) {
+  return text(to ?? TARGETS[/** @type {keyof typeof TARGETS} */ (model.format)] ?? 'safetensors', 'the target');
+}
+
 /**
+ * Whether a plan depends on what lies beside the weights: their architecture and tokenizer for llama.cpp, their configuration for others.
  * @param {Model} model
- * @param {import('../wasm/fewerbits.js').Planner} planner
+ * @param {{to: string, layout?: string}} request
+ */
+function needsTexts({ format }, { to, layout }) {
+  return to === 'gguf' ? format !== 'gguf' : layout === 'compressed-tensors';
+}
+
+/** What a plan can be asked, beside a recipe and rules. */
+const ASKED = ['to', 'scheme', 'preset', 'layout', 'targetBytes', 'targetBits', 'schemes', 'roles', 'leastDb'];
+/** What a survey works with. */
+const TOOLS = ['signal', 'onProgress', 'workers'];
+
+/**
+ * The options as the engine is asked.
+ * @param {Model} model
  * @param {PlanOptions} [given]
  */
-function planned(model, planner, given) {
+function asked(model, given) {
   const { recipe, rules, ...own } = checked(given);
-  const known = new Set(['to', 'scheme', 'preset', 'layout']);
   for (const name of Object.keys(own)) {
-    if (!known.has(name)) {
-      const facts = { expected: [...known, 'recipe', 'rules'].join(', '), found: name };
+    if (![...ASKED, ...TOOLS].includes(name)) {
+      const facts = { expected: [...ASKED, 'recipe', 'rules'].join(', '), found: name };
       throw new FewerbitsError('unknown_option', 'a plan has no such option', facts);
     }
   }
   if (recipe !== undefined) record(recipe, 'the recipe');
   const of = recipe ?? /** @type {Recipe} */ ({});
-  const to = own.to ?? of.to ?? TARGETS[/** @type {keyof typeof TARGETS} */ (model.format)] ?? 'safetensors';
   const choice = own.scheme !== undefined || own.preset !== undefined ? own : of;
-  const request = {
-    to: text(to, 'the target'),
+  return {
+    to: targetOf(model, own.to ?? of.to),
     scheme: choice.scheme && schemeRecord(choice.scheme),
     preset: choice.preset,
     layout: own.layout ?? of.layout,
@@ -136,17 +295,65 @@ function planned(model, planner, given) {
       rules ?? [],
     ),
   };
+}
+
+/**
+ * @param {Model} model
+ * @param {import('../wasm/fewerbits.js').Planner} planner
+ * @param {Sizes} sizes
+ * @param {ReturnType<typeof asked>} request
+ * @param {PlanOptions} [given]
+ */
+function planned(model, planner, sizes, request, given = {}) {
+  const { recipe, rules, targetBytes, targetBits, schemes, roles, leastDb } = given;
+  if (targetBytes === undefined && targetBits === undefined) return planOf(model, planner, request);
+  if (given.scheme !== undefined || given.preset !== undefined) {
+    throw wrong(
+      'a target size',
+      'neither a scheme nor a preset besides: give schemes to choose from',
+      given.preset ?? given.scheme?.id,
+    );
+  }
+  for (const [value, name] of /** @type {const} */ ([
+    [targetBytes, 'targetBytes'],
+    [targetBits, 'targetBits'],
+  ])) {
+    if (value !== undefined && !(typeof value === 'number' && value >= 0 && Number.isFinite(value)))
+      throw wrong(name, 'a number, 0 or above', value);
+  }
+  if (targetBytes !== undefined && targetBits !== undefined)
+    throw wrong('a target', 'targetBytes or targetBits', 'both');
+  const wanted = {
+    ...{ targetBits, roles, leastDb, wishes: request.tensors, rules: [...(recipe?.rules ?? []), ...(rules ?? [])] },
+    targetBytes: targetBytes === undefined ? undefined : Math.floor(targetBytes),
+  };
+  const options = { to: given.to, layout: given.layout, recipe, schemes };
+  const budget = sizes.budget(options, wanted);
+  const bare = { to: request.to, layout: request.layout };
+  const { plan, picks, price, cost } = budget.fit(wanted, (tensors) => planOf(model, planner, { ...bare, tensors }));
+  return plan.aimed(budget, { ...wanted, picks, price, cost });
+}
+
+/**
+ * @param {Model} model
+ * @param {import('../wasm/fewerbits.js').Planner} planner
+ * @param {any} request
+ */
+function planOf(model, planner, request) {
   const { tensors: placed } = /** @type {{tensors: import('../model.js').Placed[]}} */ (inside.get(model));
-  const answer = JSON.parse(planner.plan(JSON.stringify(request)));
+  const { files, tasks, checks, packings, ...answer } = JSON.parse(planner.plan(JSON.stringify(request)));
+  const bytes = /** @type {Uint8Array<ArrayBuffer>} */ (planner.literals());
   /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
   const literals = new Map();
-  answer.job.files.forEach((/** @type {any} */ file, /** @type {number} */ f) =>
+  let at = 0;
+  files.forEach((/** @type {any} */ file, /** @type {number} */ f) =>
     file.segments.forEach((/** @type {Segment} */ segment, /** @type {number} */ s) => {
-      if (segment.bytes !== undefined)
-        literals.set(`${f}/${s}`, /** @type {Uint8Array<ArrayBuffer>} */ (planner.bytes(f, s)));
+      if (segment.bytes !== undefined) literals.set(`${f}/${s}`, bytes.subarray(at, (at += segment.bytes)));
     }),
   );
-  return new Plan(model, request, answer, placed, literals);
+  for (const task of tasks) task.packing = packings[task.packing];
+  const job = { files, tasks, checks };
+  return new Plan(model, request, { ...answer, packings, job }, placed, literals);
 }
 
 /**
@@ -171,7 +378,7 @@ export class Plan {
    * @param {import('../model.js').Placed[]} placed
    * @param {Map<string, Uint8Array<ArrayBuffer>>} literals
    */
-  constructor(model, request, { to, choices, notes, job }, placed, literals) {
+  constructor(model, request, { to, choices, notes, packings, lefts, job }, placed, literals) {
     this.model = model;
     this.request = request;
     /** @type {'gguf' | 'onnx' | 'safetensors' | 'npz'} */
@@ -195,18 +402,20 @@ export class Plan {
       const byteLength = bytes.get(choice.tensor) ?? 0;
       return {
         name,
-        target: choice.name,
+        target: choice.name ?? name,
         shape,
         count,
         from: { dtype, byteLength: end - start },
         dtype: choice.dtype,
         byteLength,
         bitsPerWeight: count === 0 ? 0 : (byteLength * 8) / count,
-        scheme: schemeOf(choice.packing),
+        scheme: schemeOf(packings[choice.packing]),
         insteadOf: choice.insteadOf ?? null,
-        left: choice.left ?? null,
+        left: lefts[choice.left] ?? null,
       };
     });
+    /** How it was found, where a size was aimed at. @type {Found | null} */
+    this.found = null;
     /** Bytes of all files that are written. */
     this.outputBytes = this.job.files.reduce((sum, file) => sum + file.byteLen, 0);
     /** The files that are written; one without a name bears that of the whole. */
@@ -221,6 +430,31 @@ export class Plan {
   }
 
   /**
+   * Says how it was found.
+   * @param {Budget} budget
+   * @param {import('./target.js').Wanted & {picks: Map<string, number>, price: number, cost: number}} wanted
+   */
+  aimed(budget, { targetBytes, targetBits, picks, price, cost, wishes, leastDb = LEAST_DB }) {
+    const { survey: of, roles, least, free } = budget;
+    const decided = Object.keys(wishes);
+    const isFree = new Set(free.map(({ name }) => name));
+    for (const tensor of this.tensors) {
+      if (tensor.left?.code === 'asked' && isFree.has(tensor.name))
+        tensor.left = { code: 'room', text: 'kept: the size has room for it' };
+    }
+    this.notes.push(...of.notes);
+    const schemes = new Map(this.tensors.map(({ name, scheme }) => [name, scheme]));
+    this.found = {
+      ...{ targetBytes, targetBits, cost, price, roles, leastDb, decided, least: Number(least) },
+      measured: { bytesRead: of.bytesRead, seconds: of.seconds },
+      curve: () => budget.curve(),
+      why: (name) => budget.why(name, picks.get(name) ?? schemes.get(name) ?? null, price),
+      near: (name) => budget.near(name, picks.get(name) ?? schemes.get(name) ?? null, price),
+    };
+    return this;
+  }
+
+  /**
    * The plan as data: the scheme of every tensor by name. It can be saved, read, changed, and given to `plan` for the same model or one like
    * it.
    * @returns {Recipe}
@@ -231,7 +465,11 @@ export class Plan {
     const tensors = Object.fromEntries(
       this.tensors.map(({ name, scheme: own }) => [name, own ?? /** @type {const} */ ('keep')]),
     );
-    return { version: 1, to: this.to, ...defined({ preset, scheme, layout }), tensors };
+    const recipe = { version: /** @type {const} */ (1), to: this.to, ...defined({ preset, scheme, layout }), tensors };
+    if (this.found === null) return recipe;
+    const { targetBytes, targetBits, roles, leastDb, decided } = this.found;
+    const { outputBytes } = this;
+    return { ...recipe, aim: { ...defined({ targetBytes, targetBits }), outputBytes, roles, leastDb, decided } };
   }
 }
 
@@ -244,7 +482,14 @@ function defined(values) {
 function schemeOf({ pack, dtype, id, ...options }) {
   if (pack === 'copy') return null;
   if (pack.startsWith('onnx_')) return onnxScheme(options);
+  // How codes and scales lie in the file follows from the plan's own layout.
+  if (pack === 'compressed') return { id, ...without(options, ['layout', 'scale']) };
   return pack === 'cast' ? { id: CAST_IDS[/** @type {keyof typeof CAST_IDS} */ (dtype)] ?? dtype } : { id, ...options };
+}
+
+/** @param {{[name: string]: any}} values @param {string[]} names */
+function without(values, names) {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !names.includes(name)));
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * One worker of the pool: it has an engine of its own and packs rows that it is handed. Runs as a module worker in browsers and as a
+ * One worker of the pool: it has an engine of its own and packs rows that it is handed, or measures what packings lose on them. Runs as a module worker in browsers and as a
  * thread in Node.
  */
 import { init, memoryBytes, wasm } from '../engine.js';
@@ -10,16 +10,26 @@ const started = init();
 started.catch(() => {});
 
 /** @param {import('./pool.js').Rows} rows the parts lie in the memory that they came in, where they fit */
-function pack({ packing, dtype, bigEndian, bytes, dims, first }) {
+function pack({ packing, dtype, bigEndian, bytes, dims, first, headRows = 0 }) {
   const room = new Uint8Array(bytes.buffer);
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, headRows, room);
+}
+
+/** @param {import('./pool.js').Samples} samples */
+function survey({ packings, dtype, bigEndian, bytes, dims, places, count, used }) {
+  const [d, u] = [Float64Array.from(dims), Float64Array.from(used)];
+  return wasm().surveyRows(packings, dtype, bigEndian, bytes, d, places, count, u);
 }
 
 /** @param {MessageEvent} event */
-async function answer({ data: { id, packing, dtype, bigEndian, bytes, dims, first } }) {
+async function answer({ data: { id, ...work } }) {
   try {
     await started;
-    const packed = pack({ packing, dtype, bigEndian, bytes, dims, first });
+    if (work.packings !== undefined) {
+      port.postMessage({ id, losses: survey(work), memory: memoryBytes() });
+      return;
+    }
+    const packed = pack(work);
     const buffers = new Set(packed.parts.map((/** @type {Uint8Array} */ part) => part.buffer));
     port.postMessage({ id, ...packed, memory: memoryBytes() }, [...buffers]);
   } catch (error) {

@@ -14,6 +14,7 @@ import { builtin, isNode } from '../node.js';
  * @property {Uint8Array<ArrayBuffer>} bytes stored elements; the buffer is handed over
  * @property {number[]} dims
  * @property {number} first which element of the tensor the first one is
+ * @property {number} [headRows] rows of a head, where those of each change places
  *
  * @typedef {object} Packed
  * @property {Uint8Array<ArrayBuffer>[]} parts in the buffer that was handed over, where they fit in it
@@ -22,11 +23,32 @@ import { builtin, isNode } from '../node.js';
  * @property {number} error2 the sum of the errors' squares
  * @property {number} maxAbs the greatest error
  *
+ * @typedef {object} Samples rows to be measured, see `surveyRows`
+ * @property {string} packings as JSON
+ * @property {string} dtype
+ * @property {boolean} bigEndian
+ * @property {Uint8Array<ArrayBuffer>} bytes stored elements of all places, one after the other; the buffer is handed over
+ * @property {number[]} dims of all of them together
+ * @property {number} places
+ * @property {number} count the tensor's weights
+ * @property {number[]} used of each packing how many places
+ *
  * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
  * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
- * @typedef {{thread: Thread, job: Job | null, memory: number}} Worker
- * @typedef {{rows: Rows, resolve: (packed: Packed) => void, reject: (error: Error) => void}} Job
+ * @typedef {{thread: Thread, jobs: Job[], memory: number}} Worker
+ * @typedef {{work: {pack?: Rows, survey?: Samples}, resolve: (answer: any) => void, reject: (error: Error) => void}} Job
  */
+
+/** Jobs that a worker is handed: the next one is there when it is done with one, without waiting for this thread, which may be reading. */
+const AHEAD = 2;
+
+/** As many workers as there are cores, 4 at most; 0 where they cannot be had. */
+export function defaultWorkers() {
+  // An old browser may have no workers inside workers.
+  if (!isNode && typeof Worker === 'undefined') return 0;
+  const cores = isNode ? builtin('os').availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 2);
+  return Math.max(1, Math.min(4, cores));
+}
 
 /** Where Node finds the worker, said so that a bundler does not take it for a file to be copied. */
 const NODE_THREAD = import.meta.url.replace(/[^/]*$/, 'pool-worker.js');
@@ -79,13 +101,28 @@ export class Pool {
   /**
    * @param {Rows} rows
    * @returns {Promise<Packed>}
-   * @throws {FewerbitsError} as `packRows`; `worker_died` when the worker did
+   * @throws {FewerbitsError} as `packRows`; `worker_died` when the worker did, with `bystander` where it died of what it had in hand before
    */
   pack(rows) {
+    return this.#answer({ pack: rows });
+  }
+
+  /**
+   * @param {Samples} samples
+   * @returns {Promise<Float64Array>} of each packing its relative squared error and the deviation of that
+   * @throws {FewerbitsError} as `surveyRows`; `worker_died` when the worker did
+   */
+  survey(samples) {
+    return this.#answer({ survey: samples });
+  }
+
+  /** @param {Job['work']} work @returns {Promise<any>} */
+  #answer(work) {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new FewerbitsError('freed', 'the pool has been closed'));
-      if (this.count === 0) return resolve(packHere(rows));
-      this.#waiting.push({ rows, resolve, reject });
+      if (this.count === 0)
+        return resolve(work.pack ? packHere(work.pack) : surveyHere(/** @type {any} */ (work.survey)));
+      this.#waiting.push({ work, resolve, reject });
       this.#next();
     });
   }
@@ -94,39 +131,48 @@ export class Pool {
   close() {
     this.#closed = true;
     const ended = new FewerbitsError('aborted', 'the operation was aborted');
-    for (const { thread, job } of this.#workers.splice(0)) {
+    for (const { thread, jobs } of this.#workers.splice(0)) {
       thread.end();
-      job?.reject(ended);
+      for (const job of jobs) job.reject(ended);
     }
     for (const job of this.#waiting.splice(0)) job.reject(ended);
   }
 
   #next() {
-    if (this.#waiting.length === 0) return;
-    let worker = this.#workers.find(({ job }) => job === null);
-    if (!worker && this.#workers.length < this.count) worker = this.#spawn();
-    if (!worker) return;
-    worker.job = /** @type {Job} */ (this.#waiting.shift());
-    const { bytes } = worker.job.rows;
-    worker.thread.post({ id: 0, ...worker.job.rows }, [bytes.buffer]);
+    while (this.#waiting.length > 0) {
+      let worker = this.#workers.reduce(
+        (least, other) => (least && least.jobs.length <= other.jobs.length ? least : other),
+        /** @type {Worker | undefined} */ (undefined),
+      );
+      if ((!worker || worker.jobs.length > 0) && this.#workers.length < this.count) worker = this.#spawn();
+      if (!worker || worker.jobs.length === AHEAD) return;
+      const job = /** @type {Job} */ (this.#waiting.shift());
+      worker.jobs.push(job);
+      const { pack, survey } = job.work;
+      const { bytes } = /** @type {{bytes: Uint8Array<ArrayBuffer>}} */ (pack ?? survey);
+      worker.thread.post({ id: 0, ...pack, ...survey }, [bytes.buffer]);
+    }
   }
 
   #spawn() {
     /** @type {Worker} */
-    const worker = { job: null, memory: 0, thread: /** @type {any} */ (null) };
+    const worker = { jobs: [], memory: 0, thread: /** @type {any} */ (null) };
     const died = (/** @type {string} */ why) => {
       const at = this.#workers.indexOf(worker);
       if (at < 0) return;
       this.#workers.splice(at, 1);
       this.deaths++;
       worker.thread.end();
-      worker.job?.reject(new FewerbitsError('worker_died', 'a worker of the engine died', { found: why }));
+      worker.jobs.splice(0).forEach((job, i) => {
+        const error = new FewerbitsError('worker_died', 'a worker of the engine died', { found: why });
+        job.reject(i === 0 ? error : Object.assign(error, { bystander: true }));
+      });
       this.#next();
     };
     const message = (/** @type {any} */ data) => {
       if (data.died) return died(data.died);
-      const { job } = worker;
-      worker.job = null;
+      // A worker answers in the order in which it was asked.
+      const job = worker.jobs.shift();
       worker.memory = data.memory ?? worker.memory;
       this.#next();
       if (data.error) {
@@ -134,7 +180,7 @@ export class Pool {
         const error = new FewerbitsError(facts.code, '');
         job?.reject(Object.assign(error, facts, { message: text }));
       } else {
-        job?.resolve(data);
+        job?.resolve(data.losses ?? data);
       }
     };
     worker.thread = this.spawner.on(message, died);
@@ -147,7 +193,13 @@ export class Pool {
  * @param {Rows} rows
  * @returns {Packed}
  */
-function packHere({ packing, dtype, bigEndian, bytes, dims, first }) {
+function packHere({ packing, dtype, bigEndian, bytes, dims, first, headRows = 0 }) {
   const room = new Uint8Array(bytes.buffer);
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, room);
+  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, headRows, room);
+}
+
+/** @param {Samples} samples */
+function surveyHere({ packings, dtype, bigEndian, bytes, dims, places, count, used }) {
+  const [d, u] = [Float64Array.from(dims), Float64Array.from(used)];
+  return wasm().surveyRows(packings, dtype, bigEndian, bytes, d, places, count, u);
 }

@@ -39,11 +39,27 @@ test('a worker that dies fails what it had in hand and another takes its place',
   pool.close();
 });
 
-test('what waits for a worker that dies is done by its successor', async () => {
+test('what a dying worker had not begun says so, and what waits is done by its successor', async () => {
   const { pool } = scripted(1, (data, worker) => (worker === 1 ? 'die' : { parts: [], count: data.first }));
-  const [first, second] = await Promise.allSettled([pool.pack(rows(1)), pool.pack(rows(2))]);
-  assert.equal(first.status, 'rejected');
-  assert.equal(second.status === 'fulfilled' && second.value.count, 2);
+  const [first, second, third] = /** @type {any[]} */ (
+    await Promise.allSettled([1, 2, 3].map((at) => pool.pack(rows(at))))
+  );
+  assert.deepEqual([first.reason.code, first.reason.bystander], ['worker_died', undefined]);
+  assert.deepEqual([second.reason.code, second.reason.bystander], ['worker_died', true]);
+  assert.equal(third.value?.count, 3);
+});
+
+test('a worker has the next job at hand, but no more: the others wait for whoever is free first', async () => {
+  /** @type {number[][]} */
+  const handed = [[], []];
+  const { pool } = scripted(2, (data, worker) => void handed[worker - 1].push(data.first));
+  const settled = Promise.allSettled([0, 1, 2, 3, 4, 5].map((at) => pool.pack(rows(at))));
+  assert.deepEqual(handed, [
+    [0, 2],
+    [1, 3],
+  ]);
+  pool.close();
+  await settled;
 });
 
 test('a worker that says that its engine trapped is replaced', async () => {

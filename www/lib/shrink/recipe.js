@@ -15,12 +15,24 @@ import { FewerbitsError } from '../errors.js';
  * @property {string} [layout]
  * @property {Record<string, Scheme | 'keep'>} [tensors] by name
  * @property {Rule[]} [rules]
+ * @property {Aim} [aim]
  *
  * @typedef {object} Rule
  * @property {string} match the tensor's name; `*` stands for any run of characters, `?` for one
  * @property {Scheme} [scheme] what it becomes
  * @property {boolean} [keep] it stays as it is
+ * @property {string[]} [exclude] schemes, by id, that it does not become when a size is aimed at
+ *
+ * @typedef {object} Aim how a recipe was found; it is a note, and does not change what the recipe does
+ * @property {number} [targetBytes]
+ * @property {number} [targetBits]
+ * @property {number} outputBytes
+ * @property {Record<string, number>} roles what errors weighed
+ * @property {number} leastDb
+ * @property {string[]} decided tensors that a rule or a hand decided
  */
+
+const SHAPES = '{match, scheme}, {match, keep: true} or {match, exclude: […]}';
 
 /**
  * What single tensors shall become: the recipe's rules first, then its tensors, then the rules given.
@@ -37,11 +49,14 @@ export function wishesOf(tensors, recipe, rules) {
   /** @type {Record<string, Scheme | 'keep'>} */
   const wishes = Object.create(null);
   const apply = (/** @type {Rule[]} */ list) => {
-    if (!Array.isArray(list)) throw wrong('the rules', 'an array of {match, scheme} or {match, keep: true}', list);
+    if (!Array.isArray(list)) throw wrong('the rules', `an array of ${SHAPES}`, list);
     for (const rule of list) {
-      const { match, scheme, keep } = record(rule, 'a rule', '{match, scheme} or {match, keep: true}');
+      const { match, scheme, keep, exclude } = record(rule, 'a rule', SHAPES);
       const pattern = globOf(text(match, "a rule's match"));
-      if (!scheme && !keep) throw wrong('a rule', '{match, scheme} or {match, keep: true}', rule);
+      if (exclude !== undefined && !(Array.isArray(exclude) && exclude.every((id) => typeof id === 'string')))
+        throw wrong("a rule's exclude", 'an array of ids of schemes', exclude);
+      if (!scheme && !keep && !exclude) throw wrong('a rule', SHAPES, rule);
+      if (!scheme && !keep) continue;
       for (const { name } of tensors)
         if (pattern.test(name)) wishes[name] = keep ? 'keep' : /** @type {Scheme} */ (scheme);
     }

@@ -9,8 +9,10 @@ import { builtin, isNode } from '../node.js';
 /**
  * @typedef {object} Output a file that is being written
  * @property {(at: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} write
+ * @property {() => Promise<void>} [prepare] whatever may fail before `close`: of several files none is kept before all are ready
  * @property {() => Promise<void>} close keeps the file
  * @property {() => Promise<void>} abort throws it away
+ * @property {() => Promise<void>} [undo] throws it away after it was closed, because a file that belongs to it cannot be kept
  * @property {() => number} [held] bytes that wait in memory
  * @property {boolean} [isDone] the memory of bytes may be used again as soon as their `write` has resolved
  *
@@ -65,7 +67,7 @@ export function pathSink(path, overwrite) {
         await removeMade(fs, paths, folder, made);
         throw unwritable(cause);
       }
-      let kept = false;
+      let [ready, kept] = [false, false];
       return {
         isDone: true,
         async write(at, bytes) {
@@ -78,9 +80,15 @@ export function pathSink(path, overwrite) {
             throw unwritable(cause);
           }
         },
+        async prepare() {
+          await handle.close().catch((/** @type {unknown} */ cause) => {
+            throw unwritable(cause);
+          });
+          ready = true;
+        },
         async close() {
           try {
-            await handle.close();
+            if (!ready) await handle.close();
             await fs.rename(partial, file);
           } catch (cause) {
             throw unwritable(cause);
@@ -91,6 +99,10 @@ export function pathSink(path, overwrite) {
           if (kept) return;
           await handle.close().catch(() => {});
           await fs.rm(partial, { force: true });
+          await removeMade(fs, paths, folder, made);
+        },
+        async undo() {
+          await fs.rm(file, { force: true });
           await removeMade(fs, paths, folder, made);
         },
       };
@@ -196,7 +208,8 @@ export function folderSink(folder, overwrite) {
       }
       const output = await handleOutput(await folder.getFileHandle(file, { create: true }));
       // A file that was made for this and not finished does not stay.
-      return { ...output, abort: () => output.abort().then(() => folder.removeEntry(file).catch(() => {})) };
+      const undo = () => folder.removeEntry(file).catch(() => {});
+      return { ...output, abort: () => output.abort().then(undo), undo };
     },
   };
 }
@@ -279,12 +292,13 @@ export function blobSink() {
     async open(name, size) {
       /** @type {Blob[]} */
       const pieces = [];
-      return inOrder(
+      const output = inOrder(
         size,
         async (bytes) => void pieces.push(new Blob([bytes])),
         async () => void files.set(name, new Blob(pieces)),
         async () => void pieces.splice(0),
       );
+      return { ...output, undo: async () => void files.delete(name) };
     },
   };
 }

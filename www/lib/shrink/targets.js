@@ -15,6 +15,7 @@
  * @typedef {object} SchemeGroup
  * @property {string} kind `cast`: nothing but a type; `block`: packed; `study`: what a scheme makes of the weights, stored as float
  * @property {string[] | '*'} ids `*`: every scheme that no other group of the target has
+ * @property {string} [layout] the only one that they are for; a layout with groups of its own has no others
  */
 
 /** llama-quantize's own, by what is asked for most. */
@@ -60,10 +61,23 @@ const TARGETS = [
     schemes: [
       { kind: 'cast', ids: ['f16', 'bf16', 'fp8_e4m3', 'fp8_e5m2'] },
       { kind: 'study', ids: '*' },
+      { kind: 'block', ids: ['int4', 'int8', 'fp8_e4m3'], layout: 'compressed-tensors' },
+    ],
+    layouts: ['plain', 'compressed-tensors'],
+  },
+  { from: ['gguf'], ...GGUF },
+  {
+    from: ['gguf'],
+    to: 'safetensors',
+    title: 'safetensors',
+    extension: 'safetensors',
+    presets: [],
+    schemes: [
+      { kind: 'cast', ids: ['f16', 'bf16'] },
+      { kind: 'study', ids: '*' },
     ],
     layouts: [],
   },
-  { from: ['gguf'], ...GGUF },
   { from: ['safetensors', 'npy', 'npz', 'torch'], ...GGUF, isByScheme: true },
   {
     from: ['onnx'],
@@ -101,13 +115,26 @@ export function targetsOf(format) {
 }
 
 /**
+ * The groups that a layout has.
+ * @param {Target} target
+ * @param {string | null} [layout]
+ * @returns {SchemeGroup[]}
+ */
+export function groupsOf({ schemes }, layout) {
+  const own = schemes.filter((group) => group.layout !== undefined && group.layout === layout);
+  return own.length > 0 ? own : schemes.filter((group) => group.layout === undefined);
+}
+
+/**
  * The schemes of a target that the engine knows, group by group.
  * @template {{id: string}} Entry
  * @param {Target} target
  * @param {readonly Entry[]} catalogue
+ * @param {string | null} [layout]
  * @returns {{kind: string, schemes: Entry[]}[]}
  */
-export function schemesOf({ schemes }, catalogue) {
+export function schemesOf(target, catalogue, layout) {
+  const schemes = groupsOf(target, layout);
   const named = new Set(schemes.flatMap(({ ids }) => (ids === '*' ? [] : ids)));
   return schemes.map(({ kind, ids }) => ({
     kind,

@@ -1,0 +1,59 @@
+import { html } from 'lit';
+import '../figures/printed-formula.js';
+
+export const figures = { printed: 'fb-printed-formula' };
+export const papers = ['deep', 'xnor', 'jacob'];
+export const math = {
+  printed: html`<math display="block">
+    <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi
+    ><mrow
+      ><mo>(</mo
+      ><mfrac
+        ><mrow><mi>x</mi><mo>−</mo><mi>min</mi></mrow
+        ><mrow><mi>max</mi><mo>−</mo><mi>min</mi></mrow></mfrac
+      ><mo>×</mo><mrow><mo>(</mo><mi>max</mi><mo>−</mo><mi>min</mi><mo>)</mo></mrow
+      ><mo>)</mo></mrow
+    ><mo>+</mo><mi>min</mi>
+  </math>`,
+  cancels: html`<math display="block">
+    <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi><mo>(</mo><mi>x</mi><mo>−</mo><mi>min</mi><mo>)</mo><mo>+</mo
+    ><mi>min</mi><mo>=</mo><mi mathvariant="normal">round</mi><mo>(</mo><mi>x</mi><mo>)</mo>
+  </math>`,
+  meant: html`<math display="block">
+    <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi
+    ><mrow
+      ><mo>(</mo
+      ><mfrac
+        ><mrow
+          ><mi>x</mi><mo>−</mo><msub><mi>x</mi><mi>min</mi></msub></mrow
+        ><mrow
+          ><msub><mi>x</mi><mi>max</mi></msub
+          ><mo>−</mo><msub><mi>x</mi><mi>min</mi></msub></mrow
+        ></mfrac
+      ><mo>×</mo
+      ><mrow
+        ><mo>(</mo><msub><mi>q</mi><mi>max</mi></msub
+        ><mo>−</mo><msub><mi>q</mi><mi>min</mi></msub
+        ><mo>)</mo></mrow
+      ><mo>)</mo></mrow
+    ><mo>+</mo><msub><mi>q</mi><mi>min</mi></msub>
+  </math>`,
+  zero: html`<math display="block">
+    <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi><mo>(</mo><mi>x</mi><mo>/</mo><mi>s</mi><mo>)</mo><mo>+</mo
+    ><mi>z</mi><mspace width="2em"></mspace><msup><mi>x</mi><mo>′</mo></msup
+    ><mo>=</mo><mi>s</mi><mrow><mo>(</mo><mi>q</mi><mo>−</mo><mi>z</mi><mo>)</mo></mrow>
+  </math>`,
+};
+export const code = {
+  printed: `import { init, article } from 'fewerbits';
+await init();
+const printed = article.quantizeZero(Float32Array.of(1.2, 2.3, 3.4, 4.5, 5.6), -128, 127);
+printed.values.join(' '); // "1 2 3 4 6"
+article.quantizeZero(Float32Array.of(0.31, -0.08, 0.02), -128, 127).values.join(' '); // "0 0 0"`,
+  mended: `import { init, quantize } from 'fewerbits';
+await init();
+const q = quantize(Float32Array.of(0.31, -0.08, 0.02), [3], { id: 'int8', symmetric: false });
+q.codes().join(' '); // "127 -128 -63"
+Array.from(q.dequantize(), (x) => x.toFixed(2)).join(' '); // "0.31 -0.08 0.02"
+q.free();`,
+};

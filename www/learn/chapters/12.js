@@ -1,0 +1,3 @@
+import '../figures/layers.js';
+
+export const figures = { layers: 'fb-layers' };

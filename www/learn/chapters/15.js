@@ -1,0 +1,3 @@
+import '../figures/requests.js';
+
+export const figures = { requests: 'fb-requests' };

@@ -1,0 +1,3 @@
+import '../figures/verdict.js';
+
+export const figures = { verdict: 'fb-verdict' };

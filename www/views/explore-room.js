@@ -1,0 +1,8 @@
+/** The views of the rooms that work on a file: fetched together when the first of them is entered. */
+import './file-strip.js';
+import './fatal.js';
+import './tensor-list.js';
+import './explore.js';
+import './controls.js';
+import './weight.js';
+import './measures.js';
