@@ -9,7 +9,7 @@ const MODELS = new URL('../www/public/models/', import.meta.url);
 const PROMPT = 'The compiler will';
 const CONTINUED = 16;
 /** Tokens of the held-out text. */
-const MOST = 16384;
+const MOST = 8192;
 const GROUPED = { granularity: 'group', groupSize: 32 };
 /** @type {[string, any][]} */
 const SCHEMES = [

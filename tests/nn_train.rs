@@ -134,6 +134,7 @@ fn a_network_learns_from_nothing() {
     let mut trainer = Trainer::new(&images, &labels, Plan { steps: 180, rate: 2e-3, ..PLAN }).unwrap();
     assert!(held_out_score(&trainer).correct < 120);
     let first = trainer.run(20);
+    trainer.run(130);
     let last = trainer.run(1000);
     assert_eq!((last.step, last.of), (180, 180));
     assert!(last.loss < first.loss / 4.0, "{first:?}, {last:?}");

@@ -93,7 +93,7 @@ impl Trainer {
     pub fn new(images: &[u8], labels: &[u8], plan: Plan) -> Result<Trainer> {
         check_images(images, labels)?;
         let share =
-            plan.distil.is_none_or(|(share, heat)| (0.0..=1.0).contains(&share) && heat >= 1.0 && heat <= 100.0);
+            plan.distil.is_none_or(|(share, heat)| (0.0..=1.0).contains(&share) && (1.0..=100.0).contains(&heat));
         if !(plan.steps > 0 && plan.rate > 0.0 && plan.rate <= 1.0 && share) {
             return Err(Error::new(Code::InvalidArgument, "nothing can be learned by this plan")
                 .with_expected("steps from 1, a rate above 0 up to 1, a share of 0 to 1, a temperature of 1 to 100")
