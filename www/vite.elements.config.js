@@ -14,7 +14,7 @@ function withModels() {
       cp(
         fileURLToPath(new URL('./public/models', import.meta.url)),
         fileURLToPath(new URL(`${OUT}/models`, import.meta.url)),
-        { recursive: true },
+        { recursive: true, filter: (name) => !/rust-docs|PROVENANCE/.test(name.split(/[\\/]/).at(-1) ?? '') },
       ),
   };
 }

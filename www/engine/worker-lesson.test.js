@@ -19,10 +19,10 @@ test('front: the first of each digit, and what fewer bits leave of them', async 
   const schemes = [null, ...[8, 4, 3, 2].map((bits) => ({ id: `int${bits}` }))];
   const { labels, taken } = await ask('read', { images, schemes });
   assert.deepEqual(labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  const right = taken.map(({ said }) => said.filter((n, i) => n === labels[i]).length);
+  const right = taken.map((/** @type {{said: number[]}} */ { said }) => said.filter((n, i) => n === labels[i]).length);
   assert.deepEqual(right, [10, 10, 10, 7, 1]);
   assert.deepEqual(
-    taken.map((one) => one.correct),
+    taken.map((/** @type {any} */ one) => one.correct),
     [358, 358, 342, 287, 52],
   );
 });
