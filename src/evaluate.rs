@@ -37,7 +37,7 @@ pub struct Evaluation {
     pub byte_len: u64,
     /// The same per weight, in bits; 0 for an empty tensor.
     pub bits_per_weight: f64,
-    /// How far the result lies from the weights.
+    /// How far the result lies from the weights; of [`LONG`] tensors the sums of errors are good to one in ten million.
     pub metrics: Metrics,
     /// Distribution of the weights.
     pub reference: Histogram,
@@ -52,6 +52,10 @@ pub struct Evaluation {
     /// All values that the element at `at` could become, ascending.
     pub levels: Vec<f32>,
 }
+
+/// Weights from which on errors are summed up in f32, in runs of [`ERROR_RUN`](crate::kernels::errors::ERROR_RUN): so many runs that what each is
+/// rounded by averages out to less than one in ten million.
+pub const LONG: usize = 1 << 18;
 
 /// Bits that each weight takes, everything counted.
 #[must_use]
@@ -104,6 +108,11 @@ pub fn evaluate_prepared(
     let mut reference = drawn.is_none().then(|| HistogramBuilder::new(lo, hi, options.bins));
     let mut tally = Tally::new(HistogramBuilder::new(lo, hi, options.bins));
     let mut errors = HistogramBuilder::new(-half_width, half_width, options.error_bins);
+    // The page's first build sees the sample only.
+    let is_long = cfg!(feature = "full") && values.len() >= LONG;
+    if is_long {
+        errors = errors.for_errors();
+    }
     // What is saturated stands for itself, so the reference depends on the scheme.
     let known_energy = known.energy.filter(|_| finite);
     let mut comparison = known_energy.map_or_else(Comparison::default, Comparison::with_reference);
@@ -124,8 +133,13 @@ pub fn evaluate_prepared(
             comparison.add_candidate(energy(back));
         }
         let chunk = if finite { chunk } else { saturated(chunk, back, &mut scratch) };
-        errors.add_errors(chunk, back);
-        comparison.add_errors(chunk, back);
+        if is_long {
+            let sums = errors.add_and_sum_errors(chunk, back);
+            comparison.add_summed_errors(chunk, back, &sums);
+        } else {
+            errors.add_errors(chunk, back);
+            comparison.add_errors(chunk, back);
+        }
     }
     let (quantized, counted_energy) = tally.finish();
     comparison.add_candidate(counted_energy);

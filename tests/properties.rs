@@ -3,7 +3,7 @@
 mod edges;
 
 use edges::{Random, for_each_input};
-use fewerbits::evaluate::{EvaluateOptions, Known, evaluate, evaluate_prepared};
+use fewerbits::evaluate::{EvaluateOptions, Known, LONG, evaluate, evaluate_prepared};
 use fewerbits::quant::{Entry, Extents, Kind, Options, Prepared, Scheme, Value, catalogue};
 use fewerbits::stats::{Comparison, Histogram, Metrics, SummaryOptions, summarize};
 use fewerbits::{Code, Shape};
@@ -174,6 +174,44 @@ fn counted_codes_make_the_histogram_and_the_metrics_of_the_values() {
             let m = Comparison::of(&x, &back).unwrap();
             assert!((e.metrics.cosine - m.cosine).abs() <= 1e-14, "{what}");
             assert_eq!(Metrics { cosine: m.cosine, ..e.metrics }, m, "{what}");
+        }
+    }
+}
+
+#[test]
+fn errors_of_long_tensors_are_counted_exactly_and_summed_well() {
+    let mut x = Random(14).gaussians(LONG + 77, 0.2);
+    x.iter_mut().step_by(50).for_each(|x| *x = 0.0);
+    let shape = Shape::new(&[x.len() as u64]).unwrap();
+    // No error beyond half a step; some clipped; steps of many sizes; none; squares beyond f32, below it.
+    for (id, pairs, factor) in [
+        ("int4", vec![], 1.0),
+        ("int3", vec![("range", text("percentile")), ("symmetric", Value::Flag(false))], 1.0),
+        ("int5", vec![("granularity", text("group"))], 1.0),
+        ("int8", vec![("rounding", text("stochastic"))], 1.0),
+        ("nf4", vec![], 1.0),
+        ("ternary", vec![], 1.0),
+        ("int2", vec![], 1e36),
+        ("int6", vec![], 1e-30),
+    ] {
+        let x: Vec<f32> = x.iter().map(|x| x * factor).collect();
+        let scheme = Scheme::new(id, &self::options(&pairs)).unwrap();
+        for (error_bins, error_range) in [(160, None), (40, Some(0.1 * factor)), (5000, None)] {
+            let options = EvaluateOptions { error_bins, error_range, ..EvaluateOptions::default() };
+            let back = reconstruct(&scheme.prepare(&x, &shape).unwrap(), &x);
+            let e = evaluate(&x, &shape, &scheme, &options).unwrap();
+            let what = format!("{id} {options:?}");
+            assert_eq!(e.errors, Histogram::of_errors(&x, &back, e.errors.hi, error_bins), "{what}");
+            let (m, exact) = (e.metrics, Comparison::of(&x, &back).unwrap());
+            let near = |a: f64, b: f64| (a - b).abs() <= 1e-7 * b.abs();
+            assert!(
+                near(m.mse, exact.mse) && near(m.mae, exact.mae) && near(m.sqnr_db, exact.sqnr_db),
+                "{what}: {m:?}"
+            );
+            assert!((m.cosine - exact.cosine).abs() <= 1e-7, "{what}: {m:?}");
+            assert_eq!((m.max_abs, m.max_abs_index), (exact.max_abs, exact.max_abs_index), "{what}");
+            assert_eq!((m.zeroed, m.zeros_before), (exact.zeroed, exact.zeros_before), "{what}");
+            assert_eq!(m.zeros_after, exact.zeros_after, "{what}");
         }
     }
 }

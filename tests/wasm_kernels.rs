@@ -4,6 +4,7 @@
 mod edges;
 
 use edges::{Random, assert_same_bits, for_each_input};
+use fewerbits::kernels::errors::Window;
 use fewerbits::kernels::{self, Axis, CodeCounts, CompareSums, EvenRuns, Grid, Moments, Rounding, column_bits, scalar};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -259,6 +260,34 @@ fn histograms_are_equal() {
             kernels::count_error_bins(x, &y, &axis, &mut simd);
             scalar::binning::count_error_bins(x, &y, &axis, &mut plain);
             assert_eq!(simd, plain, "errors, {name}, {axis:?}");
+        }
+    });
+}
+
+#[wasm_bindgen_test]
+fn errors_are_summed_and_counted_in_pairs_alike() {
+    let windows = [
+        Window::NONE,
+        Window { lo: -0.2, per_unit: 160.0, first: 0, width: 64, reach: 0.0 },
+        Window { lo: -0.2, per_unit: 400.0, first: 38, width: Window::MOST, reach: 0.0 },
+        Window { lo: -1.0, per_unit: 2e6, first: 1_999_990, width: 20, reach: 0.0 },
+        Window { lo: -1e30, per_unit: 1e-30, first: 0, width: 2, reach: 0.0 },
+    ];
+    let mut random = Random(17);
+    for_each_input(|name, x| {
+        let y: Vec<f32> = x.iter().map(|x| x + 0.1 * random.gaussian()).collect();
+        for window in windows {
+            let what = format!("{name}, {window:?}");
+            let (mut simd, mut plain) = (vec![7; window.table_len()], vec![7; window.table_len()]);
+            let a = kernels::errors::error_sums(x, &y, &window, &mut simd);
+            let b = scalar::errors::error_sums(x, &y, &window, &mut plain);
+            assert!(same(a.error2, b.error2) && same(a.error_abs, b.error_abs), "{what}: {a:?} and {b:?}");
+            assert!(same(a.max.into(), b.max.into()) || x.iter().any(|x| x.is_nan()), "{what}: {a:?} and {b:?}");
+            assert_eq!(simd, plain, "{what}");
+            let (mut simd, mut plain) = (vec![], vec![]);
+            kernels::errors::for_each_outside(x, &y, &window, |i| simd.push(i));
+            scalar::errors::for_each_outside(x, &y, &window, |i| plain.push(i));
+            assert_eq!(simd, plain, "{what}");
         }
     });
 }

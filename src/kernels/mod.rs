@@ -18,6 +18,7 @@ pub mod best;
 mod binning;
 pub mod bits;
 pub mod codebook;
+pub mod errors;
 pub mod float;
 pub mod ggml;
 pub mod ggml_more;

@@ -1,6 +1,7 @@
 //! How far a candidate lies from its reference.
 
 use crate::error::{Code, Error, Result};
+use crate::kernels::errors::ErrorSums;
 use crate::kernels::{self, CompareSums, Energy};
 
 use super::CHUNK;
@@ -102,7 +103,30 @@ impl Comparison {
     /// # Panics
     /// If the lengths differ.
     pub fn add_errors(&mut self, x: &[f32], y: &[f32]) {
-        let s = kernels::compare(x, y);
+        self.add_errors_as(x, y, kernels::compare(x, y));
+    }
+
+    /// The same of a chunk whose errors were summed up in f32. Zeros in both are looked for where the reference is known to have zeros.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn add_summed_errors(&mut self, x: &[f32], y: &[f32], sums: &ErrorSums) {
+        if !sums.is_told() || x.is_empty() {
+            return self.add_errors(x, y);
+        }
+        let has_zeros = !self.reference_known || self.reference.zeros > 0;
+        let zero_in_both = |(&x, &y): (&f32, &f32)| u32::from(x == 0.0 && y == 0.0);
+        let both_zeros = if has_zeros { x.iter().zip(y).map(zero_in_both).sum() } else { 0 };
+        // The greatest error is told in f64 where f32 tells that it is in this chunk.
+        let (mut max, error) = (f64::from(sums.max), |(&x, &y): (&f32, &f32)| (f64::from(x) - f64::from(y)).abs());
+        if max > self.sums.max || self.max_index.is_none() {
+            max = x.iter().zip(y).map(error).fold(0.0, f64::max);
+        }
+        let (error2, error_abs) = (sums.error2, sums.error_abs);
+        self.add_errors_as(x, y, CompareSums { error2, error_abs, max, both_zeros: u64::from(both_zeros) });
+    }
+
+    fn add_errors_as(&mut self, x: &[f32], y: &[f32], s: CompareSums) {
         let t = &mut self.sums;
         if s.max > t.max || (self.max_index.is_none() && !x.is_empty()) {
             t.max = s.max;

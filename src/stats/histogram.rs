@@ -1,6 +1,7 @@
 //! Histograms with equal bins.
 
 use super::CHUNK;
+use crate::kernels::errors::{ErrorSums, Window, error_sums, for_each_outside};
 use crate::kernels::{Axis, count_bins, count_error_bins, extent, scalar};
 
 /// Counts over equal bins. Bin `i` holds `lo + i·w ≤ x < lo + (i+1)·w` with `w = (hi − lo)/bins`; the last also `hi`.
@@ -56,6 +57,10 @@ pub struct HistogramBuilder {
     pending: u64,
     totals: Vec<u64>,
     nan: u64,
+    /// The bins around zero, counted by pairs of errors.
+    window: Window,
+    pairs: Vec<u16>,
+    pending_pairs: usize,
 }
 
 impl HistogramBuilder {
@@ -63,7 +68,25 @@ impl HistogramBuilder {
     #[must_use]
     pub fn new(lo: f32, hi: f32, bins: usize) -> HistogramBuilder {
         let axis = Axis::new(lo, hi, bins);
-        HistogramBuilder { axis, table: vec![0; axis.table_len()], pending: 0, totals: vec![0; axis.bins + 2], nan: 0 }
+        HistogramBuilder {
+            axis,
+            table: vec![0; axis.table_len()],
+            pending: 0,
+            totals: vec![0; axis.bins + 2],
+            nan: 0,
+            window: Window::NONE,
+            pairs: Vec::new(),
+            pending_pairs: 0,
+        }
+    }
+
+    /// Makes ready for many errors by [`HistogramBuilder::add_and_sum_errors`].
+    #[must_use]
+    pub fn for_errors(mut self) -> HistogramBuilder {
+        let Some(per_unit) = self.axis.per_unit() else { return self };
+        self.window = Window::around_zero(self.axis.lo, per_unit, self.axis.bins);
+        self.pairs = vec![0; self.window.table_len()];
+        self
     }
 
     /// Counts a chunk's values.
@@ -93,6 +116,53 @@ impl HistogramBuilder {
         count_error_bins(x, y, &self.axis, &mut self.table);
     }
 
+    /// Counts a chunk's errors `x − y` and sums them up; both finite.
+    ///
+    /// # Panics
+    /// If the lengths differ, or exceed [`CHUNK`].
+    pub fn add_and_sum_errors(&mut self, x: &[f32], y: &[f32]) -> ErrorSums {
+        assert!(x.len() <= CHUNK, "a chunk's pairs fit in 16-bit counts");
+        if self.window.width == 0 {
+            self.add_errors(x, y);
+            return error_sums(x, y, &Window::NONE, &mut []);
+        }
+        if self.pending_pairs + x.len().div_ceil(2) > usize::from(u16::MAX) {
+            self.flush_pairs();
+        }
+        self.pending_pairs += x.len().div_ceil(2);
+        let sums = error_sums(x, y, &self.window, &mut self.pairs);
+        if sums.max > self.window.reach {
+            let mut elsewhere = 0;
+            for_each_outside(x, y, &self.window, |i| {
+                self.totals[scalar::binning::slot(x[i] - y[i], &self.axis)] += 1;
+                elsewhere += 1;
+            });
+            // Steps of other sizes than the axis was made for: pairs do not pay.
+            if elsewhere > x.len() / 16 {
+                self.flush_pairs();
+                self.window = Window::NONE;
+                self.pairs = Vec::new();
+            }
+        }
+        sums
+    }
+
+    /// Errors that lie elsewhere are in the last column and row: they were counted one by one.
+    fn flush_pairs(&mut self) {
+        let (stride, width) = (self.window.stride(), usize::from(self.window.width));
+        let inside = 1 + self.window.first as usize..;
+        let mut firsts = vec![0_u32; stride];
+        for (row, total) in self.pairs.chunks_exact(stride).zip(self.totals[inside.clone()].iter_mut().take(width)) {
+            *total += u64::from(row.iter().map(|&n| u32::from(n)).sum::<u32>());
+        }
+        for row in self.pairs.chunks_exact(stride) {
+            firsts.iter_mut().zip(row).for_each(|(first, &n)| *first += u32::from(n));
+        }
+        self.totals[inside].iter_mut().zip(&firsts[..width]).for_each(|(total, &n)| *total += u64::from(n));
+        self.pairs.fill(0);
+        self.pending_pairs = 0;
+    }
+
     fn make_room(&mut self, len: usize) {
         if self.pending + len as u64 > u64::from(u32::MAX) {
             self.flush();
@@ -112,6 +182,9 @@ impl HistogramBuilder {
     #[must_use]
     pub fn finish(mut self) -> Histogram {
         self.flush();
+        if self.window.width > 0 {
+            self.flush_pairs();
+        }
         let bins = self.axis.bins;
         Histogram {
             lo: self.axis.lo,

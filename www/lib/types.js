@@ -82,6 +82,9 @@
  */
 
 /**
+ * Sums in f64; in `evaluate` of 262144 weights and more those of errors are taken in f32 for runs of 64, which leaves them good to one in ten
+ * million.
+ *
  * @typedef {object} Metrics
  * @property {number} count
  * @property {number} mse

@@ -6,6 +6,7 @@ pub mod anchors;
 pub mod best;
 pub mod binning;
 pub mod codebook;
+pub mod errors;
 pub mod float;
 pub mod ggml;
 pub mod hqq;

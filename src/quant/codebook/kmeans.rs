@@ -4,6 +4,9 @@
 //! hand, and an iteration costs a few searches per level, whatever the number of weights. It is exact: each weight counts with its own
 //! value. Levels are kept in f64 and rounded to f32 at the end; codes are then the nearest of the rounded levels, the lower of two.
 //!
+//! Hundreds of thousands of weights are counted in buckets instead, and only those of them sorted in which a cut between two levels comes to
+//! lie: the levels are the means of their weights exactly, too, and a few passes over the weights find them.
+//!
 //! Starts: `linear` from the least to the greatest weight, `density` at the quantiles (i + ½)/2^bits, `random` at weights chosen by chance. A level
 //! without weights stays where it is. The iteration ends when no weight changes its level, when no level moves by 10⁻⁷ of the range, or after
 //! [`ITERATIONS`].
@@ -16,6 +19,7 @@ use super::super::Family;
 use super::super::blocks::NON_FINITE;
 use super::super::catalogue::{ChoiceValue, Entry, Kind, OptionSpec, Resolved, Source, When};
 use super::super::runs::Granularity;
+use super::buckets::{Buckets, MANY};
 use super::sorted::{Sorted, sort_few};
 use super::table::{from_bytes, next_below, to_bytes};
 use super::{Book, Codec, Layout, Packing, Table, Weights, family};
@@ -25,6 +29,9 @@ use crate::tensor::Shape;
 
 /// Iterations at most.
 pub const ITERATIONS: usize = 500;
+
+/// Times that many weights are looked through for those near the cuts, at most: cuts rarely leave the buckets that they were found in.
+const LOOKS: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 enum Start {
@@ -50,11 +57,11 @@ impl KMeans {
         Table { side, entries, len: self.levels(), is_learned: true, ..Table::default() }
     }
 
-    fn starts(&self, x: &[f32]) -> Vec<f64> {
+    /// The first levels, ascending, given the ends and the weight of each rank.
+    fn starts(&self, n: usize, (lo, hi): (f32, f32), at: impl Fn(usize) -> f64) -> Vec<f64> {
         let k = self.levels();
-        let (Some(&lo), Some(&hi)) = (x.first(), x.last()) else { return vec![0.0; k] };
         let (lo, hi) = (f64::from(lo), f64::from(hi));
-        let at = |share: f64| f64::from(x[((share * x.len() as f64) as usize).min(x.len() - 1)]);
+        let at = |share: f64| at(((share * n as f64) as usize).min(n - 1));
         let mut starts: Vec<f64> = (0..k)
             .map(|i| match self.start {
                 Start::Linear => lo + (hi - lo) * (i as f64 / (k - 1) as f64),
@@ -65,25 +72,70 @@ impl KMeans {
         sort_few(&mut starts, |a, b| a <= b);
         starts
     }
+
+    /// The levels of the weights of a run. `sorted` lends its memory.
+    fn levels_of(&self, x: &[f32], sorted: &mut Sorted) -> Result<Vec<f64>> {
+        if x.is_empty() {
+            return Ok(vec![0.0; self.levels()]);
+        }
+        if x.len() >= MANY
+            && let Some(levels) = self.levels_of_many(x)?
+        {
+            return Ok(levels);
+        }
+        sorted.fill(x)?;
+        let values = sorted.values();
+        let (lo, hi) = (values[0], values[values.len() - 1]);
+        let mut levels = self.starts(values.len(), (lo, hi), |rank| f64::from(values[rank]));
+        let mut below = |limit| {
+            let n = sorted.count_to(limit);
+            (n, sorted.sum_to(n))
+        };
+        lloyd(&mut levels, f64::from(hi) - f64::from(lo), below(f64::INFINITY), &mut below);
+        Ok(levels)
+    }
+
+    /// The same of many weights, which are counted in buckets: first by about how many lie below a limit, then exactly. `None` where they are
+    /// not spread over the buckets.
+    fn levels_of_many(&self, x: &[f32]) -> Result<Option<Vec<f64>>> {
+        let Some(mut buckets) = Buckets::new(x)? else { return Ok(None) };
+        let (lo, hi) = buckets.ends();
+        let (range, all) = (f64::from(hi) - f64::from(lo), buckets.estimate(f64::INFINITY));
+        let mut levels = self.starts(buckets.count(), (lo, hi), |rank| buckets.at(rank));
+        lloyd(&mut levels, range, all, &mut |limit| buckets.estimate(limit));
+        for _ in 0..LOOKS {
+            if !buckets.look_at(levels.windows(2).map(|pair| f64::midpoint(pair[0], pair[1])))? {
+                return Ok(None);
+            }
+            let mut is_exact = true;
+            lloyd(&mut levels, range, all, &mut |limit| {
+                buckets.below(limit).unwrap_or_else(|| {
+                    is_exact = false;
+                    buckets.estimate(limit)
+                })
+            });
+            if is_exact {
+                break;
+            }
+        }
+        Ok(Some(levels))
+    }
 }
 
-/// Lloyd's iteration from these levels, ascending.
-fn lloyd(x: &Sorted, levels: &mut [f64]) {
-    let n = x.values().len();
-    let range = if n == 0 { 0.0 } else { f64::from(x.values()[n - 1]) - f64::from(x.values()[0]) };
+/// Lloyd's iteration from these levels, ascending. `below` gives how many weights are at most a limit, and their sum; `all` those of all.
+fn lloyd(levels: &mut [f64], range: f64, all: (usize, f64), below: &mut dyn FnMut(f64) -> (usize, f64)) {
     let mut ends = vec![usize::MAX; levels.len()];
     for _ in 0..ITERATIONS {
         let (mut changed, mut moved) = (false, 0.0_f64);
         let (mut start, mut sum) = (0, 0.0);
         for i in 0..levels.len() {
-            let end = match levels.get(i + 1) {
+            let (end, sum_to) = match levels.get(i + 1) {
                 // Levels after this one have not moved yet.
-                Some(next) => x.count_to(f64::midpoint(levels[i], *next)),
-                None => n,
+                Some(next) => below(f64::midpoint(levels[i], *next)),
+                None => all,
             };
             changed |= end != ends[i];
             ends[i] = end;
-            let sum_to = x.sum_to(end);
             if end > start {
                 let mean = (sum_to - sum) / (end - start) as f64;
                 moved = moved.max((mean - levels[i]).abs());
@@ -121,11 +173,9 @@ impl Book for KMeans {
             if failed.is_err() {
                 return;
             }
-            failed = sorted.fill(x);
-            if failed.is_ok() {
-                let mut levels = self.starts(sorted.values());
-                lloyd(&sorted, &mut levels);
-                entries.extend(levels.iter().map(|&level| level as f32));
+            match self.levels_of(x, &mut sorted) {
+                Ok(levels) => entries.extend(levels.iter().map(|&level| level as f32)),
+                Err(error) => failed = Err(error),
             }
         });
         failed?;

@@ -4,6 +4,7 @@
 //! Packed layout: the family's side information (scales, tables), then the codes as [`Packing`] says; each row or group is padded to a
 //! byte.
 
+mod buckets;
 pub mod kmeans;
 pub(super) mod sorted;
 pub(super) mod table;
