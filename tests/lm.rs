@@ -167,6 +167,8 @@ fn what_cannot_be_run_is_refused() {
     assert_eq!(with(Sizes { heads: 3, ..sizes }), Code::Unsupported);
     assert_eq!(with(Sizes { heads: 64, heads_kv: 2, ..sizes }), Code::Unsupported, "heads of four");
     assert_eq!(with(Sizes { layers: usize::MAX, ..sizes }), Code::Unsupported);
+    assert_eq!(with(Sizes { context: 65_536, layers: 65_536, ..sizes }), Code::Unsupported, "caches too large");
+    assert_eq!(with(Sizes { width: 65_536, ..sizes }), Code::Unsupported, "matrices too large");
     assert_eq!(with(Sizes { base: f32::NAN, ..sizes }), Code::Unsupported);
     let mut empty = LanguageModel::new(sizes, true).unwrap();
     let missing = empty.feed(&[0]).unwrap_err();

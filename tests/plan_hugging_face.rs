@@ -9,8 +9,11 @@ use fewerbits::DType;
 use fewerbits::decode::decode;
 use fewerbits::formats::gguf::write::{FILE_TYPE_KEY, NewValue, Pair, Piece, QUANTIZATION_VERSION_KEY, Tensor, header};
 use fewerbits::formats::{Listing, TensorInfo};
+use fewerbits::pack::Packing;
+use fewerbits::pipeline::Task;
 use fewerbits::plan::hugging_face::{ARCHITECTURES, Folder, From, Mapping, map, row_of};
 use fewerbits::plan::llama::{Preset, choose};
+use fewerbits::quant::Options;
 use formats_support::list;
 use serde_json::{Value, json};
 
@@ -258,4 +261,24 @@ fn refuses_tokenizers_without_a_name() {
     assert_eq!(smollm.unwrap(), "smollm");
     assert_eq!(with(&|t| t["model"]["ignore_merges"] = json!(false)).unwrap(), "smaug-bpe");
     assert_eq!(with(&|t| t["model"]["merges"] = json!([["t", "h"]])).unwrap(), "llama-bpe");
+}
+
+#[test]
+fn whole_heads_are_packed_at_once() {
+    let task = |dims: &[u64], heads: u64, packing: &Packing| {
+        let (mut task, _) = Task::new(0, packing, dims).unwrap();
+        task.interleave(dims, heads).map(|()| (task.rows_at_once, task.head_rows.unwrap()))
+    };
+    let cast = Packing::Cast { dtype: "F16".into() };
+    let blocks = Packing::Scheme { id: "q4_k".into(), options: Options::new() };
+    for packing in [&cast, &blocks] {
+        assert_eq!(task(&[8192, 4096], 64, packing).unwrap(), (512, 128));
+        // A head of more weights than are packed at once elsewhere is still whole, and no more than one is.
+        assert_eq!(task(&[512, 1 << 22], 4, packing).unwrap(), (128, 128));
+        assert_eq!(task(&[8, 256], 2, packing).unwrap(), (8, 4));
+        let error = task(&[9, 256], 2, packing).unwrap_err();
+        assert_eq!((error.code.as_str(), error.found.as_deref()), ("shape_mismatch", Some("9")));
+        task(&[6, 256], 2, packing).unwrap_err();
+    }
+    assert_eq!(task(&[32, 1], 4, &cast).unwrap(), (32, 8));
 }

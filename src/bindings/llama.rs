@@ -34,11 +34,23 @@ impl Llama {
             let tied = !listing.tensors.iter().any(|tensor| tensor.name == "output.weight");
             let tokenizer = tokenizer(header, head)?;
             let sizes = sizes(header, tokenizer.len(), context as usize)?;
+            sizes.check()?;
             let token = |key: &str| {
                 let number = header.integer(&format!("tokenizer.ggml.{key}_token_id"))?;
                 u32::try_from(number).ok().filter(|&n| (n as usize) < tokenizer.len())
             };
             let (first, last) = (token("bos"), token("eos"));
+            // Memory follows what the file holds, not what its keys claim.
+            let square = (sizes.width * sizes.width) as u64;
+            let holds = |layer: usize| {
+                let name = format!("blk.{layer}.attn_q.weight");
+                listing.tensors.iter().any(|tensor| tensor.name == name && tensor.shape.count() == square)
+            };
+            if let Some(layer) = (0..sizes.layers).find(|&layer| !holds(layer)) {
+                return Err(Error::new(Code::Malformed, "the file lacks a layer of the model that it describes")
+                    .with_tensor(format!("blk.{layer}.attn_q.weight"))
+                    .with_expected(format!("{square} weights")));
+            }
             let model = LanguageModel::new(sizes, tied)?;
             Ok(Llama { model, tokenizer, first, last, logits: Vec::new(), random: Random::new(0) })
         };

@@ -197,17 +197,19 @@ impl Task {
     /// # Errors
     /// `shape_mismatch` for rows that are no whole heads of an even number of rows.
     pub fn interleave(&mut self, dims: &[u64], heads: u64) -> Result<()> {
-        let rows = Shape::new(dims)?.matrix().0;
+        let (rows, columns) = Shape::new(dims)?.matrix();
         let head_rows = rows.checked_div(heads).filter(|n| n * heads == rows && n % 2 == 0 && *n > 0);
         let head_rows = head_rows.ok_or_else(|| {
             Error::new(Code::ShapeMismatch, "the rows are no heads")
                 .with_expected(format!("{heads} heads of an even number of rows"))
                 .with_found(rows)
         })?;
-        // Whole heads are read at once, whatever the packing could do with less.
-        let least = self.rows_at_once.min(rows);
+        // Whole heads are read at once, whatever the packing could do with less; all of them where it takes nothing less than the whole.
+        let must_be_whole = self.dims == dims && self.rows_at_once >= rows;
+        if !must_be_whole {
+            self.rows_at_once = ((CHUNK_WEIGHTS / columns.max(1) / head_rows).max(1) * head_rows).min(rows);
+        }
         self.dims = dims.to_vec();
-        self.rows_at_once = (least / head_rows).max(1) * head_rows;
         self.head_rows = Some(head_rows);
         Ok(())
     }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DIST, Key, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
+import { DIST, Key, ROOT, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
 import { ExplorePage, safetensors } from './explore-page.js';
 
 /** Without a save picker, as most browsers are. */
@@ -461,6 +461,50 @@ forEachBrowser((browser) => {
       assert.deepEqual([bytes.length, bytes.subarray(0, 4).toString()], [planned_, 'GGUF']);
       await page.click('.open-result');
       await page.waitText('.strip .name', 'digits-q4_k.gguf');
+      await page.assertQuiet();
+    });
+
+    test('a dropped model folder becomes the GGUF file that llama.cpp runs, or compressed-tensors with its config.json', async () => {
+      const at = join(ROOT, 'tests/data/hugging_face/llama');
+      const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+      await open();
+      await catchSaves();
+      await run(
+        `const dataTransfer = new DataTransfer();
+         for (const [name, text] of arguments[0])
+           dataTransfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
+         for (const type of ['dragenter', 'dragover', 'drop'])
+           document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));`,
+        names.map((name) => [name, readFileSync(join(at, name)).toString('base64')]),
+      );
+      await page.until(`return document.querySelector('[data-name="model.embed_tokens.weight"]')`, 'its tensors');
+      await page.set('#shrink-to', 'gguf');
+      await page.until(
+        `return document.querySelector('.totals').textContent.includes('Runs in llama.cpp')`,
+        'the note',
+      );
+      await page.set('#shrink-all', 'preset:F16');
+      await page.until(`return location.hash.includes('preset=F16')`, 'the preset');
+      await planned();
+      await start();
+      await done();
+      await page.click('.save');
+      const { bytes } = await saved(0);
+      assert.equal(bytes.subarray(0, 4).toString(), 'GGUF');
+      const header = bytes.toString('latin1');
+      for (const word of [
+        'general.architecture',
+        'tokenizer.ggml.merges',
+        'blk.1.ffn_down.weight',
+        'rope_freqs.weight',
+      ])
+        assert.ok(header.includes(word), word);
+      await page.click('fb-shrink-report .back');
+      await page.set('#shrink-to', 'safetensors');
+      await page.set('#shrink-layout', 'compressed-tensors');
+      await page.until(`return location.hash.includes('scheme=int4')`, 'a scheme that it holds');
+      await page.set('#shrink-all', 'scheme:int8');
+      await page.until(`return document.querySelector('.totals').textContent.includes('4 files')`, 'the files');
       await page.assertQuiet();
     });
 

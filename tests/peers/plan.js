@@ -26,9 +26,9 @@ export async function presetsAndPlans(path, folder) {
     const made = [];
     for (const preset of PRESETS) {
       const [file, planned] = [join(folder, `${preset}.gguf`), join(folder, `${preset}-planned.gguf`)];
-      const by = planning.plan({ preset });
+      const by = await planning.plan({ preset });
       await shrink(by, file, { workers: 2, overwrite: true });
-      await shrink(planning.plan({ targetBytes: Math.floor(by.outputBytes * SHARE) }), planned, {
+      await shrink(await planning.plan({ targetBytes: Math.floor(by.outputBytes * SHARE) }), planned, {
         ...{ workers: 2, overwrite: true },
       });
       const [bytes, plannedBytes] = [file, planned].map((name) => statSync(name).size);

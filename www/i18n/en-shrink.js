@@ -15,7 +15,7 @@ export default {
   'shrink.layout.qdq': 'ONNX: DequantizeLinear',
   'shrink.layout.contrib': 'com.microsoft: MatMulNBits',
   'shrink.layout.plain': 'plain tensors',
-  'shrink.layout.compressed-tensors': 'compressed-tensors, for transformers and vLLM',
+  'shrink.layout.compressed-tensors': 'compressed-tensors',
   'shrink.share': '{share} of the size',
   'shrink.changed': '{n} of {all} tensors change',
   'shrink.fallbacks': '{n} fallbacks',

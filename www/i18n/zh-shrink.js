@@ -14,7 +14,7 @@ export default {
   'shrink.layout.qdq': 'ONNX：DequantizeLinear',
   'shrink.layout.contrib': 'com.microsoft：MatMulNBits',
   'shrink.layout.plain': '普通张量',
-  'shrink.layout.compressed-tensors': 'compressed-tensors，供 transformers 与 vLLM 使用',
+  'shrink.layout.compressed-tensors': 'compressed-tensors',
   'shrink.share': '为原来的 {share}',
   'shrink.changed': '{all} 个张量中有 {n} 个改变',
   'shrink.fallbacks': '{n} 个退用其他类型',

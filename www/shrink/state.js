@@ -212,7 +212,7 @@ export function recipeOf({ to, preset, scheme, layout, rules, tensors, targetByt
   if (preset !== null && targetBytes === null) recipe.preset = preset;
   if (scheme !== null && targetBytes === null) recipe.scheme = scheme;
   if (layout !== null && layout !== 'auto' && layout !== 'plain') recipe.layout = layout;
-  const whole = rules.filter(({ match, scheme: own, keep }) => match !== '' && (own || keep));
+  const whole = rules.filter(({ match, scheme: own, keep, exclude }) => match !== '' && (own || keep || exclude));
   return { ...recipe, rules: whole, tensors };
 }
 

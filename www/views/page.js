@@ -5,7 +5,6 @@ import { speakOf, t } from '../i18n/index.js';
 import { filesOf } from './drop.js';
 import { whenNear } from './near.js';
 import './top-bar.js';
-import '../learn/room.js';
 
 /** @typedef {'no' | 'coming' | 'there' | 'absent'} Arrival */
 
@@ -20,8 +19,8 @@ export class Page extends View {
     super();
     /** The comparison's place, whose code is fetched when it comes near. @type {Element | null} */
     this.watched = null;
-    /** Whether the code of the rooms is there. @type {{explore: Arrival, shrink: Arrival}} */
-    this.rooms = { explore: 'no', shrink: 'no' };
+    /** Whether the code of the rooms is there. @type {{learn: Arrival, explore: Arrival, shrink: Arrival}} */
+    this.rooms = { learn: 'no', explore: 'no', shrink: 'no' };
   }
 
   connectedCallback() {
@@ -37,22 +36,22 @@ export class Page extends View {
   render() {
     const { fatal, dropping, room } = this.state;
     // A room that did not come is asked for again when it is entered again.
-    for (const other of /** @type {const} */ (['explore', 'shrink']))
+    for (const other of /** @type {const} */ (['learn', 'explore', 'shrink']))
       if (room !== other && this.rooms[other] === 'absent') this.rooms[other] = 'no';
     return html`
       <header class="top"><fb-top-bar></fb-top-bar></header>
-      ${room === 'learn' ? html`<fb-learn></fb-learn>` : this.#working(room, fatal)}
+      ${this.#room(room, fatal)}
       <fb-open-box></fb-open-box>
       ${dropping ? html`<div class="dropping" aria-hidden="true"><p>${t('drop')}</p></div>` : nothing}
     `;
   }
 
   /**
-   * A room that works on a file.
-   * @param {'explore' | 'shrink'} room
+   * The room, once its code is there.
+   * @param {import('../types.js').State['room']} room
    * @param {import('../types.js').Problem | null} fatal
    */
-  #working(room, fatal) {
+  #room(room, fatal) {
     if (this.rooms[room] === 'no') this.#bring(room);
     if (this.rooms[room] !== 'there') {
       return html`<main id="main" tabindex="-1">
@@ -60,22 +59,24 @@ export class Page extends View {
         <div class="waiting"><p>${this.rooms[room] === 'absent' ? t('room.absent') : ''}</p></div>
       </main>`;
     }
+    if (room === 'learn') return html`<fb-learn></fb-learn>`;
     if (fatal) return html`<fb-fatal></fb-fatal>`;
     return room === 'shrink' ? this.#shrink() : this.#explore();
   }
 
-  /** Fetches a room's code. @param {'explore' | 'shrink'} room */
+  /** Fetches a room's code. @param {import('../types.js').State['room']} room */
   #bring(room) {
     this.rooms[room] = 'coming';
-    const code =
-      room === 'explore'
-        ? import('./explore-room.js')
-        : Promise.all([speakOf('shrink'), import('./explore-room.js'), import('../shrink/room.js')]);
+    const code = {
+      learn: () => import('../learn/room.js'),
+      explore: () => import('./explore-room.js'),
+      shrink: () => Promise.all([speakOf('shrink'), import('./explore-room.js'), import('../shrink/room.js')]),
+    };
     const arrive = (/** @type {Arrival} */ how) => {
       this.rooms[room] = how;
       this.requestUpdate();
     };
-    code.then(
+    code[room]().then(
       () => arrive('there'),
       () => arrive('absent'),
     );

@@ -17,8 +17,9 @@ use crate::tensor::try_vec;
 
 /// Tokens that go through a layer together.
 const CHUNK: usize = 32;
-/// The most of each size: what is larger is no sample network.
+/// The most of each size, and of the values of a matrix and of all caches: what is larger is no sample network.
 const MOST: usize = 1 << 16;
+const MOST_VALUES: u64 = 1 << 26;
 
 /// The sizes of a model, by GGUF's names.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,7 +53,11 @@ impl Sizes {
         self.heads_kv * self.head()
     }
 
-    fn check(&self) -> Result<()> {
+    /// Whether they fit together and are a sample network's.
+    ///
+    /// # Errors
+    /// `unsupported`.
+    pub fn check(&self) -> Result<()> {
         let refuse = |what: &str, expected: &str| {
             let message = format!("a language model of this {what} cannot be run here");
             Err(Error::new(Code::Unsupported, message).with_expected(expected).with_found(format!("{self:?}")))
@@ -60,6 +65,11 @@ impl Sizes {
         let counts = [self.vocabulary, self.width, self.layers, self.heads, self.heads_kv, self.inner, self.context];
         if counts.iter().any(|n| !(1..=MOST).contains(n)) {
             return refuse("size", "sizes from 1 to 65536");
+        }
+        let tallest = counts.into_iter().max().unwrap_or_default() as u64;
+        let cached = [self.layers, self.context, self.width].iter().map(|&n| n as u64).product::<u64>();
+        if tallest * self.width as u64 > MOST_VALUES || cached > MOST_VALUES {
+            return refuse("size", "matrices and caches of up to 2²⁶ values");
         }
         if !self.width.is_multiple_of(self.heads) || !self.heads.is_multiple_of(self.heads_kv) {
             return refuse("division into heads", "heads that divide the width, in groups");

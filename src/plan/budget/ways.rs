@@ -120,6 +120,13 @@ pub fn ways(model: &Model, asked: &Asked) -> Result<Ways> {
         layout: asked.layout.clone(),
         tensors: Default::default(),
     };
+    if asked.layout.as_deref() == Some("compressed-tensors") {
+        return Err(Error::new(
+            Code::InvalidArgument,
+            "a file of compressed-tensors has one scheme, so no size is met by mixing them",
+        )
+        .with_expected("a scheme, or another layout"));
+    }
     let kept = plan(model, &request(None))?;
     let mut plans = Vec::new();
     let mut found = Ways { schemes: vec![], kinds: vec![], tensors: vec![], notes: vec![] };

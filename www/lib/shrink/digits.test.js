@@ -39,8 +39,14 @@ test('the digits network under a plan is nearer to float than under the single s
   const worse = [];
   let [singles, plans] = [0, 0];
   for (const scheme of schemes) {
-    const single = await made(planning.plan({ ...options, scheme }));
-    const planned = await made(planning.plan({ ...options, targetBytes: single.bytes }));
+    const single = await made(await planning.plan({ ...options, scheme }));
+    const plan = await planning.plan({ ...options, targetBytes: single.bytes }).catch((error) => error);
+    if (plan.code === 'unreachable') {
+      // What keeps less than 6 dB of a tensor is not planned with.
+      assert.match(scheme.id, /^tq/);
+      continue;
+    }
+    const planned = await made(plan);
     assert.ok(planned.bytes <= single.bytes, scheme.id);
     [singles, plans] = [singles + single.correct, plans + planned.correct];
     // A scheme that is the best of its size by itself is what the plan takes: then both are equal.

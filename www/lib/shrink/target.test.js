@@ -57,9 +57,9 @@ test('a plan fits its target, says its size to the byte, and loses less with mor
   const planning = await openPlanning(model);
   await planning.survey(GGUF);
   let last = Infinity;
-  const { least } = /** @type {any} */ (planning.plan({ ...GGUF, targetBytes: 1e9 }).found);
+  const { least } = /** @type {any} */ ((await planning.plan({ ...GGUF, targetBytes: 1e9 })).found);
   for (let target = least; target < model.byteLength; target += 31_013) {
-    const p = planning.plan({ ...GGUF, targetBytes: target });
+    const p = await planning.plan({ ...GGUF, targetBytes: target });
     assert.ok(p.outputBytes <= target, `${p.outputBytes} of ${target}`);
     // Between the last scheme and what is kept there is a wide gap.
     assert.ok(target - p.outputBytes < 40_000 || target > 2e6, `${p.outputBytes} of ${target}`);
@@ -69,7 +69,7 @@ test('a plan fits its target, says its size to the byte, and loses less with mor
     last = cost;
     assert.equal(why('output_norm.weight'), null);
   }
-  const roomy = planning.plan({ ...GGUF, targetBytes: 1e9 });
+  const roomy = await planning.plan({ ...GGUF, targetBytes: 1e9 });
   assert.equal(roomy.found?.cost, 0);
   assert.ok(roomy.tensors.every(({ scheme }) => scheme === null));
   assert.equal(roomy.tensors[0].left?.code, 'room');
@@ -88,11 +88,11 @@ test('no single scheme of at most its bytes is better by the same cost', async (
   const survey = await planning.survey(GGUF);
   let compared = 0;
   for (const [s, scheme] of survey.schemes.entries()) {
-    const single = planning.plan({ ...GGUF, scheme });
+    const single = await planning.plan({ ...GGUF, scheme });
     const ways = survey.tensors.map(({ ways: all, uniform }) => all[uniform[s]]);
     if (ways.some(({ error }) => error > 10 ** (-LEAST_DB / 10))) continue;
     const cost = ways.reduce((sum, { error }) => sum + error, 0);
-    const p = planning.plan({ ...GGUF, targetBytes: single.outputBytes });
+    const p = await planning.plan({ ...GGUF, targetBytes: single.outputBytes });
     assert.ok(p.outputBytes <= single.outputBytes);
     assert.ok(/** @type {any} */ (p.found).cost <= cost, `${scheme.id}: ${p.found?.cost} of ${cost}`);
     compared++;
@@ -242,7 +242,7 @@ test('what a target does not go with is refused', async () => {
     await assert.rejects(plan(model, /** @type {any} */ ({ ...GGUF, ...options })), { code: 'invalid_argument' });
   }
   const planning = await openPlanning(model);
-  assert.throws(() => planning.plan({ ...GGUF, targetBytes: 1e6 }), { code: 'not_ready' });
+  await assert.rejects(planning.plan({ ...GGUF, targetBytes: 1e6 }), { code: 'not_ready' });
   planning.free();
 });
 
