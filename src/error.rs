@@ -288,7 +288,7 @@ mod tests {
         let name = "é".repeat(1 << 20);
         let e = Error::new(Code::Malformed, "no").with_tensor(&name).with_found(&name);
         assert_eq!(e.tensor.as_deref(), Some(format!("{}…", "é".repeat(128)).as_str()));
-        assert_eq!(e.found.map(|found| found.len()), Some(1024 + "…".len()));
+        assert_eq!(e.found.as_ref().map(String::len), Some(1024 + "…".len()));
         assert_eq!(short("short".into(), 5), "short");
     }
 

@@ -64,10 +64,10 @@ impl Context {
             }
             error.offset = Some(base + at as u64);
         }
-        if error.tensor.is_none() {
-            error.tensor = self.tensor.borrow_mut().take();
+        match self.tensor.borrow_mut().take() {
+            Some(tensor) if error.tensor.is_none() => error.with_tensor(tensor),
+            _ => error,
         }
-        error
     }
 }
 
