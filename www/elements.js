@@ -24,6 +24,7 @@ import './learn/figures/number-line.js';
 import './learn/figures/printed-formula.js';
 import './learn/figures/range.js';
 import './learn/figures/timing.js';
+import './learn/figures/training.js';
 import './learn/figures/verdict.js';
 import './learn/figures/zero-kinds.js';
 

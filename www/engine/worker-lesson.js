@@ -35,6 +35,8 @@ export class Lesson {
       'lesson-time': (payload, { sample }) => time(sample, payload),
       'lesson-stages': (payload, { sample }) => stages(sample, payload),
       'lesson-plan': (payload, { sample }) => planned(sample, payload),
+      'lesson-train': async (payload, tools) =>
+        (await import('./worker-training.js')).train(tools.sample, payload, tools),
       'lesson-levels': (payload) => levels(payload),
       'lesson-requests': () => requested(),
     };

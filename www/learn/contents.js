@@ -122,6 +122,15 @@ export const CHAPTERS = [
     parts: () => import('./chapters/12.js'),
   },
   {
+    n: 13,
+    names: {
+      en: ['Training with rounding', 'Can a network learn to live with two bits?'],
+      zh: ['带着取整训练', '网络能学会靠两位过日子吗？'],
+    },
+    text: { en: () => import('./text/en-13.js'), zh: () => import('./text/zh-13.js') },
+    parts: () => import('./chapters/13.js'),
+  },
+  {
     n: 14,
     names: {
       en: ['How good can it get?', 'Is there a limit, and can it be beaten?'],
