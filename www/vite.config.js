@@ -89,6 +89,16 @@ const FIRST = {
     /\.m?js$/.test(id) && isFirst(id, context) ? 'page' : null,
 };
 
+/** What a room that works on a file begins with is one file for the same reason. */
+const ROOMS = {
+  debugName: 'rooms',
+  test: /\/www\/(views\/(explore-room|file-strip|fatal|tensor-list|explore|controls|measures|exports)|session|navigate|text\/(describe|tell)|figures\/(error-histogram|spark))\.js$|lit-html\/(directives\/live|directive|directive-helpers)\.js$/,
+  name: 'rooms',
+};
+
+/** What every figure shares, in the lesson too, which needs nothing else of the rooms. */
+const FIGURE = { debugName: 'figure', priority: 1, test: /\/www\/figures\/(figure|scale)\.js$/, name: 'figure' };
+
 /**
  * What a worker begins with, but for its entry, is a file of its own: WebKit runs an entry again, as another module, when a file that is fetched
  * later imports from it.
@@ -114,6 +124,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { output: { codeSplitting: { groups: [FIRST] } } },
+    rolldownOptions: { output: { codeSplitting: { groups: [FIRST, FIGURE, ROOMS] } } },
   },
 });

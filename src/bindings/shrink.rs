@@ -115,10 +115,14 @@ impl Planner {
         Planner::default()
     }
 
-    /// Adds a file that was listed.
-    pub fn add(&mut self, reader: &FormatReader) -> std::result::Result<(), JsValue> {
+    /// Adds a file that was listed; `name` is its tensor's, where the format has none (npy).
+    pub fn add(&mut self, reader: &FormatReader, name: Option<String>) -> std::result::Result<(), JsValue> {
         let listing = reader.listing().ok_or_else(|| Error::new(Code::InvalidArgument, "the file is not listed yet"));
-        self.model.parts.push(listing.map_err(to_js)?.clone());
+        let mut listing = listing.map_err(to_js)?.clone();
+        if let (Some(name), [tensor]) = (name, listing.tensors.as_mut_slice()) {
+            tensor.name = name;
+        }
+        self.model.parts.push(listing);
         Ok(())
     }
 
@@ -173,6 +177,7 @@ impl Planner {
 /// memory, of which fresh pages cost as much as packing does: `room` is where the parts are put, one after the other, if they fit. It may
 /// be the memory that holds `bytes`, from its beginning.
 #[wasm_bindgen(js_name = packRows)]
+#[allow(clippy::too_many_arguments, reason = "the boundary takes plain values")]
 pub fn pack_rows(
     packing: &str,
     dtype: &str,

@@ -103,7 +103,8 @@ fn imports(tokens: &[Token], path: &str) -> Vec<Import> {
         let dynamic = word(i.wrapping_sub(1)) == "(" && word(i.wrapping_sub(2)) == "import";
         if after_import || dynamic || word(i.wrapping_sub(1)) == "from" {
             let name = token.text.clone();
-            let file = name.starts_with('.').then(|| resolve(path, &name));
+            // `?worker&url` names a worker's address, as `new URL('./worker.js', …)` does: nothing of it comes into this file.
+            let file = (name.starts_with('.') && !name.contains("?worker")).then(|| resolve(path, &name));
             found.push(Import { line: token.line, name, file });
         }
     }
@@ -276,6 +277,10 @@ mod tests {
     const HOUSE: &[(&str, &str)] = &[
         ("main.js", "import { EngineClient } from './engine/client.js';\nimport './views/page.js';"),
         ("engine/client.js", "new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });"),
+        (
+            "elements.js",
+            "import address from './engine/worker.js?worker&url';\nnew Worker(new URL(address, import.meta.url));",
+        ),
         ("engine/worker.js", "import * as face from '../lib/index.js';\nimport { answer } from './answers.js';"),
         ("engine/answers.js", "import { stats } from '../lib/index.js';"),
         ("lib/index.js", "import { load } from './engine.js';\nexport * from './errors.js';"),

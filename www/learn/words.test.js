@@ -88,7 +88,8 @@ for (const chapter of [FRONT, ...CHAPTERS]) {
     for (const name of Object.keys(parts.figures)) assert.ok(a.found.includes(`figure ${name}`), `${name} is shown`);
     for (const name of Object.keys(parts.code ?? {})) assert.ok(a.found.includes(`code ${name}`), `${name} is shown`);
     // Figures of four digits and more, and shares, are the same.
-    const numbers = (/** @type {string} */ text) => (text.match(/\d+,\d{3}|\d+(?:\.\d+)?(?:&nbsp;|\u00a0)%/g) ?? []).sort();
+    const numbers = (/** @type {string} */ text) =>
+      (text.match(/\d+,\d{3}|\d+(?:\.\d+)?(?:&nbsp;|\u00a0)%/g) ?? []).sort();
     assert.deepEqual(numbers(b.said), numbers(a.said));
   });
 }

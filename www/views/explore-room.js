@@ -4,5 +4,4 @@ import './fatal.js';
 import './tensor-list.js';
 import './explore.js';
 import './controls.js';
-import './weight.js';
 import './measures.js';

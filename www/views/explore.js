@@ -12,7 +12,6 @@ import { calmed } from '../figures/scale.js';
 import '../figures/back-to-back.js';
 import '../figures/staircase.js';
 import '../figures/error-histogram.js';
-import '../figures/matrix.js';
 
 /** @typedef {import('../types.js').State} State */
 
@@ -38,6 +37,11 @@ export class Explore extends View {
     super.connectedCallback();
     this.narrow.addEventListener('change', this.#again);
     this.dark.addEventListener('change', this.#again);
+  }
+
+  /** The matrix comes once the first figures stand. */
+  updated() {
+    if (this.state.result) import('../figures/matrix.js').catch(() => {});
   }
 
   #again = () => this.requestUpdate();

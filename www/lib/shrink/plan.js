@@ -114,7 +114,8 @@ export async function openPlanning(model) {
           if (!need) break;
           bytes = await source.read(need[0], need[1]);
         }
-        planner.add(reader);
+        // A file of one array has no name for it: the model's is the file's.
+        planner.add(reader, model.format === 'npy' ? model.tensors[0].name : undefined);
       } catch (error) {
         throw inFile(error, source.name);
       } finally {

@@ -44,6 +44,9 @@ const TRIES = 6;
 
 /** Allocations for one survey under one set of rules and weights, for any size. */
 export class Budget {
+  /** Once the engine's part is given back. @type {Float64Array | null} */
+  #curve = null;
+
   /**
    * @param {Survey} survey
    * @param {Wanted} wanted
@@ -93,8 +96,9 @@ export class Budget {
     this.freeNames = new Set(this.free.map(({ name }) => name));
   }
 
-  /** Gives back what the engine holds. */
+  /** Gives back what the engine holds; the curve stays. */
   release() {
+    this.#curve = this.curve();
     this.allocator.free();
   }
 
@@ -147,6 +151,7 @@ export class Budget {
 
   /** Bytes and cost, one after the other, of the sizes on the way from the smallest to the largest. */
   curve() {
+    if (this.#curve) return this.#curve;
     const curve = this.allocator.curve();
     for (let i = 0; i < curve.length; i += 2) curve[i] += this.besides ?? 0;
     return curve;
