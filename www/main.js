@@ -34,10 +34,15 @@ actions.begin = () => {
   return beginning;
 };
 
+/** Says that the session is there. @type {() => void} */
+let made = () => {};
+actions.made = new Promise((resolve) => (made = () => resolve(undefined)));
+
 async function begin() {
   const { Session } = await import('./session.js');
   const session = new Session(store, client);
   actions.session = session;
+  made();
   await session.start();
   return session;
 }

@@ -47,8 +47,8 @@ forEachBrowser((browser) => {
       browser.site.requests.length = 0;
       await page.open();
       const paths = browser.site.requests.map(({ path }) => path);
-      // The whole engine is fetched once the first figures stand, and not before.
-      const later = paths.findIndex((path) => /assets\/fewerbits-[^/]*\.js$/.test(path));
+      // The whole engine, the matrix and the view of one weight are fetched once the first figures stand, and not before.
+      const later = paths.findIndex((path) => /assets\/(fewerbits|matrix|weight)-[^/]*\.js$/.test(path));
       const first = later < 0 ? paths : paths.slice(0, later);
       assert.ok(
         first.some((path) => path.endsWith('/models/digits.safetensors')),

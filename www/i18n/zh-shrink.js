@@ -185,7 +185,7 @@ export default {
   'shrink.step.up.help': '{type}：多 {bytes}',
   'shrink.step.down.help': '{type}：少 {bytes}',
   'shrink.why': '原因',
-  'shrink.why.ask': '{name} 为何如此',
+  'shrink.why.ask': '{name}：原因',
   'shrink.why.room': '保留原样：空间足够',
   'shrink.reasons': '为何选用此方案',
   'shrink.reasons.none': '这种格式的任何计划都不改动它，因此无可选择。',

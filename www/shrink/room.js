@@ -59,7 +59,8 @@ export class Room extends View {
               <fb-shrink-strip></fb-shrink-strip>
               ${job ? nothing : html`<fb-shrink-why></fb-shrink-why><fb-shrink-rules></fb-shrink-rules>`}
               <fb-shrink-table></fb-shrink-table>`
-          : nothing
+          : // A size out of reach is mended where it was chosen.
+            html`<fb-shrink-size></fb-shrink-size>`
       }
     `;
   }

@@ -160,7 +160,9 @@ export class ShrinkSession {
   async #range() {
     const { model, shrink } = this.store.state;
     const plan = shrink?.plan;
-    if (!model || !shrink || !plan || plan.modelId !== model.id || plan.to !== shrink.choice.to || shrink.job) return;
+    if (!model || !shrink || shrink.job) return;
+    // A size out of reach has no plan, and needs to know the more what can be reached.
+    if (plan ? plan.modelId !== model.id || plan.to !== shrink.choice.to : shrink.choice.targetBytes === null) return;
     const key = surveyKey(model, shrink.choice);
     if (key === this.ranged) return;
     this.ranged = key;

@@ -30,10 +30,10 @@ export class Size extends View {
 
   render() {
     const { choice, plan, range, survey } = change.shrinkOf(this.state);
-    if (!plan || !range) return nothing;
-    const least = Math.ceil(plan.aim?.least ?? range.least);
+    if (!range || (!plan && choice.targetBytes === null)) return nothing;
+    const least = Math.ceil(plan?.aim?.least ?? range.least);
     const most = Math.max(range.most, least + 1);
-    const value = Math.min(most, Math.max(least, choice.targetBytes ?? plan.outputBytes));
+    const value = Math.min(most, Math.max(least, choice.targetBytes ?? plan?.outputBytes ?? most));
     const step = Math.max(1, Math.floor((most - least) / STEPS));
     return html`<section class="size" aria-label=${t('shrink.size')}>
       <div class="line">
@@ -71,7 +71,7 @@ export class Size extends View {
         }
       </div>
       ${survey ? this.#survey(survey) : nothing}
-      ${plan.aim && choice.targetBytes !== null ? this.#found(plan, plan.aim, least, most) : nothing}
+      ${plan?.aim && choice.targetBytes !== null ? this.#found(plan, plan.aim, least, most) : nothing}
       ${choice.targetBytes === null && !survey ? html`<p class="soft hint">${t('shrink.size.hint')}</p>` : nothing}
     </section>`;
   }

@@ -2,11 +2,18 @@ import { html, nothing } from 'lit';
 import { View } from './view.js';
 import { store } from '../store.js';
 import { speakOf, t } from '../i18n/index.js';
+import { actions } from './actions.js';
 import { filesOf } from './drop.js';
 import { whenNear } from './near.js';
 import './top-bar.js';
 
 /** @typedef {'no' | 'coming' | 'there' | 'absent'} Arrival */
+
+/** The session of what is open, begun; what it opens may still be on its way. */
+async function begun() {
+  // What cannot be fetched fails; what cannot be opened is told by the session itself.
+  await Promise.race([actions.made, actions.begin()]);
+}
 
 /** The whole page: its rooms' frame, and files dropped anywhere on it. */
 export class Page extends View {
@@ -17,7 +24,7 @@ export class Page extends View {
 
   constructor() {
     super();
-    /** The comparison's place, whose code is fetched when it comes near, as that of one weight is. @type {Element | null} */
+    /** The comparison's place, whose code is fetched when it comes near. @type {Element | null} */
     this.watched = null;
     /** Whether the code of the rooms is there. @type {{learn: Arrival, explore: Arrival, shrink: Arrival}} */
     this.rooms = { learn: 'no', explore: 'no', shrink: 'no' };
@@ -70,7 +77,8 @@ export class Page extends View {
     const code = {
       learn: () => import('../learn/room.js'),
       explore: () => import('./explore-room.js'),
-      shrink: () => Promise.all([speakOf('shrink'), import('./explore-room.js'), import('../shrink/room.js')]),
+      // It works with the session from its first moment on.
+      shrink: () => Promise.all([speakOf('shrink'), import('./explore-room.js'), import('../shrink/room.js'), begun()]),
     };
     const arrive = (/** @type {Arrival} */ how) => {
       this.rooms[room] = how;
@@ -114,8 +122,7 @@ export class Page extends View {
     // Before the first figures stand everything is near.
     if (!schemes || schemes === this.watched || !this.state.result) return;
     this.watched = schemes;
-    const weight = this.querySelector('fb-weight');
-    if (weight) whenNear(weight, () => import('./weight.js'));
+    import('./weight.js').catch(() => {});
     whenNear(schemes, () => speakOf('schemes').then(() => import('./schemes.js')));
   }
 
