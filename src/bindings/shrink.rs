@@ -62,6 +62,7 @@ struct PlannedTask<'a> {
     packing: usize,
     dims: &'a [u64],
     rows_at_once: u64,
+    apart: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     band: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +89,7 @@ impl<'a> Planned<'a> {
             packing: number(&mut packings, &task.packing),
             dims: &task.dims,
             rows_at_once: task.rows_at_once,
+            apart: task.apart,
             band: task.band,
             head_rows: task.head_rows,
             parts: &task.parts,

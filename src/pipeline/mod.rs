@@ -135,6 +135,8 @@ pub struct Task {
     pub dims: Vec<u64>,
     /// Rows that are packed at once; all of them where they cannot be packed apart.
     pub rows_at_once: u64,
+    /// Whether rows say nothing of each other: then a few tell of all.
+    pub apart: bool,
     /// Rows of a band, where what is packed of them lies in stretches: see [`Packer::band`].
     pub band: Option<u64>,
     /// Rows of a head, where those of each change places as they are read ([`crate::pack::interleave`]).
@@ -185,6 +187,7 @@ impl Task {
             packing: packing.clone(),
             dims: shape.dims().to_vec(),
             rows_at_once: rows_at_once.max(1),
+            apart: packer.apart(&shape).or(packer.band()).is_some_and(|step| step > 0),
             band: band.filter(|_| rows_at_once < rows),
             head_rows: None,
             parts: vec![],

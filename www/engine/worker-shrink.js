@@ -337,7 +337,7 @@ async function sampled(model, task, read, how) {
   const [packingRows, ...rest] = task.dims.length < 2 ? [1, ...task.dims] : task.dims;
   const packingWidth = rest.reduce((product, n) => product * n, 1);
   // Only where a row of the model is whole rows of the packing, and these have no part in each other, a sample says something.
-  const apart = task.rowsAtOnce < packingRows && width % packingWidth === 0 && width <= how.whole;
+  const apart = task.apart && packingRows > 1 && width % packingWidth === 0 && width <= how.whole;
   const isWhole = count <= how.sample || !apart;
   if (isWhole && count > how.whole) return unknown;
   const each = width / packingWidth;

@@ -61,7 +61,7 @@ import { textsBeside } from './texts.js';
  *
  * @typedef {{at: number, bytes?: number, copy?: {part: number, range: {start: number, end: number}},
  *   stored?: {tensor: number, byteLen: number}}} Segment
- * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, band?: number, headRows?: number,
+ * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, apart: boolean, band?: number, headRows?: number,
  *   parts: {file: number, at: number, byteLen: number, rowBytes: number | null}[]}} Task
  * @typedef {{file: number, of: {start: number, end: number}, at: number[]}} Check CRC-32 of a stretch, at places that hold zeros
  * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[]}} Job
