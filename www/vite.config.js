@@ -85,6 +85,7 @@ function isFirst(id, context, seen = new Set()) {
  */
 const FIRST = {
   debugName: 'first',
+  priority: 2,
   name: (/** @type {string} */ id, /** @type {any} */ context) =>
     /\.m?js$/.test(id) && isFirst(id, context) ? 'page' : null,
 };
@@ -122,7 +123,8 @@ export default defineConfig({
     target: 'es2022',
     // Nothing is written into the page as data: or inline: the policy in its head allows neither.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    // Firefox calls a module that it is just evaluating one that cannot be loaded, when it is asked for ahead once more.
+    modulePreload: false,
     reportCompressedSize: false,
     rolldownOptions: { output: { codeSplitting: { groups: [FIRST, FIGURE, ROOMS] } } },
   },
