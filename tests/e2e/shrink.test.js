@@ -648,6 +648,11 @@ forEachBrowser((browser) => {
         await page.click('fb-open-box form button');
         await page.waitText('.strip .name', 'far.safetensors');
         await page.settled();
+        // Explore's list reads a sample of its own of each tensor.
+        await page.until(
+          `const sparks = [...document.querySelectorAll('fb-spark')]; return sparks.length === 3 && sparks.every((spark) => spark.counts)`,
+          'the small histograms',
+        );
         const before = far.requests.length;
         await page.click('.rooms a[href="#/shrink"]');
         await planned();
