@@ -65,13 +65,27 @@ export async function plan(model, options) {
  * ```
  *
  * @param {import('./model.js').Model} model
- * @param {import('./shrink/measured-weights.js').MeasureOptions} [options]
+ * @param {import('./shrink/running.js').MeasureOptions} [options]
  * @returns {Promise<{[tensor: string]: number}>} nats of Kullback–Leibler divergence for a relative squared error of 1
  * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that the engine cannot run, `aborted`
  */
 export async function measureWeights(model, options) {
-  const measuring = await import('./shrink/measured-weights.js');
-  return measuring.measureWeights(model, options);
+  const running = await import('./shrink/running.js');
+  return running.measureWeights(model, options);
+}
+
+/**
+ * What a plan does to the answers of a model that the engine can run, before anything is written: the divergence from the float model's, how many
+ * answers stay the same, of labelled images how many are read rightly, of a given text the loss.
+ *
+ * @param {import('./shrink/plan.js').Plan} planned
+ * @param {import('./shrink/running.js').MeasureOptions} [options]
+ * @returns {Promise<import('./shrink/running.js').Damage>}
+ * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that the engine cannot run, `aborted`
+ */
+export async function measureDamage(planned, options) {
+  const running = await import('./shrink/running.js');
+  return running.measureDamage(planned, options);
 }
 
 /**

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::roles::Roles;
 use super::Role;
+use super::roles::Roles;
 use crate::error::{Code, Error, Result};
 use crate::formats::gguf::DEFAULT_ALIGNMENT;
 use crate::pack::Packing;

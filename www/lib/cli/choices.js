@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { FewerbitsError } from '../errors.js';
-import { measureWeights } from '../shrink/measured-weights.js';
+import { measureWeights } from '../shrink/running.js';
 import { plan } from '../shrink/plan.js';
 import { Usage, numberFrom, rulesOf, schemeOf, sizeFrom } from './arguments.js';
 import { bytes, table } from './terminal.js';
@@ -112,7 +112,7 @@ export async function planFor(model, options, terminal, isMeasured = false) {
   terminal.restart();
   try {
     if (isMeasured) {
-      const onProgress = (/** @type {import('../shrink/measured-weights.js').Progress} */ { done, total }) =>
+      const onProgress = (/** @type {import('../shrink/running.js').Progress} */ { done, total }) =>
         terminal.progress('running', done, total, (Date.now() - started) / 1000, 'matrices');
       options = { ...options, weights: await measureWeights(model, { onProgress }) };
       terminal.restart();

@@ -5,6 +5,7 @@ import { record, wrong } from '../check.js';
 import { wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { globOf } from './recipe.js';
+import { ROLES } from './roles.js';
 
 /**
  * @typedef {import('../types.js').Scheme} Scheme
@@ -30,13 +31,6 @@ import { globOf } from './recipe.js';
  *
  * @typedef {Near & {ways: {scheme: Scheme | null, dtype: string, bytes: number, error: number, deviation: number, usable: boolean}[]}} Why
  */
-
-/**
- * What an error counts by the tensor's part in the model. Measured on the sample language model, where the damage of a matrix is its relative
- * squared error times a number of its own (`cargo xtask bench weights`): against the mean of attention's matrices those of the feed-forward
- * layers count 2.7, and the output 45. Presets of llama-quantize favour the same ones.
- */
-export const ROLES = Object.freeze({ embedding: 1, attention: 1, feedForward: 2, output: 32, other: 1 });
 
 /**
  * dB that a tensor keeps at least. What loses more than a quarter of a tensor's power is no approximation of it any more, and costs do not add

@@ -9,8 +9,9 @@ import { after, before, test } from 'node:test';
 import { gaussians, memorySink, safetensors, sparse } from '../../../tests/js/models.js';
 import { compare, init, openModel, plan, shrink } from '../index.js';
 import { openPlanning } from './plan.js';
+import { ROLES } from './roles.js';
 import { PLACES, REMOTE_SAMPLE, SAMPLE, placesOf } from './survey.js';
-import { LEAST_DB, ROLES } from './target.js';
+import { LEAST_DB } from './target.js';
 
 /** @type {string} */
 let folder;

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { LanguageModel, evaluate, init, measureWeights, openModel } from '../index.js';
-import { runnable } from './measured-weights.js';
+import { LanguageModel, evaluate, init, measureDamage, measureWeights, openModel, plan } from '../index.js';
+import { runnable } from './running.js';
 
 const MODELS = fileURLToPath(new URL('../../public/models/', import.meta.url));
 
@@ -74,4 +74,29 @@ test('a model that the engine cannot run is refused', async () => {
   const model = await openModel(join(MODELS, 'digits-heldout.safetensors'));
   assert.equal(runnable(model), null);
   await assert.rejects(measureWeights(model), { code: 'unsupported', found: 'safetensors' });
+});
+
+test('what a plan does to the digits is what the network answers under it', async () => {
+  const model = await openModel(join(MODELS, 'digits.safetensors'));
+  const heldOut = await openModel(join(MODELS, 'digits-heldout.safetensors'));
+  const how = { images: await heldOut.readBytes('images'), labels: await heldOut.readBytes('labels') };
+  const damage = async (/** @type {any} */ scheme) => measureDamage(await plan(model, { to: 'gguf', scheme }), how);
+  const [fine, rough] = [await damage({ id: 'q8_0' }), await damage({ id: 'tq2_0' })];
+  assert.deepEqual(fine.right, { before: 358, after: 358 });
+  assert.equal(fine.answers, 360);
+  assert.ok(fine.divergence < 1e-4 && rough.divergence > 100 * fine.divergence);
+  assert.ok(/** @type {any} */ (rough.right).after < 358 && rough.same < fine.same);
+  assert.ok(/** @type {any} */ (rough.loss).after > /** @type {any} */ (rough.loss).before);
+});
+
+test('what a plan does to a language model follows what its weights foretell', async () => {
+  const model = await openModel(join(MODELS, 'rust-docs.gguf'));
+  const weights = await measureWeights(model, { tokens: 96 });
+  const p = await plan(model, { targetBytes: 1.4e6, weights });
+  const found = await measureDamage(p, { tokens: 96 });
+  const expected = /** @type {any} */ (p.found).cost;
+  assert.ok(found.divergence / expected > 0.5 && found.divergence / expected < 2, `${found.divergence} of ${expected}`);
+  assert.deepEqual([found.kind, found.answers, found.right, found.loss], ['language', 96, null, null]);
+  const told = await measureDamage(p, { tokens: 96, text: 'Ownership is Rust’s most unique feature. '.repeat(20) });
+  assert.ok(/** @type {any} */ (told.loss).after > 0);
 });
