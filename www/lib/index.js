@@ -80,7 +80,7 @@ export async function measureWeights(model, options) {
  *
  * @param {import('./shrink/plan.js').Plan} planned
  * @param {import('./shrink/running.js').MeasureOptions} [options]
- * @returns {Promise<import('./shrink/running.js').Damage>}
+ * @returns {Promise<import('./shrink/reasons.js').Damage>}
  * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that the engine cannot run, `aborted`
  */
 export async function measureDamage(planned, options) {

@@ -11,6 +11,7 @@ import { tell } from '../text/tell.js';
 import { schemeText } from '../url.js';
 import * as change from './state.js';
 import { shrinking, valueOf } from './actions.js';
+import './running.js';
 import './size.js';
 import './strip.js';
 import './table.js';
@@ -55,7 +56,7 @@ export class Room extends View {
       ${job?.state === 'done' ? html`<fb-shrink-report></fb-shrink-report>` : nothing} ${this.#problem(shrink.problem)}
       ${
         plan
-          ? html`${job ? nothing : html`<fb-shrink-size></fb-shrink-size>`}
+          ? html`${job ? nothing : html`<fb-shrink-size></fb-shrink-size><fb-shrink-run></fb-shrink-run>`}
               <fb-shrink-strip></fb-shrink-strip>
               ${job ? nothing : html`<fb-shrink-why></fb-shrink-why><fb-shrink-rules></fb-shrink-rules>`}
               <fb-shrink-table></fb-shrink-table>`
@@ -152,6 +153,20 @@ export class Room extends View {
                     html`<option value=${x} ?selected=${x === choice.layout}>${tOr(`shrink.layout.${x}`, x)}</option>`,
                 )}
               </select></span
+            >`
+          : nothing
+      }
+      ${
+        target.to === 'gguf'
+          ? html`<label class="check" title=${t('shrink.effort.help')}
+              ><input
+                type="checkbox"
+                class="effort"
+                .checked=${choice.effort === 'best'}
+                @change=${(/** @type {Event} */ e) =>
+                  this.#choose({ effort: /** @type {HTMLInputElement} */ (e.target).checked ? 'best' : null })}
+              />
+              ${t('shrink.effort')}</label
             >`
           : nothing
       }
