@@ -39,14 +39,3 @@ export async function givenIn(model) {
   }
   return all;
 }
-
-/**
- * What was given, by the model's names: a single array is meant for a single input, whatever it is called.
- * @param {{[name: string]: Given}} given
- * @param {string[]} inputs
- * @returns {{[input: string]: Given}}
- */
-export function named(given, inputs) {
-  const names = Object.keys(given);
-  return names.length === 1 && inputs.length === 1 ? { [inputs[0]]: given[names[0]] } : given;
-}

@@ -67,7 +67,7 @@ export function inputsOf(graph, fills = {}, given = {}) {
     const sizes = (dims ?? []).map((dim, axis) => (dim === '' ? `${name}[${axis}]` : dim));
     const about = { name, type, dims: sizes };
     if (Object.hasOwn(given, name)) return { ...about, fill: { kind: 'given' }, because: 'given' };
-    if (Object.hasOwn(fills, name)) return { ...about, fill: checked(name, fills[name]), because: 'asked' };
+    if (Object.hasOwn(fills, name)) return { ...about, fill: checked(name, type, fills[name]), because: 'asked' };
     return { ...about, ...guess(graph, name, type) };
   });
 }
@@ -78,9 +78,15 @@ function unknownInput(name, names) {
   return new FewerbitsError('invalid_argument', 'the model has no input of this name', facts);
 }
 
-/** @param {string} name @param {Fill} fill @returns {Fill} */
-function checked(name, fill) {
-  const kinds = ['gaussian', 'integers', 'ones', 'zeros', 'positions'];
+/** Ways to fill an input of a type. @param {string} type */
+export const kindsFor = (type) => [
+  ...(/^float/.test(type) ? ['gaussian'] : []),
+  ...['integers', 'ones', 'zeros', 'positions'],
+];
+
+/** @param {string} name @param {string} type @param {Fill} fill @returns {Fill} */
+function checked(name, type, fill) {
+  const kinds = kindsFor(type);
   const refuse = (/** @type {string} */ expected, /** @type {unknown} */ found) =>
     new FewerbitsError('invalid_argument', 'the input cannot be filled so', {
       ...{ tensor: name, expected, found: String(found) },
@@ -262,6 +268,17 @@ function writer(type, data) {
   if (type === 'float16') return (i, x) => (any[i] = toHalf(Number(x)));
   if (type === 'bool') return (i, x) => (any[i] = x ? 1 : 0);
   return (i, x) => (any[i] = Number(x));
+}
+
+/**
+ * What was given, by the model's names: a single array is meant for a single input, whatever it is called.
+ * @param {{[name: string]: Given}} given
+ * @param {string[]} inputs
+ * @returns {{[input: string]: Given}}
+ */
+export function named(given, inputs) {
+  const names = Object.keys(given);
+  return names.length === 1 && inputs.length === 1 ? { [inputs[0]]: given[names[0]] } : given;
 }
 
 /** Numbers that a seed alone decides (mulberry32; pairs by Box and Muller). */

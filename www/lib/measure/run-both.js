@@ -8,6 +8,7 @@
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
 import { readGraph, withOutputs } from './graph.js';
 import { Random, filled, inputsOf, shapeOf, sizesOf, takenFrom } from './inputs.js';
+import { MOST_BYTES } from './limits.js';
 import { Tally, isFloat } from './tally.js';
 
 /**
@@ -64,9 +65,6 @@ import { Tally, isFloat } from './tally.js';
  * @property {Layers | null} layers
  * @property {number} seconds
  */
-
-/** Bytes of both models together, at most: a runtime in WebAssembly has 4 GB, and for a while needs more than twice what a model has. */
-export const MOST_BYTES = 1_500_000_000;
 
 /** dB of a fall that is called a drop: sixteen times the noise. */
 export const DROP = 12;
@@ -245,6 +243,9 @@ function understood(error, file, stage) {
   const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
   if (isTrap || /bad_alloc|out of memory|memory access out of bounds|failed to allocate|Aborted\(/i.test(found)) {
     return new FewerbitsError('out_of_memory', 'there was not enough memory to run the model', facts);
+  }
+  if (/no available backend/i.test(found)) {
+    return new FewerbitsError('network', 'the runtime could not be loaded', { found, cause: error });
   }
   if (/No Op registered for|Could not find an implementation for|ERROR_CODE: 9\b/.test(found)) {
     return new FewerbitsError('unsupported_operator', 'the runtime lacks an operator of the model', facts);

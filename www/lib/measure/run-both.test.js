@@ -1,5 +1,6 @@
 /** Both models run by onnxruntime-web, as it runs in Node too. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import * as ort from 'onnxruntime-web';
 import { gaussians, memorySink } from '../../../tests/js/models.js';
@@ -8,7 +9,8 @@ import { init, openModel, plan, shrink } from '../index.js';
 import { fromHalf, toHalf } from './half.js';
 import { readGraph, withOutputs } from './graph.js';
 import { Random, inputsOf, sizesOf } from './inputs.js';
-import { MOST_BYTES, runBoth } from './run-both.js';
+import { MOST_BYTES } from './limits.js';
+import { runBoth } from './run-both.js';
 import { Tally } from './tally.js';
 
 await init();
@@ -203,6 +205,24 @@ describe('running both', () => {
         assert.match(error.message, words);
         return true;
       });
+    }
+  });
+
+  test('the distances are those of ONNX Runtime and numpy', async () => {
+    const path = new URL('../../../tests/goldens/measured.jsonl', import.meta.url);
+    const [models, ...expected] = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
+    const file = (/** @type {string} */ text) => new Uint8Array(Buffer.from(text, 'base64'));
+    const words = Buffer.from(models.x, 'hex').swap32();
+    const data = new Float32Array(words.buffer, words.byteOffset, words.length / 4);
+    const given = { x: { type: 'float32', dims: models.shape, data } };
+    const found = await runBoth(file(models.float), file(models.quantized), { ort, given, layers: true });
+    assert.equal(found.layers?.tensors.length, expected.length);
+    for (const { name, cosine, sqnrDb, maxAbs, same } of expected) {
+      const ours = found.layers?.tensors.find((tensor) => tensor.name === name);
+      assert.ok(Math.abs(Number(ours?.cosine) - cosine) < 1e-7, `${name} ${ours?.cosine} ${cosine}`);
+      assert.ok(Math.abs(Number(ours?.sqnrDb) - sqnrDb) < 0.01, `${name} ${ours?.sqnrDb} ${sqnrDb}`);
+      assert.ok(Math.abs(Number(ours?.maxAbs) / maxAbs - 1) < 1e-3, `${name} ${ours?.maxAbs} ${maxAbs}`);
+      assert.deepEqual(ours?.largest, { same, of: models.shape[0] });
     }
   });
 
