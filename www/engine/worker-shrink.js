@@ -6,6 +6,7 @@ import { wasm } from '../lib/engine.js';
 import { inside } from '../lib/model.js';
 import { shrink } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
+import { arraysIn, originals } from './worker-originals.js';
 import { keepIn, placeFor, sweep } from './worker-sinks.js';
 
 /**
@@ -64,6 +65,8 @@ export class Shrinking {
         return placeFor(bytes);
       },
       'shrink-run': (payload, tools) => this.#run(payload, tools),
+      'shrink-originals': (_, tools) => originals(this.#model, tools),
+      'shrink-arrays': ({ files }) => arraysIn(files),
       'shrink-answer': ({ choice }) => this.asked?.(choice),
       'shrink-forget': () => this.#forget(),
       // What was written is open in the page: it stays until the tab is closed.
