@@ -8,6 +8,7 @@ import { shrink } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
 import { measureDamage, measureWeights } from '../lib/shrink/running.js';
 import { runnable } from '../lib/shrink/runnable.js';
+import { arraysIn, originals } from './worker-originals.js';
 import { keepIn, placeFor, sweep } from './worker-sinks.js';
 
 /**
@@ -60,7 +61,7 @@ export class Shrinking {
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
     this.answers = {
       'shrink-plan': ({ options }) => this.#plan(options),
-      'shrink-range': async ({ options }) => (await this.#planning()).planning.range(options),
+      'shrink-range': async ({ options: { isWeighed: _, ...options } }) => (await this.#planning()).planning.range(options),
       'shrink-survey': ({ options }, tools) => this.#survey(options, tools),
       'shrink-weights': (payload, tools) => this.#weigh(payload, tools),
       'shrink-trial': (payload, tools) => this.#trial(payload, tools),
@@ -70,6 +71,8 @@ export class Shrinking {
         return placeFor(bytes);
       },
       'shrink-run': (payload, tools) => this.#run(payload, tools),
+      'shrink-originals': (_, tools) => originals(this.#model, tools),
+      'shrink-arrays': ({ files }) => arraysIn(files),
       'shrink-answer': ({ choice }) => this.asked?.(choice),
       'shrink-forget': () => this.#forget(),
       // What was written is open in the page: it stays until the tab is closed.

@@ -32,9 +32,10 @@
  * @typedef {{
  *   state: 'running' | 'done' | 'failed', place: Place, plan: Plan, name: string, started: number, read: number, total: number, written: number,
  *   memory: number, speed: number, tensor: string, finished: {[name: string]: number | null}, failed: Problem | null, problem: Problem | null,
- *   report: import('../lib/shrink/report.js').Report | null, made: Made[], saved: boolean
+ *   report: import('../lib/shrink/report.js').Report | null, made: Made[], saved: boolean,
+ *   measure?: import('./measure-state.js').Measure
  * }} Job
- *   `failed`: a tensor that waits for an answer
+ *   `failed`: a tensor that waits for an answer; `measure`: both models run
  *
  * @typedef {{
  *   choice: Choice, plan: Plan | null, problem: Problem | null, damage: {[key: string]: Damage}, measuring: boolean, place: Place | null,
