@@ -261,7 +261,8 @@ impl Nested {
 }
 
 /// bitsandbytes' signed 8-bit dynamic map, ascending (`create_dynamic_map`): for each power of ten from 10⁻⁶ to 1 twice as many values as for
-/// the one before, the middles of equal parts of 0.1 … 1; 0 and 1 besides. In f32, each step rounded as PyTorch rounds it.
+/// the one before, the middles of equal parts of 0.1 … 1; 0 and 1 besides. In f32, each step rounded as PyTorch rounds it on x86-64 with AVX2,
+/// where its `linspace` multiplies and adds with one rounding.
 #[must_use]
 pub fn dynamic_map() -> [f32; 256] {
     let mut map = [0.0; 256];
@@ -271,9 +272,11 @@ pub fn dynamic_map() -> [f32; 256] {
     for (i, power) in [1e-6_f32, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0].into_iter().enumerate() {
         let parts = 1_usize << i;
         let step = 0.9_f32 / parts as f32;
-        // As `linspace` counts: from the near end.
+        // As `linspace` counts: from the near end. Exact in f64, so that there is one rounding.
         let edge = |k: usize| {
-            if k < parts.div_ceil(2) { 0.1 + step * k as f32 } else { 1.0 - step * (parts - k) as f32 }
+            let near = k < parts.div_ceil(2);
+            let (from, steps) = if near { (0.1_f32, k as f64) } else { (1.0, k as f64 - parts as f64) };
+            (f64::from(from) + f64::from(step) * steps) as f32
         };
         for k in 0..parts {
             let value = power * ((edge(k) + edge(k + 1)) / 2.0);
