@@ -20,7 +20,7 @@ use super::codebook::table::{from_bytes, next_below, to_bytes};
 use super::codebook::{Book, Codec, Layout, Packing, Table, Weights, family};
 use super::runs::Granularity;
 use crate::error::{Code, Error, Result};
-use crate::kernels::best::{self, Range, Rule, Weighting};
+use crate::kernels::best::{self, Ladder, Range, Weighting};
 use crate::kernels::{codebook, extent};
 use crate::tensor::Shape;
 
@@ -130,7 +130,7 @@ impl Bnb {
         let (entries, cuts, order) = self.levels();
         let mut levels = entries;
         sort_few(&mut levels, |a, b| a <= b);
-        let rule = Rule::table(levels);
+        let ladder = Ladder::new(&levels, Range::new(0.65, 1.2, 3));
         let (mut run, mut counts, mut codes, mut back) = (0, Vec::new(), Vec::new(), Vec::new());
         weights.each_run(&mut |x| {
             let reference = scales[run];
@@ -146,8 +146,8 @@ impl Bnb {
                 codebook::decode(&codes, &entries, scale, &mut back);
                 best::error(x, &counts, &back)
             };
-            let (found, _) = best::fit(x, &counts, &rule, reference, Range::new(0.65, 1.2, 3));
-            if found > 1e-38 && found.is_finite() && error(found) < error(reference) {
+            let found = ladder.fit(x, &counts, reference).filter(|found| *found > 1e-38 && found.is_finite());
+            if let Some(found) = found.filter(|&found| error(found) < error(reference)) {
                 scales[run] = found;
             }
             run += 1;
