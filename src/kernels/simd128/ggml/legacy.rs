@@ -2,10 +2,10 @@
 
 use core::arch::wasm32::{
     f32x4_abs, f32x4_add, f32x4_div, f32x4_eq, f32x4_gt, f32x4_lt, f32x4_mul, f32x4_neg, f32x4_pmax, f32x4_pmin,
-    f32x4_replace_lane, f32x4_splat, f32x4_sub, f32x4_trunc, i8x16_bitmask, i8x16_gt, i8x16_narrow_i16x8, i8x16_shl,
-    i8x16_splat, i8x16_sub, i16x8_narrow_i32x4, i32x4_add, i32x4_bitmask, i32x4_shl, i32x4_shuffle, i32x4_splat,
-    i32x4_sub, u8x16_min, u8x16_narrow_i16x8, u8x16_shr, u32x4_extract_lane, u32x4_ge, u32x4_lt, u32x4_shr, v128,
-    v128_and, v128_andnot, v128_bitselect, v128_or,
+    f32x4_replace_lane, f32x4_splat, f32x4_sub, f32x4_trunc, i8x16_bitmask, i8x16_eq, i8x16_shl, i8x16_splat,
+    i8x16_sub, i16x8_narrow_i32x4, i32x4_add, i32x4_bitmask, i32x4_shl, i32x4_shuffle, i32x4_splat, i32x4_sub,
+    u8x16_min, u8x16_narrow_i16x8, u8x16_shr, u32x4_extract_lane, u32x4_ge, u32x4_lt, u32x4_shr, v128, v128_and,
+    v128_andnot, v128_bitselect, v128_or,
 };
 
 use super::super::load4;
@@ -196,13 +196,10 @@ fn put<const BITS: u32, const MIN: bool, const BYTES: usize>(x: &[f32; 128], sca
                 i32x4_sub(f32x4_add(t, magic), magic)
             });
             let (low, high) = (i16x8_narrow_i32x4(t[0], t[1]), i16x8_narrow_i32x4(t[2], t[3]));
-            if MIN {
-                // No number is beyond the range. NaN, of an infinite one, has become the greatest byte, and becomes 0.
-                let bytes = i8x16_narrow_i16x8(low, high);
-                v128_andnot(bytes, i8x16_gt(bytes, most))
-            } else {
-                u8x16_min(u8x16_narrow_i16x8(low, high), most)
-            }
+            let bytes = u8x16_narrow_i16x8(low, high);
+            let clamped = u8x16_min(bytes, most);
+            // With a minimum no number is beyond the range. NaN, of an infinite one, is 0 or the greatest byte here, and becomes 0.
+            if MIN { v128_and(bytes, i8x16_eq(bytes, clamped)) } else { clamped }
         });
         let mut low = codes[0];
         if BITS == 5 {
@@ -218,7 +215,7 @@ fn put<const BITS: u32, const MIN: bool, const BYTES: usize>(x: &[f32; 128], sca
 /// Spreads sixteen bits to sixteen bytes, 16 where the bit is set.
 #[inline(always)]
 fn spread(bits: u16) -> v128 {
-    use core::arch::wasm32::{i8x16, i8x16_eq, i8x16_swizzle, u16x8_splat};
+    use core::arch::wasm32::{i8x16, i8x16_swizzle, u16x8_splat};
     let which = i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
     let bit = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
     let set = v128_and(i8x16_swizzle(u16x8_splat(bits), which), bit);
