@@ -97,3 +97,25 @@ def cases():
             if name in ("gaussian", "trained"):
                 out += [case(name, x, kind, 64, False, dtype) for dtype in (torch.bfloat16, torch.float16)]
     return out
+
+
+def speeds():
+    """What the library's code for processors takes on one thread, beside `cargo xtask bench effort`: run this file."""
+    import time
+
+    import torch
+    from bitsandbytes import functional
+
+    torch.set_num_threads(1)
+    weights = torch.randn(1 << 20)
+    for kind in ("nf4", "fp4"):
+        times = []
+        for _ in range(9):
+            start = time.perf_counter()
+            functional.quantize_4bit(weights, blocksize=64, quant_type=kind)
+            times.append(time.perf_counter() - start)
+        print(f"{kind}: {weights.numel() * 4e-9 / min(times):.3f} GB/s of f32")
+
+
+if __name__ == "__main__":
+    speeds()
