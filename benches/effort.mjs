@@ -33,6 +33,12 @@ function gaussians(n) {
 
 /** Scheme → weights of a block, how many blocks are searched, and how. @type {Record<string, [number, number, (x: Float32Array) => number]>} */
 const BRUTE = {
+  ...Object.fromEntries(
+    [8, 7, 6, 5, 4, 3, 2].map((bits) => [
+      `int${bits}`,
+      [1 << 14, 1, brute.anyStep(1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1)],
+    ]),
+  ),
   q8_0: [32, 256, brute.oneScale(128, brute.even(-128, 127))],
   q4_0: [32, 256, brute.oneScale(8, brute.even(-8, 7))],
   q5_0: [32, 256, brute.oneScale(16, brute.even(-16, 15))],
@@ -47,9 +53,11 @@ const BRUTE = {
   iq4_xs: [256, 16, brute.nested(32, 127, -32, brute.table(brute.IQ4))],
   tq1_0: [256, 256, brute.ternary],
   tq2_0: [256, 256, brute.ternary],
-  mxfp4: [32, 256, brute.powers],
+  mxfp4: [32, 256, brute.powersOf(brute.E2M1)],
   nvfp4: [64, 256, brute.e4m3],
-  ocp_mxfp4: [32, 256, brute.powers],
+  ocp_mxfp4: [32, 256, brute.powersOf(brute.E2M1)],
+  ocp_mxfp8: [32, 256, brute.powersOf(brute.E4M3)],
+  nv_nvfp4: [1 << 14, 1, brute.underTensor],
   ternary: [1 << 20, 1, brute.ternary],
   bitnet: [1 << 20, 1, brute.ternary],
 };

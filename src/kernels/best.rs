@@ -12,11 +12,13 @@
 //! With [`Weighting::Squares`] errors count `x²` as much, in the search and in that comparison.
 
 pub(in crate::kernels) mod abreast;
+mod bucketed;
 mod flat;
 mod nested;
 mod numbers;
 
 pub use abreast::{mxfp4, q4_0, q4_1, q5_0, q5_1, q8_0, tq1_0, tq2_0};
+pub use bucketed::Ladder;
 pub use flat::*;
 pub use nested::*;
 pub use numbers::Numbers;

@@ -67,34 +67,49 @@ impl Few {
     }
 }
 
-/// The value for codes of ±1 that least squares find, going back and forth between value and codes, from `alpha` on: each step is no worse.
+/// The value that least squares find for the codes of ±1 that a value leads to; `None` where there is none.
+fn refitted(x: &[f32], alpha: f32, weighting: Weighting) -> Option<f32> {
+    let cut = 0.5 * alpha;
+    let next = match weighting {
+        Weighting::None => mean_above(x, cut) as f32,
+        Weighting::Squares => {
+            let beyond = x.iter().map(|x| f64::from(x.abs())).filter(|m| m.is_finite() && *m > f64::from(cut));
+            let (cubes, squares) = beyond.fold((0.0, 0.0), |(c, s), m| (c + m * m * m, s + m * m));
+            if squares > 0.0 { (cubes / squares) as f32 } else { 0.0 }
+        }
+    };
+    (next > 0.0 && next.is_finite()).then_some(next)
+}
+
+/// The value for codes of ±1 that least squares find, going back and forth between value and codes, from `alpha` on. Steps shrink by a nearly
+/// constant share: after each two the value jumps to where they would end (Steffensen).
 fn settled(x: &[f32], mut alpha: f32, weighting: Weighting) -> f32 {
-    for _ in 0..40 {
-        let cut = 0.5 * alpha;
-        let next = match weighting {
-            Weighting::None => mean_above(x, cut) as f32,
-            Weighting::Squares => {
-                let beyond = x.iter().map(|x| f64::from(x.abs())).filter(|m| m.is_finite() && *m > f64::from(cut));
-                let (cubes, squares) = beyond.fold((0.0, 0.0), |(c, s), m| (c + m * m * m, s + m * m));
-                if squares > 0.0 { (cubes / squares) as f32 } else { 0.0 }
-            }
-        };
-        if next == alpha || next == 0.0 || !next.is_finite() {
+    for _ in 0..12 {
+        let Some(first) = refitted(x, alpha, weighting) else { break };
+        let Some(second) = refitted(x, first, weighting) else { return first };
+        let share = (second - first) / (first - alpha);
+        alpha = if share > 0.0 && share < 0.95 { second + (second - first) * share / (1.0 - share) } else { second };
+        if (second - first).abs() <= 1e-6 * second {
             break;
         }
-        alpha = next;
     }
     alpha
 }
 
 /// The squared error in f64 of values `±value` where `beyond`, 0 elsewhere.
 fn error(x: &[f32], value: f32, weighting: Weighting, beyond: impl Fn(f32) -> bool) -> f64 {
-    let of = |x: &f32| {
-        let (magnitude, value) = (f64::from(x.abs()), if beyond(*x) { f64::from(value) } else { 0.0 });
+    let of = |x: f32| {
+        let (magnitude, value) = (f64::from(x.abs()), if beyond(x) { f64::from(value) } else { 0.0 });
         let count = if weighting == Weighting::None { 1.0 } else { magnitude * magnitude };
-        count * (magnitude - value) * (magnitude - value)
+        let error = count * (magnitude - value) * (magnitude - value);
+        if x.is_finite() { error } else { 0.0 }
     };
-    x.iter().filter(|x| x.is_finite()).map(of).sum()
+    // Sums that do not wait for each other.
+    let mut sums = [0.0; 8];
+    for x in x.chunks(sums.len()) {
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += of(x));
+    }
+    sums.iter().sum()
 }
 
 /// Threshold and value of a run of `ternary`, as published.

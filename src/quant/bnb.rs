@@ -20,7 +20,7 @@ use super::codebook::table::{from_bytes, next_below, to_bytes};
 use super::codebook::{Book, Codec, Layout, Packing, Table, Weights, family};
 use super::runs::Granularity;
 use crate::error::{Code, Error, Result};
-use crate::kernels::best::{self, Range, Rule, Weighting};
+use crate::kernels::best::{self, Ladder, Range, Weighting};
 use crate::kernels::{codebook, extent};
 use crate::tensor::Shape;
 
@@ -130,7 +130,7 @@ impl Bnb {
         let (entries, cuts, order) = self.levels();
         let mut levels = entries;
         sort_few(&mut levels, |a, b| a <= b);
-        let rule = Rule::table(levels);
+        let ladder = Ladder::new(&levels, Range::new(0.65, 1.2, 3));
         let (mut run, mut counts, mut codes, mut back) = (0, Vec::new(), Vec::new(), Vec::new());
         weights.each_run(&mut |x| {
             let reference = scales[run];
@@ -146,8 +146,8 @@ impl Bnb {
                 codebook::decode(&codes, &entries, scale, &mut back);
                 best::error(x, &counts, &back)
             };
-            let (found, _) = best::fit(x, &counts, &rule, reference, Range::new(0.65, 1.2, 3));
-            if found > 1e-38 && found.is_finite() && error(found) < error(reference) {
+            let found = ladder.fit(x, &counts, reference).filter(|found| *found > 1e-38 && found.is_finite());
+            if let Some(found) = found.filter(|&found| error(found) < error(reference)) {
                 scales[run] = found;
             }
             run += 1;
@@ -261,7 +261,8 @@ impl Nested {
 }
 
 /// bitsandbytes' signed 8-bit dynamic map, ascending (`create_dynamic_map`): for each power of ten from 10⁻⁶ to 1 twice as many values as for
-/// the one before, the middles of equal parts of 0.1 … 1; 0 and 1 besides. In f32, each step rounded as PyTorch rounds it.
+/// the one before, the middles of equal parts of 0.1 … 1; 0 and 1 besides. In f32, each step rounded as PyTorch rounds it on x86-64 with AVX2,
+/// where its `linspace` multiplies and adds with one rounding.
 #[must_use]
 pub fn dynamic_map() -> [f32; 256] {
     let mut map = [0.0; 256];
@@ -271,9 +272,11 @@ pub fn dynamic_map() -> [f32; 256] {
     for (i, power) in [1e-6_f32, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0].into_iter().enumerate() {
         let parts = 1_usize << i;
         let step = 0.9_f32 / parts as f32;
-        // As `linspace` counts: from the near end.
+        // As `linspace` counts: from the near end. Exact in f64, so that there is one rounding.
         let edge = |k: usize| {
-            if k < parts.div_ceil(2) { 0.1 + step * k as f32 } else { 1.0 - step * (parts - k) as f32 }
+            let near = k < parts.div_ceil(2);
+            let (from, steps) = if near { (0.1_f32, k as f64) } else { (1.0, k as f64 - parts as f64) };
+            (f64::from(from) + f64::from(step) * steps) as f32
         };
         for k in 0..parts {
             let value = power * ((edge(k) + edge(k + 1)) / 2.0);

@@ -11,6 +11,11 @@ import { Sample, overRows } from './worker-sample.js';
  */
 /** @typedef {{signal: AbortSignal, onProgress: (progress: {loaded: number, total?: number}) => void}} Tools */
 
+/** What only large tensors need, once it was fetched: to ask for it anew takes a turn of the event loop, of which a drag has few. @type {any} */
+let portionPart = null;
+/** @returns {Promise<typeof import('./worker-portion.js')>} */
+const portionCode = async () => (portionPart ??= await import('./worker-portion.js'));
+
 /** Values in a small histogram of the list, at most. */
 const SAMPLE = 16384;
 
@@ -79,7 +84,7 @@ export function answersWith(engine, release = (model) => model.close?.()) {
      */
     async show({ sides, figures, pictures, weight, foretell }) {
       if (foretell && figures && weights.count > 4 * SAMPLE) {
-        const early = (await import('./worker-portion.js')).foretell;
+        const { foretell: early } = await portionCode();
         const told = early({ engine, weights, about, portions }, sides, figures, drawn);
         if (told) return told;
       }
@@ -117,7 +122,7 @@ export function answersWith(engine, release = (model) => model.close?.()) {
 
     /** One scheme on the open tensor, or on a portion of a large one: its bits per weight, and its SQNR from so many weights. */
     async compare({ name, scheme }) {
-      const { compareOn } = await import('./worker-portion.js');
+      const { compareOn } = await portionCode();
       if (weights === null || name !== about.name) {
         throw Object.assign(new Error('another tensor is open'), { code: 'superseded' });
       }
@@ -250,7 +255,7 @@ function suggested(weights) {
 async function sampleOf(engine, model, tensor, isRemote, signal) {
   const { name, count } = tensor;
   if (count <= 4 * SAMPLE) return { values: await model.read(name, { signal }), sampled: false };
-  const { someOf } = await import('./worker-portion.js');
+  const { someOf } = await portionCode();
   return { values: await someOf(engine, model, tensor, SAMPLE, isRemote ? 1 : 8, signal), sampled: true };
 }
 

@@ -93,7 +93,12 @@ struct Pairs {
     most_scale: i32,
     /// Refits of each start.
     rounds: usize,
+    /// Pairs of units that all scales around are tried with, at most [`FINALISTS`].
+    finalists: usize,
 }
+
+/// See [`Pairs`].
+const FINALISTS: usize = 4;
 
 /// A sub-block alone.
 #[derive(Clone, Copy, Default)]
@@ -165,7 +170,7 @@ type Unitized = ([f16; 2], [(i32, i32); 16]);
 
 /// Half-precision units of scales and minima, and codes of both for each sub-block.
 fn pairs_of(x: &[f32], weights: &[f32], rule: &Rule, how: &Pairs) -> Option<Unitized> {
-    let Pairs { len, most_scale, .. } = *how;
+    let Pairs { len, most_scale, finalists, .. } = *how;
     let mut fitted = [Fitted::default(); 16];
     let count = 256 / len;
     for (fitted, (x, weights)) in fitted.iter_mut().zip(x.chunks(len).zip(weights.chunks(len))) {
@@ -177,7 +182,8 @@ fn pairs_of(x: &[f32], weights: &[f32], rule: &Rule, how: &Pairs) -> Option<Unit
     if !(1.0 / d).is_finite() {
         return None;
     }
-    let mut best = ([f16::ZERO; 2], f32::INFINITY);
+    // The best pairs of units, the best first.
+    let mut ranked = [([f16::ZERO; 2], f32::INFINITY); FINALISTS];
     for i in 0..16 {
         let unit_min = f16::from_f32(d_min * (0.95 + 0.02 * (i % 8) as f32));
         let units: [f16; 8] = std::array::from_fn(|l| f16::from_f32(d * (0.95 + 0.01 * (i / 8 * 8 + l) as f32)));
@@ -190,12 +196,37 @@ fn pairs_of(x: &[f32], weights: &[f32], rule: &Rule, how: &Pairs) -> Option<Unit
             add(&mut totals, &errors_of(x, weights, rule, &scales, Some(&lows)), &scales, |l| f.silence(lows[l]));
         }
         let (l, error) = least_of(&totals);
-        if error < best.1 {
-            best = ([units[l], unit_min], error);
+        if error < ranked[FINALISTS - 1].1 {
+            ranked[FINALISTS - 1] = ([units[l], unit_min], error);
+            let mut place = FINALISTS - 1;
+            while place > 0 && ranked[place].1 < ranked[place - 1].1 {
+                ranked.swap(place, place - 1);
+                place -= 1;
+            }
         }
     }
-    let [d, m] = best.0.map(f16::to_f32);
-    let mut codes = [(0, 0); 16];
+    let (mut best, mut least) = (None, f32::INFINITY);
+    for (units, _) in ranked.into_iter().take(finalists).filter(|(_, error)| error.is_finite()) {
+        let (codes, error) = codes_around(x, weights, rule, how, fitted, units);
+        if error < least {
+            (best, least) = (Some((units, codes)), error);
+        }
+    }
+    best
+}
+
+/// The best of the scales and minima around those that were fitted, for each sub-block, and the error of all.
+fn codes_around(
+    x: &[f32],
+    weights: &[f32],
+    rule: &Rule,
+    how: &Pairs,
+    fitted: &[Fitted],
+    units: [f16; 2],
+) -> ([(i32, i32); 16], f32) {
+    let Pairs { len, most_scale, .. } = *how;
+    let [d, m] = units.map(f16::to_f32);
+    let (mut codes, mut total) = ([(0, 0); 16], 0.0);
     for ((f, code), (x, weights)) in fitted.iter().zip(&mut codes).zip(x.chunks(len).zip(weights.chunks(len))) {
         let middle = f.codes(d, m, most_scale).0;
         let mut least = f32::INFINITY;
@@ -215,8 +246,9 @@ fn pairs_of(x: &[f32], weights: &[f32], rule: &Rule, how: &Pairs) -> Option<Unit
                 *code = near[l];
             }
         }
+        total += least;
     }
-    best.1.is_finite().then_some((best.0, codes))
+    (codes, total)
 }
 
 /// Codes of weights with scales and minima as they are read. A scale of 0 has codes of zero.
@@ -245,7 +277,7 @@ fn put_bits(codes: &[u8; 256], bit: u32, out: &mut [u8]) {
 }
 
 fn search_2(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let how = Pairs { len: 16, most: 3.0, most_scale: 15, rounds: 3 };
+    let how = Pairs { len: 16, most: 3.0, most_scale: 15, rounds: 3, finalists: 1 };
     let rule = Rule::Even { low: 0.0, high: 3.0 };
     let Some((units, pairs)) = pairs_of(x, weights, &rule, &how) else { return false };
     let [d, m] = units.map(f16::to_f32);
@@ -260,8 +292,8 @@ fn search_2(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
 }
 
 /// The head of `q4_k` and `q5_k`, and the codes.
-fn search_45(x: &[f32], weights: &[f32], most: f32, out: &mut [u8]) -> Option<[u8; 256]> {
-    let how = Pairs { len: 32, most, most_scale: 63, rounds: 6 };
+fn search_45(x: &[f32], weights: &[f32], (most, finalists): (f32, usize), out: &mut [u8]) -> Option<[u8; 256]> {
+    let how = Pairs { len: 32, most, most_scale: 63, rounds: 6, finalists };
     let rule = Rule::Even { low: 0.0, high: most };
     let (units, pairs) = pairs_of(x, weights, &rule, &how)?;
     let [d, m] = units.map(f16::to_f32);
@@ -278,13 +310,13 @@ fn search_45(x: &[f32], weights: &[f32], most: f32, out: &mut [u8]) -> Option<[u
 }
 
 fn search_4(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let Some(codes) = search_45(x, weights, 15.0, out) else { return false };
+    let Some(codes) = search_45(x, weights, (15.0, 1), out) else { return false };
     put_nibbles(&codes, &mut out[16..]);
     true
 }
 
 fn search_5(x: &[f32], weights: &[f32], out: &mut [u8]) -> bool {
-    let Some(codes) = search_45(x, weights, 31.0, out) else { return false };
+    let Some(codes) = search_45(x, weights, (31.0, FINALISTS), out) else { return false };
     put_bits(&codes, 4, &mut out[16..48]);
     put_nibbles(&codes, &mut out[48..]);
     true
@@ -357,7 +389,7 @@ searched! {
     q3_k: 256, 110, ggml::q3_k, ggml::from_q3_k, search_3;
     /// Eight ranges, each refitted, for every 32 weights; 128 pairs of units.
     q4_k: 256, 144, ggml::q4_k, ggml::from_q4_k, search_4;
-    /// Eight ranges, each refitted, for every 32 weights; 128 pairs of units.
+    /// Eight ranges, each refitted, for every 32 weights; 128 pairs of units, the best four with all scales around.
     q5_k: 256, 176, ggml::q5_k, ggml::from_q5_k, search_5;
     /// 48 scales of each sign for every sixteen weights; 16 units.
     q6_k: 256, 210, ggml::q6_k, ggml::from_q6_k, search_6;

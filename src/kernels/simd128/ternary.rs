@@ -1,10 +1,9 @@
 //! `tq1_0` and `tq2_0`, sixteen bytes at a time: weights that share a byte lie as far apart as there are bytes.
 
 use core::arch::wasm32::{
-    f32x4_extract_lane, f32x4_ge, f32x4_le, f32x4_mul, f32x4_splat, i8x16_narrow_i16x8, i8x16_shuffle, i8x16_splat,
-    i16x8_narrow_i32x4, i32x4_max, i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_add, u8x16_ge, u8x16_narrow_i16x8,
-    u8x16_shr, u8x16_splat, u8x16_sub, u16x8_splat, u32x4_extmul_high_u16x8, u32x4_extmul_low_u16x8,
-    u32x4_extract_lane, u32x4_shr, v128, v128_and,
+    f32x4_extract_lane, f32x4_ge, f32x4_le, f32x4_mul, f32x4_splat, i8x16_gt, i8x16_narrow_i16x8, i8x16_splat,
+    i8x16_swizzle, i16x8_narrow_i32x4, i32x4_max, i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_add, u8x16_ge,
+    u8x16_shr, u8x16_splat, u8x16_sub, u32x4_extract_lane, v128, v128_and,
 };
 
 use super::super::scalar::ggml::ternary::{self as scalar, STRETCHES};
@@ -39,19 +38,33 @@ fn digits(x: &[f32], id: v128) -> v128 {
     u8x16_add(all, i8x16_splat(1))
 }
 
-/// `⌈256·q/243⌉`.
+const fn up(q: usize) -> usize {
+    (13 * q).div_ceil(243)
+}
+
+/// `⌈13·q/243⌉` at multiples of sixteen, and up to which of the sixteen from there it stays that: steps are more than sixteen apart.
+const STEPS: ([u8; 16], [u8; 16]) = {
+    let (mut first, mut stays) = ([0; 16], [15; 16]);
+    let mut h = 0;
+    while h < 16 {
+        first[h] = up(16 * h) as u8;
+        let mut j = 15;
+        while up(16 * h + j) > up(16 * h) {
+            j -= 1;
+            stays[h] = j as u8;
+        }
+        h += 1;
+    }
+    (first, stays)
+};
+
+/// `⌈256·q/243⌉`, which is `q + ⌈13·q/243⌉`.
 #[inline(always)]
 fn fraction(q: v128) -> v128 {
-    // (256·q + 242)·8631 / 2²¹, which is exact for q below 243.
-    let up = u8x16_splat(242);
-    let low = i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(up, q);
-    let high = i8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(up, q);
-    let divided = |n| {
-        let by = u16x8_splat(8631);
-        let (low, high) = (u32x4_extmul_low_u16x8(n, by), u32x4_extmul_high_u16x8(n, by));
-        i16x8_narrow_i32x4(u32x4_shr(low, 21), u32x4_shr(high, 21))
-    };
-    u8x16_narrow_i16x8(divided(low), divided(high))
+    let (high, low) = (u8x16_shr(q, 4), v128_and(q, u8x16_splat(15)));
+    let first = i8x16_swizzle(load_bytes(&STEPS.0), high);
+    let beyond = i8x16_gt(low, i8x16_swizzle(load_bytes(&STEPS.1), high));
+    u8x16_add(q, u8x16_sub(first, beyond))
 }
 
 pub fn tq1_0(x: &[f32], out: &mut [u8]) {

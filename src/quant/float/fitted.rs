@@ -139,23 +139,36 @@ impl Float {
 impl Float {
     /// The code of a block's scale with the least error, of sixteen around the reference's.
     fn best_code(&self, x: &[f32], reference: u8, tensor: f32, weighting: Weighting) -> u8 {
-        let (mut codes, mut weights, mut back) = ([0; BLOCK], [1.0; BLOCK], [0.0; BLOCK]);
-        let (codes, weights, back) = (&mut codes[..x.len()], &mut weights[..x.len()], &mut back[..x.len()]);
+        let mut weights = [1.0; BLOCK];
+        let weights = &mut weights[..x.len()];
         best::fill_weights(x, weighting, weights);
-        let mut error = |code: u8| {
-            let scale = block_scale(code, tensor);
-            float::codes(self.format, x, scale, true, codes);
-            float::values(self.format, codes, scale, back);
-            best::error(x, weights, back)
-        };
-        let mut found = (reference, error(reference));
-        for code in reference.saturating_sub(7).max(1)..=(reference + 8).min(Narrow::E4M3.largest as u8) {
-            let error = error(code);
-            if error < found.1 {
-                found = (code, error);
+        let (mut found, mut least) = (reference, f32::INFINITY);
+        let last = Narrow::E4M3.largest as u8;
+        for first in [reference.saturating_sub(7), reference.saturating_add(1)] {
+            let tried: [u8; 8] = std::array::from_fn(|l| first.saturating_add(l as u8).clamp(1, last));
+            let scales = tried.map(|code| block_scale(code, tensor));
+            // The levels are twice those of the format.
+            let errors = best::errors_in(x, weights, &best::FP4_TIMES_TWO, &scales.map(|s| 0.5 * s), tensor);
+            let (l, error) = best::least_of(&errors);
+            if error < least {
+                (found, least) = (tried[l], error);
             }
         }
-        found.0
+        if self.error_with(x, weights, found, tensor) < self.error_with(x, weights, reference, tensor) {
+            found
+        } else {
+            reference
+        }
+    }
+
+    /// The true error of a block with this code of its scale.
+    fn error_with(&self, x: &[f32], weights: &[f32], code: u8, tensor: f32) -> f64 {
+        let (mut codes, mut back) = ([0; BLOCK], [0.0; BLOCK]);
+        let (codes, back) = (&mut codes[..x.len()], &mut back[..x.len()]);
+        let scale = block_scale(code, tensor);
+        float::codes(self.format, x, scale, true, codes);
+        float::values(self.format, codes, scale, back);
+        best::error(x, weights, back)
     }
 }
 
@@ -201,9 +214,10 @@ impl Family for Float {
         };
         let (mut scales, tensor_scale, mut block_codes) = self.scales(&peaks);
         if let Some(weighting) = self.search.filter(|_| finite) {
+            let mut gathered = Vec::new();
             for (run, code) in block_codes.iter_mut().enumerate() {
-                let x = runs.values(run, values, &mut Vec::new()).to_vec();
-                *code = self.best_code(&x, *code, tensor_scale, weighting);
+                let x = runs.values(run, values, &mut gathered);
+                *code = self.best_code(x, *code, tensor_scale, weighting);
                 scales[run] = block_scale(*code, tensor_scale);
             }
         }

@@ -2,9 +2,10 @@
 
 use core::arch::wasm32::{
     f32x4_abs, f32x4_add, f32x4_div, f32x4_eq, f32x4_gt, f32x4_lt, f32x4_mul, f32x4_neg, f32x4_pmax, f32x4_pmin,
-    f32x4_replace_lane, f32x4_splat, f32x4_sub, f32x4_trunc, i8x16_bitmask, i8x16_shl, i8x16_splat, i8x16_sub,
-    i16x8_narrow_i32x4, i32x4_add, i32x4_bitmask, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_min,
-    u8x16_narrow_i16x8, u8x16_shr, u32x4_ge, u32x4_lt, u32x4_shr, v128, v128_and, v128_andnot, v128_bitselect, v128_or,
+    f32x4_replace_lane, f32x4_splat, f32x4_sub, f32x4_trunc, i8x16_bitmask, i8x16_eq, i8x16_shl, i8x16_splat,
+    i8x16_sub, i16x8_narrow_i32x4, i32x4_add, i32x4_bitmask, i32x4_shl, i32x4_shuffle, i32x4_splat, i32x4_sub,
+    u8x16_min, u8x16_narrow_i16x8, u8x16_shr, u32x4_extract_lane, u32x4_ge, u32x4_lt, u32x4_shr, v128, v128_and,
+    v128_andnot, v128_bitselect, v128_or,
 };
 
 use super::super::load4;
@@ -35,17 +36,9 @@ fn halves(x: v128) -> v128 {
     v128_or(sign, v128_bitselect(i32x4_splat(0x7C00), finite, overflow))
 }
 
-/// The four halves of [`halves`].
 #[inline(always)]
-fn each_half(x: v128) -> [[u8; 2]; 4] {
-    let h = halves(x);
-    let lanes = [
-        i32x4_extract_lane::<0>(h),
-        i32x4_extract_lane::<1>(h),
-        i32x4_extract_lane::<2>(h),
-        i32x4_extract_lane::<3>(h),
-    ];
-    lanes.map(|h| (h as u16).to_le_bytes())
+fn lanes(v: v128) -> [u32; 4] {
+    [u32x4_extract_lane::<0>(v), u32x4_extract_lane::<1>(v), u32x4_extract_lane::<2>(v), u32x4_extract_lane::<3>(v)]
 }
 
 #[inline(always)]
@@ -82,9 +75,9 @@ pub fn q8_0(x: &[f32], out: &mut [u8]) {
             *amax = f32x4_pmax(two[0], two[1]);
         }
         let d = f32x4_div(fold(amax, f32x4_pmax), f32x4_splat(127.0));
-        let (scales, ids) = (each_half(d), splats(reciprocals(d)));
+        let (scales, ids) = (lanes(halves(d)), splats(reciprocals(d)));
         for (b, out) in out.as_chunks_mut::<34>().0.iter_mut().enumerate() {
-            out[..2].copy_from_slice(&scales[b]);
+            out[..2].copy_from_slice(&scales[b].to_le_bytes()[..2]);
             for h in 0..2 {
                 let codes: [v128; 4] = std::array::from_fn(|k| {
                     let t = f32x4_mul(load4(&x[32 * b + 16 * h + 4 * k..]), ids[b]);
@@ -151,10 +144,9 @@ fn encode<const BITS: u32, const MIN: bool, const BYTES: usize>(
     scalar(rest, rest_out);
 }
 
-/// What is decided once for each of four blocks: scale and minimum in half precision, the reciprocal scale, the minimum.
+/// What is decided once for each of four blocks: scale and, above it, minimum in half precision, the reciprocal scale, the minimum.
 struct Scales {
-    scales: [[u8; 2]; 4],
-    mins: [[u8; 2]; 4],
+    heads: v128,
     ids: v128,
     offsets: v128,
 }
@@ -179,8 +171,8 @@ fn scales<const BITS: u32, const MIN: bool>(x: &[f32; 128]) -> Scales {
     } else {
         f32x4_div(extremes(x, min, max), f32x4_splat(-((steps / 2) as f32)))
     };
-    let mins = if MIN { each_half(min) } else { [[0; 2]; 4] };
-    Scales { scales: each_half(d), mins, ids: reciprocals(d), offsets: min }
+    let heads = if MIN { v128_or(halves(d), i32x4_shl(halves(min), 16)) } else { halves(d) };
+    Scales { heads, ids: reciprocals(d), offsets: min }
 }
 
 /// Writes four blocks.
@@ -191,25 +183,23 @@ fn put<const BITS: u32, const MIN: bool, const BYTES: usize>(x: &[f32; 128], sca
     let most = i8x16_splat(steps as i8 - 1);
     let half = f32x4_splat(if MIN { 0.5 } else { (steps / 2) as f32 + 0.5 });
     let (ids, offsets) = (splats(scales.ids), splats(scales.offsets));
+    let heads = lanes(scales.heads);
     for (b, out) in out.chunks_exact_mut(BYTES / 4).enumerate() {
-        let mut at = 2;
-        out[..2].copy_from_slice(&scales.scales[b]);
-        if MIN {
-            out[2..4].copy_from_slice(&scales.mins[b]);
-            at = 4;
-        }
+        let mut at = if MIN { 4 } else { 2 };
+        out[..at].copy_from_slice(&heads[b].to_le_bytes()[..at]);
         let codes: [v128; 2] = std::array::from_fn(|h| {
             let t: [v128; 4] = std::array::from_fn(|k| {
                 let v = load4(&x[32 * b + 16 * h + 4 * k..]);
                 let v = if MIN { f32x4_sub(v, offsets[b]) } else { v };
-                let t = f32x4_add(f32x4_mul(v, ids[b]), half);
-                // NaN, of an infinite range, becomes 0.
-                let t = f32x4_trunc(if MIN { f32x4_pmax(f32x4_splat(0.0), t) } else { t });
+                let t = f32x4_trunc(f32x4_add(f32x4_mul(v, ids[b]), half));
                 // A mask instead of the difference lets LLVM see a truncation, which it takes apart lane by lane.
                 i32x4_sub(f32x4_add(t, magic), magic)
             });
-            let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(t[0], t[1]), i16x8_narrow_i32x4(t[2], t[3]));
-            u8x16_min(bytes, most)
+            let (low, high) = (i16x8_narrow_i32x4(t[0], t[1]), i16x8_narrow_i32x4(t[2], t[3]));
+            let bytes = u8x16_narrow_i16x8(low, high);
+            let clamped = u8x16_min(bytes, most);
+            // With a minimum no number is beyond the range. NaN, of an infinite one, is 0 or the greatest byte here, and becomes 0.
+            if MIN { v128_and(bytes, i8x16_eq(bytes, clamped)) } else { clamped }
         });
         let mut low = codes[0];
         if BITS == 5 {
@@ -225,7 +215,7 @@ fn put<const BITS: u32, const MIN: bool, const BYTES: usize>(x: &[f32; 128], sca
 /// Spreads sixteen bits to sixteen bytes, 16 where the bit is set.
 #[inline(always)]
 fn spread(bits: u16) -> v128 {
-    use core::arch::wasm32::{i8x16, i8x16_eq, i8x16_swizzle, u16x8_splat};
+    use core::arch::wasm32::{i8x16, i8x16_swizzle, u16x8_splat};
     let which = i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
     let bit = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
     let set = v128_and(i8x16_swizzle(u16x8_splat(bits), which), bit);
