@@ -442,6 +442,19 @@ def check():
     raise SystemExit(failed > 0)
 
 
+def tokenizer_file(vocabulary, merges):
+    """What `shipped_tokenizer(vocabulary, merges)` saves, written without the library."""
+    end = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None}
+    model |= {"fuse_unk": False, "byte_fallback": False, "ignore_merges": False}
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [{"id": 0, "content": END, **end}], "normalizer": None,
+        "pre_tokenizer": level, "post_processor": None, "decoder": level | {"add_prefix_space": True},
+        "model": model | {"vocab": {token: i for i, token in enumerate(vocabulary)}, "merges": [merge.split(" ") for merge in merges]},
+    }  # fmt: skip
+
+
 def hugging_face(folder):
     from safetensors.numpy import save_file
 
@@ -449,7 +462,7 @@ def hugging_face(folder):
     folder.mkdir(parents=True, exist_ok=True)
     half = {k: np.ascontiguousarray(w.astype(np.float16 if w.ndim == 2 else np.float32)) for k, w in p.items()}
     save_file(half, folder / "model.safetensors", {"format": "pt"})
-    shipped_tokenizer(vocabulary, merges).save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer_file(vocabulary, merges)) + "\n", encoding="utf-8")
     config = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",

@@ -6,7 +6,7 @@ mod formats_support;
 use std::fs;
 use std::path::Path;
 
-use formats_support::{list, npy, safetensors};
+use formats_support::{count_refused, list, npy, safetensors};
 
 fn safetensors_files() -> Vec<(&'static str, Vec<u8>)> {
     let tensor = |rest: &str| safetensors(format!(r#"{{"w":{{{rest}}}}}"#), 4);
@@ -100,4 +100,6 @@ fn every_broken_header_gets_the_error_that_is_written_down() {
     }
     assert_eq!(got, want.lines().collect::<Vec<_>>());
     assert!(got.iter().all(|line| line.ends_with(']')), "each is an error");
+    safetensors_files().iter().for_each(|_| count_refused("safetensors"));
+    npy_files().iter().for_each(|_| count_refused("npy"));
 }

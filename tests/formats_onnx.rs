@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use fewerbits::decode::derived::{Derivation, Part};
 use fewerbits::decode::unreadable;
 use fewerbits::formats::{Derived, Listing, Reader, Step, TensorInfo};
-use formats_support::{Facts, facts_of, list, onnx_values, step_claimed};
+use formats_support::{Facts, count_refused, facts_of, list, onnx_values, step_claimed};
 use serde_json::{Value, json};
 
 /// The differences of a test's many cases, shown together at its end.
@@ -25,7 +25,7 @@ impl Cases {
             Err(e) if facts_of(&e) != want => {
                 self.0.borrow_mut().push(format!("{line}: {:?}\n   instead of {want:?}", facts_of(&e)));
             }
-            Err(_) => {}
+            Err(_) => count_refused("onnx"),
         }
     }
 }

@@ -5,7 +5,7 @@ mod formats_support;
 use std::fs;
 use std::path::Path;
 
-use formats_support::{Random, exercise, list, npy, step_claimed, stored_zip};
+use formats_support::{Random, count_refused, exercise, list, npy, step_claimed, stored_zip};
 
 /// An archive with a place for every fault: where its records begin.
 #[derive(Clone)]
@@ -391,6 +391,10 @@ fn every_broken_archive_gets_the_error_that_is_written_down() {
         assert_eq!(Some(line), want_lines.next());
     }
     assert_eq!(want_lines.next(), None);
+    let refused = got.lines().map(|line| line.ends_with(']'));
+    for (i, _) in refused.enumerate().filter(|(_, is_refused)| *is_refused) {
+        count_refused(if i < archives().len() { "zip_and_npz" } else { "torch" });
+    }
 }
 
 /// The archives that others wrote.

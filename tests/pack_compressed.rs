@@ -76,7 +76,7 @@ fn what_is_packed_is_listed_and_read_again() {
         (packed("int4", "F16", None), [3, 21], "INT4 compressed-tensors per row", 0.5 / 7.0),
         (packed("int8", "F32", None), [4, 18], "INT8 compressed-tensors per row", 0.5 / 127.0),
         (packed("int2", "F32", Some(32)), [2, 64], "INT2 compressed-tensors ×32", 0.5),
-        (plain("int-quantized", "int8", "BF16"), [7, 10], "INT8 scaled per row", 0.5 / 127.0),
+        (packed("int8", "BF16", None), [7, 10], "INT8 compressed-tensors per row", 0.5 / 127.0),
         (plain("float-quantized", "fp8_e4m3", "BF16"), [7, 10], "FP8 scaled per row", 1.0 / 32.0),
         (plain("float-quantized", "fp8_e4m3", "F32"), [2, 300], "FP8 scaled per row", 1.0 / 32.0),
     ] {
@@ -99,7 +99,7 @@ fn what_is_packed_is_listed_and_read_again() {
 fn rows_packed_apart_are_those_of_the_whole() {
     for value in [
         json!({"pack": "compressed", "layout": "pack-quantized", "scale": "BF16", "id": "int4", "granularity": "group", "groupSize": 16}),
-        json!({"pack": "compressed", "layout": "int-quantized", "scale": "F32", "id": "int8"}),
+        json!({"pack": "compressed", "layout": "pack-quantized", "scale": "F32", "id": "int8"}),
         json!({"pack": "compressed", "layout": "float-quantized", "scale": "F16", "id": "fp8_e4m3"}),
     ] {
         let packer = packing(value).packer().unwrap();
@@ -137,8 +137,6 @@ fn what_the_layouts_cannot_hold_is_refused() {
     };
     assert_eq!(refused(with("pack-quantized", "int3", json!({}))), "invalid_option");
     assert_eq!(refused(with("pack-quantized", "fp8_e4m3", json!({}))), "invalid_option");
-    assert_eq!(refused(with("int-quantized", "int4", json!({}))), "invalid_option");
-    assert_eq!(refused(with("int-quantized", "int8", json!({"granularity": "group"}))), "invalid_option");
     assert_eq!(refused(with("float-quantized", "fp8_e5m2", json!({}))), "invalid_option");
     assert_eq!(refused(with("pack-quantized", "int4", json!({"symmetric": false}))), "invalid_option");
     assert_eq!(refused(with("pack-quantized", "int4", json!({"entropy": "huffman"}))), "invalid_option");

@@ -259,6 +259,7 @@ struct TensorJson<'a> {
     strides: Option<&'a [u64]>,
     big_endian: bool,
     deflated: Option<u64>,
+    crc: Option<u32>,
     unreadable: Option<&'static str>,
 }
 
@@ -279,6 +280,7 @@ impl<'a> ListingJson<'a> {
             strides: if let Layout::Strided(strides) = &t.layout { Some(strides) } else { None },
             big_endian: t.big_endian,
             deflated: t.deflated,
+            crc: t.crc,
             unreadable: unreadable(t.dtype).or_else(|| repeated(t)),
         });
         #[cfg(feature = "full")]

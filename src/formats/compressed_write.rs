@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 /// How the weights of a model are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quantization<'a> {
-    /// `pack-quantized`, `int-quantized` or `float-quantized`.
+    /// `pack-quantized` or `float-quantized`.
     pub format: &'a str,
     /// Bits of a code.
     pub bits: u32,
@@ -52,7 +52,8 @@ fn block(q: &Quantization<'_>) -> Value {
         "quant_method": "compressed-tensors",
         "format": q.format,
         "quantization_status": "compressed",
-        "config_groups": { "group_0": { "targets": ["Linear"], "weights": weights } },
+        // Said of the group as well: the library's newer versions guess the format of a group that does not say it.
+        "config_groups": { "group_0": { "targets": ["Linear"], "weights": weights, "format": q.format } },
         "ignore": q.ignore,
     })
 }

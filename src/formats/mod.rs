@@ -128,6 +128,8 @@ pub struct TensorInfo {
     pub big_endian: bool,
     /// The bytes are a raw deflate stream (npz); it gives so many bytes to skip, then the elements.
     pub deflated: Option<u64>,
+    /// The CRC-32 of the elements' bytes, inflated, where an archive's own says it: of a tensor that is all of its member.
+    pub crc: Option<u32>,
 }
 
 impl TensorInfo {
@@ -144,6 +146,7 @@ impl TensorInfo {
             layout: Layout::RowMajor,
             big_endian: false,
             deflated: None,
+            crc: None,
         }
     }
 }

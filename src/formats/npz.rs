@@ -1,5 +1,6 @@
 //! npz: a zip archive of npy arrays, as `numpy.savez` and `savez_compressed` write it. A tensor is named as its member, without `.npy`.
 
+use super::crc32::{combine, crc32};
 use super::zip::{Member, Opener, Progress};
 use super::{Format, Listing, Parser, Step, TensorInfo, npy};
 use crate::error::{Code, Error, Result};
@@ -108,5 +109,8 @@ fn array(open: &mut Opener) -> Result<Option<TensorInfo>> {
         true => data_at..data_at + open.member.packed,
         false => data_at + array.bytes.start..data_at + array.bytes.end,
     };
-    Ok(Some(TensorInfo { name, bytes, deflated: deflated.then_some(array.bytes.start), ..array }))
+    // The archive's is of the header as well, which has been read: adding it once more takes it out.
+    let (head, length) = (crc32(0, &open.held[..header.end as usize]), size - header.end);
+    let crc = open.member.crc.map(|whole| combine(head, whole, length));
+    Ok(Some(TensorInfo { name, bytes, deflated: deflated.then_some(array.bytes.start), crc, ..array }))
 }

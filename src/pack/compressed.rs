@@ -22,8 +22,6 @@ use crate::tensor::{DType, Shape, to_usize, try_vec};
 pub enum Layout {
     /// Codes of 2, 4 or 8 bits in words of 32, a scale for each group of a row, or for each row.
     PackQuantized,
-    /// Codes of 8 bits, a scale for each row.
-    IntQuantized,
     /// fp8 E4M3, a scale for each row.
     FloatQuantized,
 }
@@ -44,12 +42,11 @@ pub(super) fn packer(layout: Layout, scale: &str, id: &str, options: &Options) -
         })?;
     let fits = match layout {
         Layout::PackQuantized => matches!(id, "int2" | "int4" | "int8"),
-        Layout::IntQuantized => id == "int8",
         Layout::FloatQuantized => id == "fp8_e4m3",
     };
     if !fits {
         return Err(Error::new(Code::InvalidOption, "the layout does not hold codes of this scheme")
-            .with_expected("int2, int4 or int8 packed, int8, or fp8_e4m3")
+            .with_expected("int2, int4 or int8 packed, or fp8_e4m3")
             .with_found(id));
     }
     if layout == Layout::FloatQuantized {
@@ -62,11 +59,6 @@ pub(super) fn packer(layout: Layout, scale: &str, id: &str, options: &Options) -
         Some(Value::Number(n)) => Some(*n as u64),
         _ => Some(32),
     };
-    if layout == Layout::IntQuantized && group.is_some() {
-        return Err(Error::new(Code::InvalidOption, "int-quantized has one scale for each row")
-            .with_expected("granularity channel")
-            .with_found("group"));
-    }
     // What the layout has no place for is refused, what it prescribes is set.
     let mut options = options.clone();
     if matches!(options.get("symmetric"), Some(Value::Flag(false))) {
@@ -91,8 +83,7 @@ pub(super) fn packer(layout: Layout, scale: &str, id: &str, options: &Options) -
         "int4" => 4,
         _ => 8,
     };
-    let is_packed = layout == Layout::PackQuantized;
-    Ok(Rc::new(Integers { scale, scheme, bits, group, is_packed }))
+    Ok(Rc::new(Integers { scale, scheme, bits, group }))
 }
 
 /// The parts whose bytes follow from the shape: `weight_shape` of `pack-quantized`.
@@ -156,8 +147,6 @@ struct Integers {
     bits: u32,
     /// Weights that share a scale; `None` for all of a row.
     group: Option<u64>,
-    /// In words of 32 bits.
-    is_packed: bool,
 }
 
 impl Integers {
@@ -180,10 +169,7 @@ impl Integers {
 impl Packer for Integers {
     fn parts(&self, shape: &Shape) -> Result<Vec<Part>> {
         let (rows, columns) = matrix(shape)?;
-        let codes = match self.is_packed {
-            true => part("packed", DType::I32, [rows, self.words(columns)])?,
-            false => part("", DType::I8, [rows, columns])?,
-        };
+        let codes = part("packed", DType::I32, [rows, self.words(columns)])?;
         Ok(vec![codes, part("scale", self.scale, [rows, self.groups(columns)?.0])?])
     }
 
@@ -216,13 +202,9 @@ impl Packer for Integers {
             for (i, x) in row.iter().enumerate() {
                 let code =
                     (x / scales[i / group as usize]).round_ties_even().clamp(-half as f32, (half - 1) as f32) as i32;
-                if self.is_packed {
-                    // Offset by half the range; several to a byte, low bits first, as in a little-endian word.
-                    let bit = i * self.bits as usize;
-                    codes[bit / 8] |= ((code + half) as u8) << (bit % 8);
-                } else {
-                    codes[i] = code as u8;
-                }
+                // Offset by half the range; several to a byte, low bits first, as in a little-endian word.
+                let bit = i * self.bits as usize;
+                codes[bit / 8] |= ((code + half) as u8) << (bit % 8);
             }
         }
         Ok(vec![codes, scale_bytes])
@@ -235,10 +217,6 @@ impl Packer for Integers {
         let [codes, scales] = parts else {
             return Err(Error::new(Code::ShapeMismatch, "codes and scales are needed").with_found(parts.len()));
         };
-        if !self.is_packed {
-            let method = Method::Scaled { rows: 1, columns: columns.max(1), zero_points: false };
-            return read(method, shape, all, &[codes, scales]);
-        }
         let method = Method::Packed { bits: self.bits, group, zero_points: false, ordered: false };
         let (literal, shape_bytes) = literals(Layout::PackQuantized, &[rows, columns]).remove(0);
         all.push(stored(&literal)?);

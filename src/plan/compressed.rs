@@ -158,7 +158,7 @@ impl Stored {
     fn of(scheme: &SchemeChoice, rows: impl Iterator<Item = u64>) -> Result<Stored> {
         let (layout, bits) = match scheme.id.as_str() {
             "int4" => (Layout::PackQuantized, 4),
-            "int8" => (Layout::IntQuantized, 8),
+            "int8" => (Layout::PackQuantized, 8),
             "fp8_e4m3" => (Layout::FloatQuantized, 8),
             other => {
                 return Err(Error::new(Code::InvalidArgument, "compressed-tensors does not store this scheme here")
@@ -188,7 +188,6 @@ impl Stored {
     fn name(&self) -> &'static str {
         match self.layout {
             Layout::PackQuantized => "pack-quantized",
-            Layout::IntQuantized => "int-quantized",
             Layout::FloatQuantized => "float-quantized",
         }
     }

@@ -153,6 +153,19 @@ pub type Facts<'a> = (&'a str, Option<&'a str>, Option<u64>, &'a str, &'a str);
 pub fn assert_error(got: Result<impl std::fmt::Debug>, want: Facts<'_>) {
     let e: Error = got.expect_err("this file must be refused");
     assert_eq!(facts_of(&e), want, "\n{e}");
+    count_refused(&test_binary());
+}
+
+/// One case more in which a file was refused with the error expected: `tests/broken_cases.sh` counts these lines.
+pub fn count_refused(of: &str) {
+    println!("refused: {of}");
+}
+
+/// `gguf` in the tests of `formats_gguf.rs`.
+pub fn test_binary() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    name.split('-').next().unwrap_or_default().trim_start_matches("formats_").to_owned()
 }
 
 pub fn facts_of(e: &Error) -> Facts<'_> {

@@ -69,29 +69,53 @@ describe('engines in Chromium', { skip: missing }, () => {
     }
   });
 
-  test('GGUF files made of model folders run in wllama as in llama.cpp', async (t) => {
+  test('GGUF files run in wllama as in llama.cpp: the sample language model shrunk, and models made of folders', async (t) => {
     if (expected.skipped) return t.skip(expected.skipped);
-    for (const { file, prompt, logprobs, embedding } of expected.gguf) {
-      const found = await inPage(runGguf, file, prompt, embedding !== undefined);
+    /** @type {Map<string, number[]>} */
+    const next = new Map();
+    for (const { file, prompt, following, logprobs, embedding } of expected.gguf) {
+      const found = await inPage(runGguf, file, prompt, embedding ? 0 : following.length);
       if (embedding) {
         const same = cosine(found.embedding, embedding);
         console.log(`${file}: cosine to llama.cpp's embedding ${same.toFixed(6)}`);
         assert.ok(same > 0.9999, `${file} ${same}`);
         continue;
       }
-      assert.equal(found.vocabulary, logprobs.length);
-      const best = logprobs.indexOf(Math.max(...logprobs));
-      const apart = Math.max(
-        ...found.top.map((/** @type {any} */ { id, logprob }) => Math.abs(logprob - logprobs[id])),
-      );
+      const { apart, steps, tokens } = compared(found, following, logprobs);
+      next.set(file, tokens);
       console.log(
-        `${file}: the next token is ${found.top[0].id}, ${found.top.length} likeliest within ${apart.toFixed(4)} of llama.cpp's`,
+        `${file}: ${steps} tokens as llama.cpp's; the likeliest ${found[0].top.length} of each within ${apart.toFixed(4)} of its`,
       );
-      assert.equal(found.top[0].id, best, file);
-      assert.ok(found.top.length >= 5 && apart < 0.05, `${file} ${apart}`);
+      // Each build rounds activations to 8 bits in its own way where weights are quantized.
+      assert.ok(steps >= 1 && apart < (file === 'float.gguf' ? 0.01 : 0.2), `${file} ${apart}`);
+    }
+    for (const file of ['q8_0.gguf', 'folder-q8_0.gguf']) {
+      assert.deepEqual(next.get(file), next.get('float.gguf'), `${file} goes on as the float model does`);
     }
   });
 });
+
+/**
+ * How many tokens are llama.cpp's, and how far the logarithms of probabilities lie from its own. Where it has two tokens as likely as each other
+ * to within the arithmetic's error, either may come, and what follows is not compared.
+ * @param {{id: number, top: {id: number, logprob: number}[]}[]} found
+ * @param {number[]} following
+ * @param {number[][]} logprobs of all tokens, by place
+ */
+function compared(found, following, logprobs) {
+  assert.equal(found.length, following.length);
+  let apart = 0;
+  for (const [i, { id, top }] of found.entries()) {
+    const theirs = logprobs[i];
+    assert.ok(top.length >= 5, `${top.length} tokens`);
+    for (const { id: other, logprob } of top) apart = Math.max(apart, Math.abs(logprob - theirs[other]));
+    if (id !== following[i]) {
+      assert.ok(theirs[following[i]] - theirs[id] < 0.02, `token ${i + 1}: ${id}, llama.cpp says ${following[i]}`);
+      return { apart, steps: i, tokens: found.map((one) => one.id) };
+    }
+  }
+  return { apart, steps: found.length, tokens: found.map((one) => one.id) };
+}
 
 /** @param {number[]} a @param {number[]} b */
 function cosine(a, b) {
@@ -123,31 +147,38 @@ async function runOnnx(files, ids) {
 }
 
 /**
- * Runs in the page.
+ * Runs in the page: so many tokens that follow the prompt, or, where it is none, the prompt's embedding.
  * @param {string} file
  * @param {string} prompt
- * @param {boolean} embeds
+ * @param {number} count
  */
-async function runGguf(file, prompt, embeds) {
+async function runGguf(file, prompt, count) {
   // @ts-expect-error an address on the served page
-  const { Wllama, LoggerWithoutDebug } = await import('/www/node_modules/@wllama/wllama/esm/index.js');
+  const { Wllama } = await import('/www/node_modules/@wllama/wllama/esm/index.js');
+  /** @type {string[]} */
+  const said = [];
+  const log = (/** @type {any[]} */ ...words) => void said.push(words.join(' '));
   const wllama = new Wllama(
     { default: '/www/node_modules/@wllama/wllama/esm/wasm/wllama.wasm' },
-    { logger: { ...LoggerWithoutDebug, log() {}, warn() {} }, suppressNativeLog: true },
+    { logger: { debug() {}, log, warn: log, error: log } },
   );
   try {
     const blob = await (await fetch(file)).blob();
-    const more = embeds ? { embeddings: true } : {};
-    await wllama.loadModel([blob], { n_ctx: 64, n_threads: 1, n_gpu_layers: 0, warmup: false, ...more });
-    if (embeds) {
+    const more = count === 0 ? { embeddings: true } : {};
+    await wllama.loadModel([blob], { n_ctx: 256, n_threads: 1, n_gpu_layers: 0, warmup: false, ...more });
+    if (count === 0) {
       const { data } = await wllama.createEmbedding({ input: prompt });
       return { embedding: data[0].embedding };
     }
-    const answer = await wllama.createCompletion({ prompt, max_tokens: 1, temperature: 0, logprobs: 8 });
-    const { content } = answer.choices[0].logprobs;
-    if (!content?.[0]?.top_logprobs) throw new Error(JSON.stringify(answer));
-    return { vocabulary: wllama.getModelMetadata().hparams.nVocab, top: content[0].top_logprobs };
+    const answer = await wllama.createCompletion({ prompt, max_tokens: count, temperature: 0, logprobs: 8 });
+    return answer.choices[0].logprobs.content.map((/** @type {any} */ { id, top_logprobs }) => ({
+      id,
+      top: top_logprobs.map((/** @type {any} */ { id, logprob }) => ({ id, logprob })),
+    }));
+  } catch (error) {
+    // Its own message is in what it said.
+    throw new Error(`${error}\n${said.slice(-12).join('\n')}`, { cause: error });
   } finally {
-    await wllama.exit();
+    await wllama.exit().catch(() => {});
   }
 }

@@ -2,8 +2,9 @@
 
     python web_models.py OUT
 
-expected.json: `gguf`, files with the prompt to run and llama.cpp's own answer (the logarithms of the next token's probabilities, or an embedding);
-`onnx`, a float model, its quantized ones, and the least cosine to it.
+expected.json: `gguf`, files with the prompt to run and llama.cpp's own answer: the tokens that follow, with the logarithms of the probabilities before
+each, or an embedding. The files are the sample language model as it is, shrunk, and made of its folder as a hub has it, and a BERT made of one. `onnx`,
+a float model, its quantized ones, and the least cosine to it.
 """
 
 import json
@@ -17,12 +18,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "tests/goldens"), str(ROOT / "tests/data")]
+sys.path += [str(ROOT / "tests/goldens"), str(ROOT / "tests/data"), str(ROOT / "models")]
 import llama_run  # noqa: E402
 import llamacpp  # noqa: E402
+import train_lm  # noqa: E402
 import wide  # noqa: E402
 
-PROMPT = "Hello world the theme"
+SAMPLE = ROOT / "www/public/models/rust-docs.gguf"
+PROMPT = "The compiler will"
+FOLLOWING = 12
 
 
 def shrink(source, target, *args):
@@ -63,28 +67,41 @@ def block(opset):
     return model
 
 
+def native(path, prompt, embeds):
+    """What llama.cpp's own library makes of a prompt."""
+    model = llama_run.Model(path)
+    tokens = model.tokenize(prompt, special=True)
+    if embeds:
+        found = {"embedding": model.embedding(tokens, 32).tolist()}
+    else:
+        following = model.greedy(tokens, FOLLOWING)
+        last = model.logits(tokens + following)[len(tokens) - 1 : -1].astype(np.float64)
+        last -= last.max(-1, keepdims=True)
+        found = {"following": following, "logprobs": (last - np.log(np.exp(last).sum(-1, keepdims=True))).tolist()}
+    model.close()
+    return found
+
+
 def main(out):
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     expected = {"gguf": [], "onnx": [], "skipped": llamacpp.unavailable()}
-    wide.make(out / "wide")
+    train_lm.hugging_face(out / "sample")
     wide.stage("bert", out / "bert")
-    for file, folder, args in [
-        ("wide-q4_k_m.gguf", "wide", ["--preset", "Q4_K_M"]),
-        ("wide-q8_0.gguf", "wide", ["--preset", "Q8_0"]),
-        ("bert-f16.gguf", "bert", ["--scheme", "f16"]),
+    shutil.copy(SAMPLE, out / "float.gguf")
+    for name, source, args in [
+        ("float", None, []),
+        ("q8_0", SAMPLE, ["--preset", "Q8_0"]),
+        ("q4_k_m", SAMPLE, ["--preset", "Q4_K_M"]),
+        ("q4_0", SAMPLE, ["--preset", "Q4_0"]),
+        ("folder-q8_0", out / "sample", ["--preset", "Q8_0"]),
+        ("bert-f16", out / "bert", ["--scheme", "f16"]),
     ]:
-        shrink(out / folder, out / file, *args)
-        case = {"file": file, "prompt": PROMPT}
-        if expected["skipped"]:
-            continue
-        tokens = llama_run.run(out / file, [5], [PROMPT], embeddings=32 if folder == "bert" else 0)[1][0]
-        if folder == "bert":
-            case["embedding"] = llama_run.run(out / file, tokens, embeddings=32)[0].tolist()
-        else:
-            last = llama_run.run(out / file, tokens)[0][-1].astype(np.float64)
-            case["logprobs"] = (last - np.log(np.exp(last - last.max()).sum()) - last.max()).tolist()
-        expected["gguf"].append(case)
+        file = f"{name}.gguf"
+        if source:
+            shrink(source, out / file, *args)
+        if not expected["skipped"]:
+            expected["gguf"].append({"file": file, "prompt": PROMPT} | native(out / file, PROMPT, embeds=name.startswith("bert")))
     for opset in [17, 21]:
         name = f"block{opset}"
         onnx.save(block(opset), out / f"{name}.onnx")

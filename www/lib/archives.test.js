@@ -8,7 +8,9 @@ import test from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { init } from './engine.js';
 import { inflated, inflatedBytes } from './inflate.js';
-import { openModel } from './model.js';
+import { inside, openModel } from './model.js';
+import { plan } from './shrink/plan.js';
+import { shrink } from './shrink/job.js';
 import { bytesSource } from './sources.js';
 import { chunks, read } from './views.js';
 
@@ -131,6 +133,43 @@ test('a deflated tensor shorter than it claims is an error, and so is one that i
   await assert.rejects(inflatedBytes({ ...tensor, end: tensor.end - 2 }, 0, 1000), { code: 'truncated' });
   const junk = bytesSource(new Uint8Array(64).fill(255));
   await assert.rejects(inflatedBytes({ ...tensor, source: junk, end: 64 }, 0, 10), { code: 'malformed' });
+});
+
+test('a damaged tensor of an archive is refused wherever all of it is read, with both sums', async () => {
+  for (const path of ['zips/stored.npz', 'zips/deflated.npz', 'zips/state_dict.pt', 'zips/deflated.pt']) {
+    const bytes = await readFile(new URL(path, data));
+    const whole = await openModel(bytes);
+    const summed = inside.get(whole)?.tensors.filter(({ crc, row }) => crc !== null && row[0] > 1) ?? [];
+    for (const { name } of whole.tensors) {
+      await whole.readBytes(name);
+      for await (const piece of whole.chunks(name)) assert.ok(piece);
+    }
+    await whole.close();
+    assert.ok(summed.length > 0, path);
+    if (summed[0].deflated !== null) continue;
+
+    const { name, start } = summed[0];
+    const damaged = new Uint8Array(bytes);
+    damaged[start + 3] ^= 0x10;
+    const model = await openModel(damaged);
+    const refused = (/** @type {any} */ { code, tensor, offset, expected, found, message }) => {
+      assert.deepEqual([code, tensor, offset], ['malformed', name, start], message);
+      for (const sum of [expected, found]) assert.match(sum, /^CRC-32 [0-9a-f]{8}$/);
+      assert.notEqual(expected, found);
+      return true;
+    };
+    await assert.rejects(model.read(name), refused);
+    await assert.rejects(model.readBytes(name), refused);
+    await assert.rejects(fromChunks(model, name), refused);
+    const nowhere = { open: async () => ({ write: async () => {}, close: async () => {}, abort: async () => {} }) };
+    for (const options of [{ rules: [{ match: '*', keep: true }] }, { scheme: { id: 'f16' } }]) {
+      const planned = await plan(model, { to: 'safetensors', ...options });
+      await assert.rejects(shrink(planned, nowhere, { workers: 0 }), refused);
+    }
+    // Of some rows nothing can be said.
+    await model.read(name, { start: 0, end: 1 });
+    await model.close();
+  }
 });
 
 /** A view over f32, as the parser would state it. @param {Float32Array} storage @param {number[]} shape @param {number[]} strides */

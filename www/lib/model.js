@@ -28,7 +28,7 @@ import { urlSource } from './sources.js';
  *
  * What the parser says besides.
  * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
- *   start: number, end: number, inline: string | null, strides: number[] | null, deflated: number | null, fortranOrder: boolean, bigEndian: boolean,
+ *   start: number, end: number, inline: string | null, strides: number[] | null, deflated: number | null, crc: number | null, fortranOrder: boolean, bigEndian: boolean,
  *   unreadable: string | null, source?: Source}} Info
  * @typedef {{name: string, shape: number[], count: number, row: [number, number], label: string, parts: number[], method: object}} DerivedInfo
  * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'npz' | 'torch' | 'onnx', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
@@ -230,10 +230,12 @@ export class Model {
       throw new FewerbitsError('unsupported', 'the tensor is stored in several, and has no bytes of its own', facts);
     }
     try {
-      if (tensor.deflated !== null) {
-        return await (await import('./inflate.js')).inflatedBytes(tensor, 0, spanBytes(tensor), signal);
-      }
-      return await tensor.source.read(tensor.start, tensor.end, { signal });
+      const bytes =
+        tensor.deflated === null
+          ? await tensor.source.read(tensor.start, tensor.end, { signal })
+          : await (await import('./inflate.js')).inflatedBytes(tensor, 0, spanBytes(tensor), signal);
+      if (isSummed(tensor)) (await import('./checksum.js')).check(tensor, bytes);
+      return bytes;
     } catch (error) {
       throw about(error, tensor);
     }
@@ -400,11 +402,15 @@ async function* pieces(tensor, from, to, signal) {
     block: [elements, size],
   } = tensor;
   const most = Math.floor(PIECE_BYTES / size) * elements;
+  // What is read in part cannot be held to a sum of the whole.
+  const isWhole = isSummed(tensor) && from === 0 && to >= tensor.count;
+  const sum = isWhole ? new (await import('./checksum.js')).Checksum(tensor) : null;
   if (tensor.deflated !== null) {
     const { inflated } = await import('./inflate.js');
     let at = from;
     const bytesOf = (/** @type {number} */ count) => (count / elements) * size;
     for await (const bytes of inflated(tensor, bytesOf(from), bytesOf(to), bytesOf(most), signal)) {
+      sum?.add(bytesOf(at), bytes);
       const count = (bytes.length / size) * elements;
       yield { at, bytes, count };
       at += count;
@@ -416,6 +422,7 @@ async function* pieces(tensor, from, to, signal) {
     const count = Math.min(most, stop - at);
     const begin = start + (at / elements) * size;
     const bytes = await source.read(begin, begin + (count / elements) * size, { signal });
+    sum?.add(begin - start, bytes);
     yield { at, bytes, count };
   }
 }
@@ -430,6 +437,9 @@ export function decode({ dtype, bigEndian }, bytes, out) {
   if (dtype === 'F32' && !bigEndian) new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
   else wasm().decodeInto(dtype, bigEndian, bytes, out);
 }
+
+/** Whether the file has a sum of the tensor's bytes. @param {Placed} tensor */
+export const isSummed = ({ crc }) => typeof crc === 'number';
 
 /** @type {(tensor: Placed) => tensor is Placed & {derived: DerivedFrom}} */
 const isDerived = (tensor) => tensor.derived !== undefined;

@@ -133,6 +133,46 @@ test('a Blob and a File are read by slices', async () => {
   await holdsData(source);
 });
 
+test('a Blob is read into memory that is given: on and on, with gaps, back, over what was given up, and to its end', async () => {
+  const source = blobSource(new Blob([data]));
+  /** @param {number} start @param {number} end @param {number} [size] */
+  const reads = async (start, end, size = end - start) => {
+    const found = await source.read(start, end, { room: new ArrayBuffer(size) });
+    assert.deepEqual(found, new Uint8Array(data.slice(start, end)), `${start}…${end} into ${size}`);
+  };
+  const [n, third] = [data.length, Math.floor(data.length / 3)];
+  await reads(0, third);
+  await reads(third, third + 10, 100);
+  await reads(third + 13, 2 * third);
+  await reads(5, 9);
+  await reads(9, 9);
+  await reads(9, 20, 3);
+  await reads(20, n);
+  await reads(n, n, 8);
+  // Many at once, in order and not.
+  const pieces = Array.from({ length: 10 }, (_, i) => [Math.floor((n * i) / 10), Math.floor((n * (i + 1)) / 10)]);
+  await Promise.all([...pieces, ...pieces.toReversed(), ...pieces].map(([start, end]) => reads(start, end)));
+  await source.close();
+  await reads(0, n);
+});
+
+test('a read that was given up leaves those that wait behind it their own bytes', async () => {
+  const source = blobSource(new Blob([data]));
+  const controller = new AbortController();
+  const half = data.length >> 1;
+  const first = source.read(0, 10, { room: new ArrayBuffer(10) });
+  const dropped = source.read(10, half, { room: new ArrayBuffer(half), signal: controller.signal });
+  const behind = source.read(half, half + 10, { room: new ArrayBuffer(10) });
+  controller.abort();
+  await assert.rejects(dropped, { code: 'aborted' });
+  assert.deepEqual(await first, new Uint8Array(data.slice(0, 10)));
+  assert.deepEqual(await behind, new Uint8Array(data.slice(half, half + 10)));
+  assert.deepEqual(
+    await source.read(half + 10, half + 20, { room: new ArrayBuffer(10) }),
+    new Uint8Array(data.slice(half + 10, half + 20)),
+  );
+});
+
 test('a Blob that cannot be read any more says so', async () => {
   const broken = new Blob([data]);
   broken.slice = () => ({ arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotReadableError')) });

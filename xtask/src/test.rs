@@ -106,6 +106,9 @@ fn run(report: &mut Report) {
         }
     };
     wasm_tests(report, &browsers);
+    if built {
+        engines(report, &browsers);
+    }
     for (name, browser) in &browsers {
         let part = format!("page: {name}");
         match browser {
@@ -300,6 +303,25 @@ fn peers(report: &mut Report) {
     of_python(report, "peers: llama.cpp", "tests/peers/best.py", &[]);
     of_python(report, "peers: plans run by llama.cpp", "tests/peers/plan.py", &[]);
     of_python(report, "consumers: llama.cpp", "tests/peers/runs.py", &[]);
+}
+
+/// The engines of other people's pages run files written here, in Chromium.
+fn engines(report: &mut Report, browsers: &[(&str, Result<Browser, String>)]) {
+    const PART: &str = "consumers: engines in Chromium";
+    let Some((_, chromium)) = browsers.iter().find(|(name, _)| *name == "chromium") else { return };
+    if !report.wants(PART) {
+        return;
+    }
+    match (chromium, python::environment()) {
+        (Err(why), _) => report.skip(PART, why),
+        (_, Ok(Err(why))) => report.skip(PART, &why),
+        (_, Err(error)) => report.part(PART, || Err(error)),
+        (Ok(_), Ok(Ok(python))) => report.part(PART, || {
+            let mut node = command("node");
+            node.env("FEWERBITS_PYTHON", python);
+            node_tests(node, &[at("tests/peers/web.test.js")])
+        }),
+    }
 }
 
 /// A part that is a script in Python.

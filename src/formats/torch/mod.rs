@@ -222,7 +222,8 @@ impl Torch {
             false => (start + span.start..start + span.end, None),
         };
         let big_endian = self.big_endian && size > 1;
-        Ok(TensorInfo { layout, big_endian, deflated, ..TensorInfo::plain(name, dtype, shape, bytes) })
+        let crc = member.crc.filter(|_| layout == Layout::RowMajor && span == (0..member.size));
+        Ok(TensorInfo { layout, big_endian, deflated, crc, ..TensorInfo::plain(name, dtype, shape, bytes) })
     }
 }
 

@@ -222,6 +222,7 @@ fn entry(bytes: &[u8], at: u64) -> Result<(Member, usize)> {
         is_deflated: method == 8,
         packed: record.u32(20).into(),
         size: record.u32(24).into(),
+        crc: Some(record.u32(16)).filter(|crc| *crc != 0),
         at: record.u32(42).into(),
         limit: 0,
         refused: match (flags & 1, method) {

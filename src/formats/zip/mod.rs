@@ -27,6 +27,8 @@ pub(super) struct Member {
     pub packed: u64,
     /// Bytes of its content.
     pub size: u64,
+    /// The CRC-32 of its content, if the archive states it: PyTorch writes 0 where it is told not to compute it.
+    pub crc: Option<u32>,
     /// Where its own header lies.
     pub at: u64,
     /// Where the next thing begins: no byte of this member lies there.

@@ -139,7 +139,7 @@ test('compressed-tensors is a folder: weights, and a config.json that says how t
   const cases = [
     [{ id: 'int4' }, 'pack-quantized', { num_bits: 4, group_size: 64, strategy: 'group', type: 'int' }, 17],
     [{ id: 'int4', groupSize: 32 }, 'pack-quantized', { num_bits: 4, group_size: 32, strategy: 'group' }, 17],
-    [{ id: 'int8' }, 'int-quantized', { num_bits: 8, group_size: null, strategy: 'channel', type: 'int' }, 38],
+    [{ id: 'int8' }, 'pack-quantized', { num_bits: 8, group_size: null, strategy: 'channel', type: 'int' }, 38],
     [{ id: 'fp8_e4m3' }, 'float-quantized', { num_bits: 8, strategy: 'channel', type: 'float' }, 30],
   ];
   for (const [i, [scheme, format, said, least]] of cases.entries()) {
@@ -164,6 +164,7 @@ test('compressed-tensors is a folder: weights, and a config.json that says how t
     const { quantization_config: q, ...rest } = config;
     assert.deepEqual(rest, CONFIG);
     assert.deepEqual([q.quant_method, q.format], ['compressed-tensors', format]);
+    assert.equal(q.config_groups.group_0.format, format);
     assert.deepEqual(q.ignore, ['model.embed_tokens', 'lm_head']);
     for (const [key, value] of Object.entries(said)) assert.equal(q.config_groups.group_0.weights[key], value, key);
     // What was written is read as one weight, with the error that the job found.

@@ -2,9 +2,10 @@
  * Runs a plan: reads the model's rows, has them packed by workers, writes them in their places. Memory is bounded by what is under way.
  */
 import { options as checked, whole, wrong } from '../check.js';
+import { Checksum } from '../checksum.js';
 import { memoryBytes, wasm } from '../engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from '../errors.js';
-import { inside } from '../model.js';
+import { inside, isSummed } from '../model.js';
 import { allocate } from '../sources.js';
 import { Plan } from './plan.js';
 import { Pool, defaultWorkers } from './pool.js';
@@ -277,11 +278,16 @@ class Running {
     const done = () => {
       if (--left === 0) of?.finished();
     };
+    const sum = of && isSummed(of.tensor) ? new Checksum(of.tensor) : null;
     for (let at = start; at < end; at += COPY_BYTES) {
       const size = Math.min(COPY_BYTES, end - at);
       await this.#room(size);
       const room = this.#buffer(COPY_BYTES);
-      const read = () => source.read(at, at + size, { signal: this.signal, room });
+      const read = async () => {
+        const bytes = await source.read(at, at + size, { signal: this.signal, room });
+        sum?.add(at - start, bytes);
+        return bytes;
+      };
       const bytes = await this.#guarded(of?.tensor ?? { name: '', source }, read);
       left++;
       this.#start(size, async () => {

@@ -1,6 +1,8 @@
 /**
  * Elements of a tensor for those that pack them: as they are stored where they lie one after the other, else as f32.
  */
+import { Checksum } from '../checksum.js';
+import { isSummed } from '../model.js';
 
 /**
  * @typedef {import('../model.js').Model} Model
@@ -26,10 +28,13 @@ export function readerOf(model, tensor, signal, hold) {
   const [elements, size] = block;
   /** @type {Promise<Float32Array<ArrayBuffer>> | null} */
   let all = null;
+  const sum = isPlain(tensor) && isSummed(tensor) ? new Checksum(tensor) : null;
   return async (from, to, room) => {
     if (isPlain(tensor) && from % elements === 0 && to % elements === 0) {
       const at = (/** @type {number} */ element) => start + (element / elements) * size;
-      return { dtype, bigEndian, bytes: await source.read(at(from), at(to), { signal, room }) };
+      const bytes = await source.read(at(from), at(to), { signal, room });
+      sum?.add(at(from) - start, bytes);
+      return { dtype, bigEndian, bytes };
     }
     let values;
     if (tensor.fortranOrder || tensor.deflated !== null) {
