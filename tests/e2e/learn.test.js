@@ -284,7 +284,7 @@ forEachBrowser((browser) => {
       await page.waitSays('range', /With this range here/);
       await page.read('#/learn/9');
       await page.key('blocks', 'svg.bars', 'ArrowRight');
-      await page.waitSays('blocks', /Weight 5809/);
+      await page.waitSays('blocks', /Weight 5803/);
       await page.assertQuiet();
     });
 

@@ -15,9 +15,9 @@ export const math = {
       ><munder><mo>∑</mo><mi>i</mi></munder
       ><msup
         ><mrow
-          ><mo>(</mo><msub><mi>w</mi><mi>i</mi></msub
+          ><mo stretchy="false">(</mo><msub><mi>w</mi><mi>i</mi></msub
           ><mo>−</mo><mover><mi>w</mi><mo>¯</mo></mover
-          ><mo>)</mo></mrow
+          ><mo stretchy="false">)</mo></mrow
         ><mn>2</mn></msup
       >
     </math>`,

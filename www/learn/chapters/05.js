@@ -17,16 +17,16 @@ export const math = {
     >
     <math display="block" class="more"
       ><mrow
-        ><mo>×</mo><mrow><mo>(</mo><mi>max</mi><mo>−</mo><mi>min</mi><mo>)</mo></mrow
-        ><mspace width="0" height="1.35em" depth="0.75em"></mspace><mo form="postfix">)</mo></mrow
+        ><mo>×</mo><mrow><mo stretchy="false">(</mo><mi>max</mi><mo>−</mo><mi>min</mi><mo stretchy="false">)</mo></mrow
+        ><mspace width="0" height="1.1em" depth="0.5em"></mspace><mo form="postfix">)</mo></mrow
       ><mo>+</mo><mi>min</mi>
     </math>`,
   cancels: html`<math display="block">
-      <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi><mo>(</mo><mi>x</mi><mo>−</mo><mi>min</mi><mo>)</mo
-      ><mo>+</mo><mi>min</mi></math
+      <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi><mo stretchy="false">(</mo><mi>x</mi><mo>−</mo><mi>min</mi
+      ><mo stretchy="false">)</mo><mo>+</mo><mi>min</mi></math
     >
     <math display="block" class="more"
-      ><mo>=</mo><mi mathvariant="normal">round</mi><mo>(</mo><mi>x</mi><mo>)</mo>
+      ><mo>=</mo><mi mathvariant="normal">round</mi><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo>
     </math>`,
   meant: html`<math display="block">
       <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi
@@ -46,19 +46,20 @@ export const math = {
       ><mrow
         ><mo>×</mo
         ><mrow
-          ><mo>(</mo><msub><mi>q</mi><mi>max</mi></msub
+          ><mo stretchy="false">(</mo><msub><mi>q</mi><mi>max</mi></msub
           ><mo>−</mo><msub><mi>q</mi><mi>min</mi></msub
-          ><mo>)</mo></mrow
-        ><mspace width="0" height="1.35em" depth="0.75em"></mspace><mo form="postfix">)</mo></mrow
+          ><mo stretchy="false">)</mo></mrow
+        ><mspace width="0" height="1.1em" depth="0.5em"></mspace><mo form="postfix">)</mo></mrow
       ><mo>+</mo><msub><mi>q</mi><mi>min</mi></msub>
     </math>`,
   zero: html`<math display="block">
-      <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi><mo>(</mo><mi>x</mi><mo>/</mo><mi>s</mi><mo>)</mo><mo>+</mo
-      ><mi>z</mi></math
+      <mi>q</mi><mo>=</mo><mi mathvariant="normal">round</mi><mo stretchy="false">(</mo><mi>x</mi><mo>/</mo><mi>s</mi
+      ><mo stretchy="false">)</mo><mo>+</mo><mi>z</mi></math
     >
     <math display="block"
       ><msup><mi>x</mi><mo>′</mo></msup
-      ><mo>=</mo><mi>s</mi><mrow><mo>(</mo><mi>q</mi><mo>−</mo><mi>z</mi><mo>)</mo></mrow>
+      ><mo>=</mo><mi>s</mi
+      ><mrow><mo stretchy="false">(</mo><mi>q</mi><mo>−</mo><mi>z</mi><mo stretchy="false">)</mo></mrow>
     </math>`,
 };
 export const code = {

@@ -13,8 +13,8 @@ export const math = {
           ><mo>∑</mo
           ><msup
             ><mrow
-              ><mo>(</mo><mi>w</mi><mo>−</mo><msup><mi>w</mi><mo>′</mo></msup
-              ><mo>)</mo></mrow
+              ><mo stretchy="false">(</mo><mi>w</mi><mo>−</mo><msup><mi>w</mi><mo>′</mo></msup
+              ><mo stretchy="false">)</mo></mrow
             ><mn>2</mn></msup
           ></mrow
         ></mfrac

@@ -126,7 +126,8 @@ export class LanguageModelFigure extends Live {
       }
       form label {
         display: flex;
-        flex: 1 1 260px;
+        flex: 1 1 220px;
+        min-width: 0;
         align-items: center;
         gap: 8px;
         max-width: 460px;
@@ -134,6 +135,7 @@ export class LanguageModelFigure extends Live {
       }
       input[type='text'] {
         flex: 1;
+        width: 0;
         min-width: 0;
         min-height: 30px;
         padding: 2px 8px;
@@ -422,8 +424,8 @@ export class LanguageModelFigure extends Live {
 
   /** @param {any} choices */
   #curve({ kind, bits, shown }) {
-    const { width } = this;
-    if (!width) return nothing;
+    // Before its width is known the curve is as high already: an element that grows while it is measured is measured again.
+    const width = this.width || 600;
     const x = linear([1.8, 9.2], [LEFT, width - RIGHT]);
     const log = linear([Math.log(18), Math.log(1200)], [HEIGHT - FOOT, HEAD]);
     const y = (/** @type {number} */ n) => log.to(Math.log(n));
