@@ -361,7 +361,7 @@ export class LanguageModelFigure extends Live {
         /></label>
         <button>${live ? this.t('go') : this.t('load', { size: bytes(MODEL_BYTES) })}</button>
       </form>
-      <div class="work" role="status">
+      <div class="work">
         ${
           this.isRunning
             ? html`<progress aria-label=${this.t('title')} max="1" value=${this.far?.share ?? nothing}></progress
