@@ -33,7 +33,8 @@ export class Size extends View {
       const wide = Math.min(WIDEST, Math.round(entry.contentRect.width));
       if (wide <= 0 || wide === this.wide) return;
       this.wide = wide;
-      this.requestUpdate();
+      // In the next frame: what is drawn while it is measured is measured again.
+      requestAnimationFrame(() => this.requestUpdate());
     });
   }
 
