@@ -18,6 +18,7 @@ import './learn/figures/few-values.js';
 import './learn/figures/float-bits.js';
 import './learn/figures/grain.js';
 import './learn/figures/histogram.js';
+import './learn/figures/language-model.js';
 import './learn/figures/layers.js';
 import './learn/figures/limit.js';
 import './learn/figures/number-line.js';

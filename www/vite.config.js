@@ -71,7 +71,10 @@ function runtimeBeside() {
   }
 }
 
-/** Writes the service worker: which files this build has, and a version that changes with any of them. */
+/** Files that are kept only once a reader has asked for them: the language model is larger than all else together. */
+const KEPT_WHEN_USED = ['models/rust-docs.gguf', 'models/rust-docs-heldout.txt'];
+
+/** Writes the service worker: which files this build has, a version that changes with any of them, and the hashes of those kept when used. */
 function keptForLater() {
   return {
     name: 'fewerbits-offline',
@@ -82,17 +85,22 @@ function keptForLater() {
       const files = entries
         .filter((entry) => entry.isFile() && entry.name !== 'sw.js')
         .map((entry) => relative(out, join(entry.parentPath, entry.name)).split(sep).join('/'))
-        // The language model is large, and no page shows it yet.
-        .filter((file) => !file.startsWith('models/rust-docs'))
         // A runtime is large, and fetched when somebody runs models.
         .filter((file) => !file.startsWith('ort/'))
         .sort();
+      /** @type {{[file: string]: string}} */
+      const later = {};
       const template = await readFile(new URL('./offline/sw.js', import.meta.url), 'utf8');
       const hash = createHash('sha256').update(template);
-      for (const file of files) hash.update(file).update(await readFile(join(out, file)));
+      for (const file of files) {
+        const bytes = await readFile(join(out, file));
+        hash.update(file).update(bytes);
+        if (KEPT_WHEN_USED.includes(file)) later[file] = createHash('sha256').update(bytes).digest('hex');
+      }
       const written = template
         .replace('__VERSION__', hash.digest('hex').slice(0, 16))
-        .replace('__FILES__', JSON.stringify(files));
+        .replace('__FILES__', JSON.stringify(files.filter((file) => !(file in later))))
+        .replace('__LATER__', JSON.stringify(later));
       await writeFile(join(out, 'sw.js'), written);
     },
   };

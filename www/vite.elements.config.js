@@ -5,7 +5,7 @@ import { ENGINE } from './vite.config.js';
 
 const OUT = '../dist/elements';
 
-/** The sample network goes with the script. */
+/** The sample networks go with the script. */
 function withModels() {
   return {
     name: 'fewerbits-models',
@@ -14,7 +14,7 @@ function withModels() {
       cp(
         fileURLToPath(new URL('./public/models', import.meta.url)),
         fileURLToPath(new URL(`${OUT}/models`, import.meta.url)),
-        { recursive: true, filter: (name) => !/rust-docs|PROVENANCE/.test(name.split(/[\\/]/).at(-1) ?? '') },
+        { recursive: true, filter: (name) => !/PROVENANCE/.test(name.split(/[\\/]/).at(-1) ?? '') },
       ),
   };
 }

@@ -8,6 +8,8 @@ export class ExplorePage {
   /** @param {any} browser as `forEachBrowser` gives it */
   constructor(browser) {
     this.browser = browser;
+    /** A guard against hanging, in milliseconds; it measures nothing. */
+    this.patience = 30_000;
   }
 
   get driver() {
@@ -35,7 +37,7 @@ export class ExplorePage {
    * @param {any[]} args
    */
   async until(script, what, ...args) {
-    const end = Date.now() + 30_000;
+    const end = Date.now() + this.patience;
     for (;;) {
       const value = await this.driver.executeScript(script, ...args);
       if (value) return value;

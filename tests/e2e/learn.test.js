@@ -7,9 +7,18 @@ import { describe, test } from 'node:test';
 import { DIST, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
 import { ExplorePage, safetensors } from './explore-page.js';
 import { CHAPTERS } from '../../www/learn/contents.js';
+import { continued } from '../../www/engine/worker-language.js';
+import { init } from '../../www/lib/index.js';
 
 /** The lesson as a test sees it. */
 class LearnPage extends ExplorePage {
+  /** @param {any} browser */
+  constructor(browser) {
+    super(browser);
+    // Some figures train a network or fetch one.
+    this.patience = 180_000;
+  }
+
   /** Opens a chapter anew and waits until its figures have told what they show. @param {string} hash @param {string} [language] */
   async read(hash, language = 'en') {
     await this.driver.get('about:blank');
@@ -17,11 +26,11 @@ class LearnPage extends ExplorePage {
     await this.told();
   }
 
-  /** Brings every figure into view and waits until each has told. */
+  /** Brings every figure into view and waits until each has been seen and has told. */
   async told() {
     await this.until(
       `const figures = [...document.querySelectorAll('figure.live > *')];
-       const waiting = figures.find((f) => !f.shadowRoot?.querySelector('.told')?.textContent.trim());
+       const waiting = figures.find((f) => f.seen === false || !f.shadowRoot?.querySelector('.told')?.textContent.trim());
        waiting?.scrollIntoView({ block: 'center' });
        return figures.length > 0 && !waiting;`,
       'the figures',
@@ -39,7 +48,7 @@ class LearnPage extends ExplorePage {
   /** @param {string} name @param {RegExp} wanted */
   async waitSays(name, wanted) {
     await this.until(
-      `return new RegExp(arguments[1]).test(document.querySelector('#figure-' + arguments[0] + ' > *').shadowRoot.querySelector('.told').textContent)`,
+      `return new RegExp(arguments[1]).test(document.querySelector('#figure-' + arguments[0] + ' > *')?.shadowRoot?.querySelector('.told')?.textContent.replace(/\\s+/g, ' '))`,
       `${wanted} in ${name}`,
       name,
       wanted.source,
@@ -55,18 +64,52 @@ class LearnPage extends ExplorePage {
     );
   }
 
-  /** Chooses in a figure's row of choices. @param {string} name @param {string} value */
-  choose2(name, value) {
-    return this.inside(name, `r.querySelector('input[type=radio][value="' + args[0] + '"]').click()`, value);
+  /**
+   * Waits until a figure has drawn a part, and runs a script on it: `e` is the part. A figure that is made of others draws theirs later than it
+   * says what they show.
+   * @param {string} name
+   * @param {string} selector within the figure; what follows `>>>` within the shadow root of what stands before
+   * @param {string} script
+   * @param {any[]} args
+   */
+  async part(name, selector, script, ...args) {
+    const find = `const e = arguments[1].split('>>>').reduce((at, part) => at?.shadowRoot?.querySelector(part) ?? null, document.querySelector('#figure-' + arguments[0] + ' > *'));`;
+    await this.until(`${find} return e !== null`, `${selector} in ${name}`, name, selector);
+    return this.driver.executeScript(
+      `${find} const args = [...arguments].slice(2); ${script}`,
+      name,
+      selector,
+      ...args,
+    );
+  }
+
+  /** Presses a part of a figure. @param {string} name @param {string} selector */
+  press(name, selector) {
+    return this.part(name, selector, 'e.click()');
+  }
+
+  /** Chooses in a figure's row of choices. @param {string} name @param {string} value @param {string} [which] of several rows */
+  choose2(name, value, which = '') {
+    return this.press(name, `input[type=radio]${which && `[name="${which}"]`}[value="${value}"]`);
   }
 
   /** Moves a figure's slider. @param {string} name @param {string} which @param {number} value */
   slide(name, which, value) {
-    return this.inside(
+    return this.part(
       name,
-      `const e = r.querySelector('input[type=range][name="' + args[0] + '"]'); e.value = args[1]; e.dispatchEvent(new Event('input', { bubbles: true }))`,
-      which,
+      `input[type=range][name="${which}"]`,
+      `e.value = args[0]; e.dispatchEvent(new Event('input', { bubbles: true }))`,
       String(value),
+    );
+  }
+
+  /** Presses a key on a part of a figure. @param {string} name @param {string} selector @param {string} key */
+  key(name, selector, key) {
+    return this.part(
+      name,
+      selector,
+      `e.focus(); e.dispatchEvent(new KeyboardEvent('keydown', { key: args[0], bubbles: true, cancelable: true }))`,
+      key,
     );
   }
 
@@ -84,13 +127,7 @@ const DRIVES = [
     /Your guess: 8.*At 3 bits it reads 7 of the ten \(287 of all 360/,
     'guess=8;shown=1',
   ],
-  [
-    '#/learn/1',
-    'bits',
-    (p) => p.inside('bits', `r.querySelectorAll('.part button')[0].click()`),
-    /As trained/,
-    'bits=',
-  ],
+  ['#/learn/1', 'bits', (p) => p.press('bits', '.part button'), /As trained/, 'bits='],
   ['#/learn/1', 'line', (p) => p.choose2('line', '1'), /fp4 has 5 numbers/, 'reach=1'],
   [
     '#/learn/3',
@@ -116,12 +153,19 @@ const DRIVES = [
   [
     '#/learn/12',
     'layers',
-    (p) =>
-      p.inside('layers', `const s = r.querySelector('select'); s.value = '8'; s.dispatchEvent(new Event('change'))`),
+    (p) => p.part('layers', 'select', `e.value = '8'; e.dispatchEvent(new Event('change'))`),
     /358|357/,
     'conv1=8',
   ],
+  ['#/learn/13', 'training', (p) => p.choose2('training', '3'), /leaves 347 of 360.*read 359/, 'bits=3'],
   ['#/learn/14', 'limit', (p) => p.choose2('limit', 'sparse'), /above the line/, 'weights=sparse'],
+  [
+    '#/learn/16',
+    'lm',
+    (p) => p.choose2('lm', '3', 'guess'),
+    /Your guess: 3\. At 3 it still does.*hesitates between 22\.2 tokens; float hesitates between 20\.3.*came with the page/,
+    'bits=3;guess=3;shown=1',
+  ],
 ];
 
 forEachBrowser((browser) => {
@@ -213,7 +257,7 @@ forEachBrowser((browser) => {
         await page.inside('printed', `return getComputedStyle(r.querySelector('.veil > div')).visibility`),
         'hidden',
       );
-      await page.inside('printed', `r.querySelector('.ask button').click()`);
+      await page.press('printed', '.ask button');
       await page.waitSays('printed', /35 of 360 digits, no more than chance/);
       await page.choose2('printed', 'nibble');
       await page.waitSays('printed', /\(7 − \(−8\)\).*= 1/);
@@ -235,19 +279,12 @@ forEachBrowser((browser) => {
 
     test('the handles of the range and the weights of a block move by keys', async () => {
       await page.read('#/learn/4');
-      await page.inside(
-        'range',
-        `const h = r.querySelector('fb-back-to-back').shadowRoot.querySelector('.handle[data-side=high]');
-         h.focus(); h.dispatchEvent(new KeyboardEvent('keydown', { key: 'PageDown', bubbles: true, cancelable: true }))`,
-      );
+      await page.key('range', 'fb-back-to-back>>>.handle[data-side=high]', 'PageDown');
       await page.until(`return location.hash.includes('rule=manual')`, 'the address');
       await page.waitSays('range', /With this range here/);
       await page.read('#/learn/9');
-      await page.inside(
-        'blocks',
-        `r.querySelector('svg.bars').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true, cancelable: true }))`,
-      );
-      await page.waitSays('blocks', /Weight 5809/);
+      await page.key('blocks', 'svg.bars', 'ArrowRight');
+      await page.waitSays('blocks', /Weight 5803/);
       await page.assertQuiet();
     });
 
@@ -259,6 +296,73 @@ forEachBrowser((browser) => {
       );
       await page.read('#/learn/15');
       assert.match(await page.says('requests'), /its own site for \d+ files and others for 0/);
+      await page.assertQuiet();
+    });
+
+    test('chapter 13 trains in the page, shows how far it is, can be stopped, and begins again from its address', async () => {
+      await page.read('#/learn/13');
+      assert.match(await page.says('training'), /leaves 294 of 360.*read 355\.3.*float network 352\.7/);
+      await page.press('training', '.tools > button');
+      await page.part('training', 'progress', '');
+      await page.waitSays(
+        'training',
+        /leaves 294 of 360 digits\. Trained .* 355\.3, .* 352\.7: means of three seeds, trained here in/,
+      );
+      await page.until(`return location.hash.includes('training=run=1')`, 'the address');
+      await page.read(await page.hash());
+      await page.press('training', 'progress ~ button');
+      await page.until(`return !location.hash.includes('run')`, 'the address after stopping');
+      await page.waitSays('training', /Press the button/);
+      assert.equal(await page.inside('training', `return r.querySelector('progress')`), null);
+      await page.assertQuiet();
+    });
+
+    test('the language model comes when it is asked for, goes on with the reader’s text twice, and comes back from its address', async () => {
+      const prompt = 'A closure can &mut; 100 %';
+      await init();
+      const models = new URL('../../www/public/models/', import.meta.url).href;
+      const scheme = { id: 'int3', granularity: 'group', groupSize: 32 };
+      const wanted = await continued({ scheme, prompt, models }, {});
+      browser.site.requests.length = 0;
+      const asked = () => browser.site.requests.filter(({ path }) => /rust-docs\.gguf/.test(path)).length;
+      await page.read('#/learn/16?lm=bits=3');
+      assert.equal(asked(), 0);
+      await page.part('lm', 'input[name=prompt]', 'e.focus(); e.value = args[0]; e.form.requestSubmit()', prompt);
+      await page.waitSays('lm', /Computed here/);
+      assert.equal(asked(), 1);
+      const texts = () =>
+        page.inside('lm', `return [...r.querySelectorAll('.text > span:first-child')].map((s) => s.textContent)`);
+      assert.deepEqual(await texts(), [prompt + wanted.float.text, prompt + wanted.small.text]);
+      await page.until(`return location.hash.includes('live=1')`, 'the address');
+      const told = await page.says('lm');
+      await page.read(await page.hash());
+      await page.waitSays('lm', /Computed here/);
+      assert.equal(await page.says('lm'), told);
+      assert.deepEqual(await texts(), [prompt + wanted.float.text, prompt + wanted.small.text]);
+      await page.assertQuiet();
+    });
+
+    test('while the language model comes it says how far it is, and it can be given up and asked for again', async () => {
+      await page.read('#/learn/16');
+      browser.site.options.bytesPerSecond = 500_000;
+      try {
+        await page.press('lm', 'form button');
+        await page.until(
+          `const p = document.querySelector('#figure-lm > *').shadowRoot.querySelector('progress'); return p && p.position > 0 && p.position < 1`,
+          'the progress',
+        );
+        await page.press('lm', 'progress ~ button');
+        await page.until(
+          `return !document.querySelector('#figure-lm > *').shadowRoot.querySelector('progress') && !location.hash.includes('live')`,
+          'the end of it',
+        );
+      } finally {
+        delete browser.site.options.bytesPerSecond;
+      }
+      assert.match(await page.says('lm'), /hesitates between 20\.7 tokens/);
+      await page.press('lm', '.ask button');
+      await page.press('lm', 'form button');
+      await page.waitSays('lm', /the very same text.*Computed here/);
       await page.assertQuiet();
     });
 
@@ -281,7 +385,7 @@ forEachBrowser((browser) => {
       } finally {
         delete browser.site.options.refuse;
       }
-      await page.inside('grain', `r.querySelector('.failed button').click()`);
+      await page.press('grain', '.failed button');
       await page.waitSays('grain', /row 40, column 100/);
     });
   });
@@ -335,19 +439,25 @@ forEachBrowser((browser) => {
         join(folder, 'index.html'),
         `<!doctype html><html lang="en"><head><title>A teacher’s page</title>
          <script type="module" src="${there.url}elements/elements.js"></script></head>
-         <body><fb-printed-formula setting="view=meant"></fb-printed-formula><fb-range lang="zh"></fb-range></body></html>`,
+         <body><fb-printed-formula setting="view=meant"></fb-printed-formula><fb-range lang="zh"></fb-range>
+         <fb-language-model setting="kind=k;bits=2;live=1"></fb-language-model></body></html>`,
       );
       try {
         await browser.driver.get(here.url);
         await page.until(
           `return [...document.body.children].every((f) => { f.scrollIntoView(); return f.shadowRoot?.querySelector('.told')?.textContent.trim() })`,
-          'both figures',
+          'the figures',
         );
         const texts = await browser.driver.executeScript(
           `return [...document.body.children].map((f) => f.shadowRoot.querySelector('.told').textContent)`,
         );
         assert.match(texts[0], /359 of 360/);
         assert.match(texts[1], /360 个数字中的 341 个/);
+        assert.match(texts[2], /Q2_K/);
+        await page.until(
+          `return /Computed here/.test(document.querySelector('fb-language-model').shadowRoot.querySelector('.told').textContent)`,
+          'the language model',
+        );
         const said = await browser.driver.executeAsyncScript(
           `const done = arguments[arguments.length - 1]; const f = document.querySelector('fb-printed-formula');
            f.addEventListener('fb-setting', (e) => done(e.detail.setting)); f.shadowRoot.querySelector('input[value=zero]').click()`,

@@ -37,6 +37,7 @@ export class Lesson {
       'lesson-plan': (payload, { sample }) => planned(sample, payload),
       'lesson-train': async (payload, tools) =>
         (await import('./worker-training.js')).train(tools.sample, payload, tools),
+      'lesson-continue': async (payload, tools) => (await import('./worker-language.js')).continued(payload, tools),
       'lesson-levels': (payload) => levels(payload),
       'lesson-requests': () => requested(),
     };
@@ -50,6 +51,8 @@ export class Lesson {
   async answer(type, payload, tools) {
     const answer = this.answers[type];
     if (!answer) throw Object.assign(new Error(`no answer to ${type}`), { code: 'invalid_argument' });
+    // The language model is another network.
+    if (type === 'lesson-continue') return answer(payload, tools);
     this.loading ??= load(payload.models).catch((error) => {
       this.loading = null;
       throw error;

@@ -21,6 +21,7 @@ export const COMMON = {
     'guess.skip': 'Show me',
     'guess.yours': 'Your guess: {guess}.',
     bits: 'bits',
+    cancel: 'Cancel',
   },
   zh: {
     waiting: '正在读取网络的权重……',
@@ -33,6 +34,7 @@ export const COMMON = {
     'guess.skip': '直接看',
     'guess.yours': '你猜的是 {guess}。',
     bits: '位',
+    cancel: '取消',
   },
 };
 
@@ -56,6 +58,8 @@ export class Live extends Figure {
 
   /** How it is set when nobody has set it. @type {Setting} */
   static defaults = {};
+  /** Whether its work takes seconds, so that a change of setting ends it. */
+  static isLong = false;
   /** @type {Words} */
   static words = { en: {}, zh: {} };
 
@@ -286,6 +290,8 @@ export class Live extends Figure {
     this.asked = { now: '', done: '' };
     /** The choices that the answer is for. @type {any} */
     this.standing = null;
+    /** Ends the question under way. @type {AbortController | null} */
+    this.stopper = null;
     /** @type {IntersectionObserver | null} */
     this.eye = null;
   }
@@ -297,10 +303,11 @@ export class Live extends Figure {
 
   connectedCallback() {
     super.connectedCallback();
-    addEventListener('beforeprint', this.#see);
+    this.requestUpdate();
+    addEventListener('beforeprint', this.see);
     this.eye = new IntersectionObserver(
       (entries) => {
-        if (entries.some((entry) => entry.isIntersecting)) this.#see();
+        if (entries.some((entry) => entry.isIntersecting)) this.see();
       },
       { rootMargin: '240px' },
     );
@@ -309,11 +316,18 @@ export class Live extends Figure {
 
   disconnectedCallback() {
     super.disconnectedCallback();
-    removeEventListener('beforeprint', this.#see);
+    removeEventListener('beforeprint', this.see);
     this.eye?.disconnect();
+    this.stopper?.abort();
   }
 
-  #see = () => {
+  /** It begins without having been scrolled to, if its work is short. */
+  prepare() {
+    if (!this.#kind.isLong) this.see();
+  }
+
+  /** It begins: it was scrolled to, or is to be printed. */
+  see = () => {
     this.eye?.disconnect();
     if (this.seen) return;
     this.seen = true;
@@ -335,6 +349,7 @@ export class Live extends Figure {
     const setting = writeSetting({ ...this.choices, ...change }, this.#kind.defaults);
     if (setting === this.setting) return;
     this.setting = setting;
+    this.see();
     this.say('fb-setting', { setting });
   }
 
@@ -351,6 +366,11 @@ export class Live extends Figure {
     const { language } = this;
     const text = this.#kind.words[language][key] ?? COMMON[language][key] ?? key;
     return text.replace(/\{([\w.]+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  }
+
+  /** What is shown before the engine has answered: numbers that came with the page; null for none. @param {any} _choices @returns {any} */
+  rest(_choices) {
+    return null;
   }
 
   /** What to ask the engine for this setting; null for nothing. @param {any} _choices @returns {{type: string, [name: string]: any} | null} */
@@ -374,26 +394,48 @@ export class Live extends Figure {
   }
 
   updated() {
-    if (!this.seen) return;
+    if (!this.seen || !this.isConnected) return;
     const question = this.question(this.choices);
     if (!question) return;
     const key = JSON.stringify(question);
-    if (key === this.asked.done || this.asked.now !== '') return;
-    this.#ask(question, key);
+    if (this.asked.now !== '') {
+      // Long work gives way to what is wanted now.
+      if (this.#kind.isLong && key !== this.asked.now) this.stopper?.abort();
+      return;
+    }
+    if (key !== this.asked.done) this.#ask(question, key);
+  }
+
+  /** Whether the engine is at work for this figure. */
+  get isRunning() {
+    return this.asked.now !== '';
+  }
+
+  /** Ends what is under way, if it is, and changes the setting so that it does not begin again. @param {Setting} change */
+  cancel(change) {
+    this.stopper?.abort();
+    this.set(change);
   }
 
   /** One question at a time; when it is answered the setting of that moment is looked at. @param {any} question @param {string} key */
   async #ask({ type, ...payload }, key) {
+    const stopper = new AbortController();
+    this.stopper = stopper;
     this.asked.now = key;
+    this.problem = null;
     try {
-      this.answer = await ask(type, payload, { onProgress: (/** @type {any} */ p) => this.progressed(p) });
-      this.problem = null;
+      this.answer = await ask(type, payload, {
+        signal: stopper.signal,
+        onProgress: (/** @type {any} */ p) => !stopper.signal.aborted && this.progressed(p),
+      });
       this.asked.done = key;
       if (JSON.stringify(this.question(this.choices)) === key) this.#note();
     } catch (/** @type {any} */ error) {
-      this.problem = { message: error?.message ?? String(error), code: error?.code };
+      if (!stopper.signal.aborted) this.problem = { message: error?.message ?? String(error), code: error?.code };
     }
-    this.asked = { now: '', done: key };
+    if (this.stopper === stopper) this.stopper = null;
+    // A figure that was put elsewhere meanwhile asks again.
+    this.asked = { now: '', done: stopper.signal.aborted ? '' : key };
     this.requestUpdate();
   }
 
@@ -419,29 +461,35 @@ export class Live extends Figure {
   };
 
   render() {
-    const { choices, answer, problem } = this;
+    const { choices, problem } = this;
     const question = this.question(choices);
+    const rest = this.rest(choices);
+    const answer = rest ?? this.answer;
     const ready = answer !== null || (this.seen && question === null);
     // Until the new question is answered the figure shows what it showed, as it was set then.
-    if (question === null || JSON.stringify(question) === this.asked.done) this.standing = choices;
+    if (rest || question === null || JSON.stringify(question) === this.asked.done) this.standing = choices;
     const shown = this.standing ?? choices;
+    const trouble = problem
+      ? html`<div class="failed" role="alert">
+          <strong>${this.t('failed')}</strong>
+          <span>${this.t('failed.why', { message: problem.message })}</span>
+          <button @click=${this.#again}>${this.t('retry')}</button>
+        </div>`
+      : nothing;
     return html`
       <p class="title">${this.t('title')}</p>
       <div class="tools">${this.controls(choices)}</div>
       <div class="stage">
         ${
-          problem
-            ? html`<div class="failed" role="alert">
-                <strong>${this.t('failed')}</strong>
-                <span>${this.t('failed.why', { message: problem.message })}</span>
-                <button @click=${this.#again}>${this.t('retry')}</button>
-              </div>`
+          problem && !rest
+            ? trouble
             : ready
               ? this.stage(answer, shown)
               : html`<div class="waiting"><span>${this.t('waiting')}</span></div>`
         }
       </div>
-      <p class="told" aria-live="polite">${ready && !problem ? this.told(answer, shown) : nothing}</p>
+      ${problem && rest ? trouble : nothing}
+      <p class="told" aria-live="polite">${ready && (rest || !problem) ? this.told(answer, shown) : nothing}</p>
     `;
   }
 

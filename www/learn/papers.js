@@ -42,6 +42,16 @@ export const PAPERS = {
     text: 'F. Li, B. Liu, X. Wang, B. Zhang, J. Yan: Ternary Weight Networks. 2016.',
     url: 'https://arxiv.org/abs/1605.04711',
   },
+  ste: {
+    short: 'Bengio 2013',
+    text: 'Y. Bengio, N. Léonard, A. Courville: Estimating or Propagating Gradients Through Stochastic Neurons for Conditional Computation. 2013.',
+    url: 'https://arxiv.org/abs/1308.3432',
+  },
+  distil: {
+    short: 'Hinton 2015',
+    text: 'G. Hinton, O. Vinyals, J. Dean: Distilling the Knowledge in a Neural Network. 2015.',
+    url: 'https://arxiv.org/abs/1503.02531',
+  },
   lloyd: {
     short: 'Max 1960',
     text: 'J. Max: Quantizing for Minimum Distortion. IRE Transactions on Information Theory, 1960.',
@@ -51,6 +61,11 @@ export const PAPERS = {
     short: 'Shannon 1959',
     text: 'C. E. Shannon: Coding Theorems for a Discrete Source with a Fidelity Criterion. IRE National Convention Record, 1959.',
     url: 'https://doi.org/10.1109/9780470544242.ch21',
+  },
+  rust: {
+    short: 'Rust 2026',
+    text: 'The Rust Project and the authors of its books: documentation of Rust 1.95.0. MIT or Apache-2.0, 2026.',
+    url: 'https://doc.rust-lang.org/1.95.0/',
   },
   digits: {
     short: 'Alpaydin 1998',

@@ -16,6 +16,9 @@ import { PAPERS } from './papers.js';
  * `see`: words that set a figure of this chapter when they are pressed
  */
 
+/** Milliseconds after a chapter is opened before figures that were not scrolled to begin too, so that they are there when it is printed. */
+const LEISURE = 3000;
+
 /** @typedef {{n: number, language: string, text: import('./contents.js').Text, parts: import('./contents.js').Parts}} Open */
 
 /** The lesson: its contents, or one chapter with its figures. */
@@ -32,8 +35,14 @@ export class Learn extends View {
     /** What is on its way. */
     this.wanted = '';
     this.failed = false;
+    this.leisure = 0;
     /** The figures of the chapter that is shown, by name. @type {Map<string, any>} */
     this.figures = new Map();
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    clearTimeout(this.leisure);
   }
 
   willUpdate() {
@@ -62,6 +71,10 @@ export class Learn extends View {
     if (this.open?.n !== open.n) this.figures = new Map();
     this.open = open;
     this.requestUpdate();
+    clearTimeout(this.leisure);
+    this.leisure = window.setTimeout(() => {
+      for (const figure of this.figures.values()) figure.prepare?.();
+    }, LEISURE);
     if (!turned) return;
     await this.updateComplete;
     scrollTo(0, 0);

@@ -19,7 +19,7 @@ export function readSetting(text, defaults) {
     if (at < 1 || !Object.hasOwn(defaults, name)) continue;
     const given = part.slice(at + 1);
     const kind = typeof defaults[name];
-    if (kind === 'string') found[name] = given;
+    if (kind === 'string') found[name] = decoded(given);
     else if (kind === 'boolean') found[name] = given === '1';
     else if (given !== '' && Number.isFinite(Number(given))) found[name] = Number(given);
   }
@@ -41,7 +41,16 @@ export function writeSetting(setting, defaults) {
 /** @param {Value} value */
 function shown(value) {
   if (typeof value === 'boolean') return value ? '1' : '0';
-  return typeof value === 'number' ? String(Number(value.toPrecision(6))) : value.replace(/[;&]/g, '');
+  return typeof value === 'number' ? String(Number(value.toPrecision(6))) : value.replace(/[%;]/g, encodeURIComponent);
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /**

@@ -97,6 +97,7 @@ for (const chapter of [FRONT, ...CHAPTERS]) {
 test('the code that is shown runs, and gives what its comments say', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'fewerbits-code-'));
   const face = pathToFileURL(fileURLToPath(new URL('../lib/index.js', import.meta.url))).href;
+  const model = fileURLToPath(new URL('../public/models/rust-docs.gguf', import.meta.url));
   let checks = 0;
   try {
     for (const chapter of CHAPTERS) {
@@ -110,7 +111,10 @@ test('the code that is shown runs, and gives what its comments say', async () =>
         const file = join(folder, `${chapter.n}-${name}.mjs`);
         writeFileSync(
           file,
-          `import { strictEqual as same } from 'node:assert';\n${lines.join('\n').replace("from 'fewerbits'", `from '${face}'`)}\n`,
+          `import { strictEqual as same } from 'node:assert';\n${lines
+            .join('\n')
+            .replace("from 'fewerbits'", `from '${face}'`)
+            .replace("'rust-docs.gguf'", JSON.stringify(model))}\n`,
         );
         await import(pathToFileURL(file).href);
       }

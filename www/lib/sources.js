@@ -21,6 +21,7 @@ import { isNode } from './node.js';
  * @property {AbortSignal} [signal]
  * @property {(progress: {loaded: number, total?: number}) => void} [onProgress] bytes of a full download
  * @property {string} [hub] the hub that `hf:` names, such as a mirror; https://huggingface.co by default
+ * @property {boolean} [whole] an address is fetched in one request and kept, though its server may answer ranges
  *
  * @typedef {object} Request
  * @property {string} url
@@ -186,20 +187,20 @@ async function filled(reader, room, n) {
  * @param {OpenOptions} [options]
  * @returns {Promise<Source>}
  */
-export async function urlSource(address, { signal, onProgress } = {}) {
+export async function urlSource(address, { signal, onProgress, whole: all = false } = {}) {
   const url = absolute(address);
   const name = fileName(url);
   const sibling = (/** @type {string} */ other, /** @type {OpenOptions | undefined} */ options) =>
     urlSource(new URL(other.split('/').map(encodeURIComponent).join('/'), url), options);
 
-  const first = await probe(url, signal);
+  const first = all ? await send(url, { signal }) : await probe(url, signal);
   if (first.status === 200) return { ...blobSource(await download(first, onProgress, signal), name), sibling };
   if (first.status === 416) return { ...bytesSource(new Uint8Array(0), name), sibling };
   const size = first.total ?? (await sizeByHead(url, signal));
   if (size === undefined) {
     await first.drop();
-    const all = await send(url, { signal });
-    return { ...blobSource(await download(all, onProgress, signal), name), sibling };
+    const again = await send(url, { signal });
+    return { ...blobSource(await download(again, onProgress, signal), name), sibling };
   }
   const head = await first.exactly(Math.min(PROBE_BYTES, size), signal);
   return {

@@ -250,6 +250,14 @@ test('without ranges the file is downloaded once, with progress', async () => {
   }
 });
 
+test('an address that is wanted whole is one request without a range', async () => {
+  const { count } = requests;
+  const source = await urlSource(`${base}/never-a-size`, { whole: true });
+  await holdsData(source);
+  assert.equal(requests.count, count + 1);
+  assert.equal(requests.list.at(-1)?.range, undefined);
+});
+
 test('an answer that cannot be the file is refused', async () => {
   for (const [path, want] of [
     ['/none', { expected: 'HTTP 200 or 206', found: 'HTTP 404 Not Found' }],

@@ -3,17 +3,28 @@
  * it began with, so that old and new never mix. A newer build waits until no page of the old one is open, or takes over between two loads
  * of the only one.
  *
- * The build writes its version and its files in the place of the two constants.
+ * Large files that few readers ask for are kept once one has asked for them, whole, under the hash of their content: a newer build whose file is
+ * the same goes on with it.
+ *
+ * The build writes its version and its files in the place of the constants.
  */
 
 const VERSION = '__VERSION__';
 /** @type {string[]} relative to this file */
 const FILES = JSON.parse('__FILES__');
+/** Kept when used: their SHA-256. @type {{[file: string]: string}} */
+const LATER = JSON.parse('__LATER__');
 
 const worker = /** @type {any} */ (self);
 const NAME = `fewerbits-${VERSION}`;
+/** Of all builds; what the one in use does not name is deleted when it begins. */
+const USED = 'fewerbits-used';
 const scope = new URL('./', worker.location.href);
 const known = new Set(FILES.map((file) => new URL(file, scope).href));
+/** Address → SHA-256. */
+const later = new Map(Object.entries(LATER).map(([file, hash]) => [new URL(file, scope).href, hash]));
+/** Where a file that is kept when used stands in its cache. @param {string} url */
+const placeOf = (url) => `${url}?${later.get(url)}`;
 
 worker.addEventListener('install', (/** @type {any} */ event) => {
   event.waitUntil(
@@ -29,14 +40,23 @@ worker.addEventListener('install', (/** @type {any} */ event) => {
 });
 
 worker.addEventListener('activate', (/** @type {any} */ event) => {
-  const old = (/** @type {string} */ name) => name.startsWith('fewerbits-') && name !== NAME;
+  const old = (/** @type {string} */ name) => name.startsWith('fewerbits-') && name !== NAME && name !== USED;
   event.waitUntil(
     caches
       .keys()
       .then((names) => Promise.all(names.filter(old).map((name) => caches.delete(name))))
+      .then(forget)
       .then(() => worker.clients.claim()),
   );
 });
+
+/** Deletes files that only older builds used. */
+async function forget() {
+  if (!(await caches.has(USED))) return;
+  const cache = await caches.open(USED);
+  const wanted = new Set([...later.keys()].map(placeOf));
+  for (const { url } of await cache.keys()) if (!wanted.has(url)) await cache.delete(url);
+}
 
 worker.addEventListener('message', (/** @type {any} */ event) => {
   if (event.data === 'take over') worker.skipWaiting();
@@ -50,7 +70,32 @@ worker.addEventListener('fetch', (/** @type {any} */ event) => {
   url.hash = '';
   if (request.mode === 'navigate' && url.pathname === scope.pathname) event.respondWith(page());
   else if (known.has(url.href)) event.respondWith(kept(url.href, request.headers.get('range')));
+  else if (later.has(url.href) && !request.headers.has('range')) event.respondWith(used(url.href, event));
 });
+
+/**
+ * A file that is kept when used. It goes to the page as it comes, and is kept if it is the one of this build.
+ * @param {string} url
+ * @param {any} event
+ */
+async function used(url, event) {
+  const cache = await caches.open(USED);
+  const found = await cache.match(placeOf(url));
+  if (found) return found;
+  const answer = await fetch(url, { signal: event.request.signal });
+  if (answer.status === 200) event.waitUntil(keep(cache, url, answer.clone()).catch(() => {}));
+  return answer;
+}
+
+/** @param {Cache} cache @param {string} url @param {Response} answer */
+async function keep(cache, url, answer) {
+  const bytes = await answer.arrayBuffer();
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (hex !== later.get(url)) return;
+  const headers = { 'Content-Type': 'application/octet-stream', 'Content-Length': String(bytes.byteLength) };
+  await cache.put(placeOf(url), new Response(bytes, { headers }));
+}
 
 /** The page itself. Where a newer build waits and this is the only page, that one takes over first. */
 async function page() {

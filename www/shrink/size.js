@@ -7,8 +7,10 @@ import { bytes, count, decibel, number } from '../text/format.js';
 import { shrinking, valueOf } from './actions.js';
 import * as change from './state.js';
 
-/** The curve's own units. */
+/** The curve's height, and its width until its box is known: it is drawn in pixels, so that its text is as large as any. */
 const [WIDE, HIGH] = [640, 120];
+/** As wide as it gets. */
+const WIDEST = 860;
 const [LEFT, BOTTOM] = [44, 20];
 /** Steps of the slider. */
 const STEPS = 1000;
@@ -26,6 +28,24 @@ export class Size extends View {
   constructor() {
     super();
     this.open = false;
+    this.wide = WIDE;
+    this.observer = new ResizeObserver(([entry]) => {
+      const wide = Math.min(WIDEST, Math.round(entry.contentRect.width));
+      if (wide <= 0 || wide === this.wide) return;
+      this.wide = wide;
+      // In the next frame: what is drawn while it is measured is measured again.
+      requestAnimationFrame(() => this.requestUpdate());
+    });
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.observer.observe(this);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.observer.disconnect();
   }
 
   render() {
@@ -164,7 +184,7 @@ export class Size extends View {
     if (points.length < 2) return nothing;
     const low = Math.floor(points[0][1] / 10) * 10;
     const high = Math.max(low + 10, Math.ceil(points[points.length - 1][1] / 10) * 10);
-    const x = (/** @type {number} */ size) => LEFT + ((size - least) / (most - least)) * (WIDE - LEFT - 8);
+    const x = (/** @type {number} */ size) => LEFT + ((size - least) / (most - least)) * (this.wide - LEFT - 8);
     const y = (/** @type {number} */ db) => 6 + (1 - (Math.min(high, db) - low) / (high - low)) * (HIGH - BOTTOM - 10);
     const line = points.map(([size, db]) => `${x(size).toFixed(1)},${y(db).toFixed(1)}`).join(' ');
     const [px, py] = [x(plan.outputBytes), y(aim.cost > 0 ? lost(aim.cost) : high)];
@@ -175,9 +195,9 @@ export class Size extends View {
       db: aim.cost > 0 ? decibel(lost(aim.cost)) : '∞ dB',
     });
     return html`<figure class="curve">
-      <svg viewBox="0 0 ${WIDE} ${HIGH}" role="img" aria-label=${about} @click=${this.#press}>
+      <svg viewBox="0 0 ${this.wide} ${HIGH}" role="img" aria-label=${about} @click=${this.#press}>
         ${ticks.map(
-          (db) => svg`<line class="grid" x1=${LEFT} x2=${WIDE - 8} y1=${y(db)} y2=${y(db)}></line>
+          (db) => svg`<line class="grid" x1=${LEFT} x2=${this.wide - 8} y1=${y(db)} y2=${y(db)}></line>
             <text class="num" x=${LEFT - 6} y=${y(db) + 4} text-anchor="end">${Math.round(db)} dB</text>`,
         )}
         ${sizes.map(
@@ -196,8 +216,8 @@ export class Size extends View {
     const { plan, range } = change.shrinkOf(this.state);
     const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
     if (!plan?.aim || !range || box.width === 0) return;
-    const at = ((event.clientX - box.left) / box.width) * WIDE;
-    const share = Math.min(1, Math.max(0, (at - LEFT) / (WIDE - LEFT - 8)));
+    const at = ((event.clientX - box.left) / box.width) * this.wide;
+    const share = Math.min(1, Math.max(0, (at - LEFT) / (this.wide - LEFT - 8)));
     this.#aim(Math.ceil(plan.aim.least + share * (range.most - plan.aim.least)));
   };
 }

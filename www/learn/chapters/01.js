@@ -8,7 +8,7 @@ export const math = {
   float: html`<math display="block">
     <mi>w</mi><mo>=</mo
     ><msup
-      ><mrow><mo>(</mo><mo>−</mo><mn>1</mn><mo>)</mo></mrow
+      ><mrow><mo stretchy="false">(</mo><mo form="prefix">−</mo><mn>1</mn><mo stretchy="false">)</mo></mrow
       ><mi>s</mi></msup
     ><mo>×</mo
     ><msup

@@ -4,21 +4,23 @@ import '../figures/histogram.js';
 export const figures = { histogram: 'fb-histogram' };
 export const math = {
   moments: html`<math display="block">
-    <mover><mi>w</mi><mo>¯</mo></mover
-    ><mo>=</mo><mfrac><mn>1</mn><mi>n</mi></mfrac
-    ><munder><mo>∑</mo><mi>i</mi></munder
-    ><msub><mi>w</mi><mi>i</mi></msub
-    ><mspace width="2em"></mspace><msup><mi>σ</mi><mn>2</mn></msup
-    ><mo>=</mo><mfrac><mn>1</mn><mi>n</mi></mfrac
-    ><munder><mo>∑</mo><mi>i</mi></munder
-    ><msup
-      ><mrow
-        ><mo>(</mo><msub><mi>w</mi><mi>i</mi></msub
-        ><mo>−</mo><mover><mi>w</mi><mo>¯</mo></mover
-        ><mo>)</mo></mrow
-      ><mn>2</mn></msup
+      <mover><mi>w</mi><mo>¯</mo></mover
+      ><mo>=</mo><mfrac><mn>1</mn><mi>n</mi></mfrac
+      ><munder><mo>∑</mo><mi>i</mi></munder
+      ><msub><mi>w</mi><mi>i</mi></msub></math
     >
-  </math>`,
+    <math display="block"
+      ><msup><mi>σ</mi><mn>2</mn></msup
+      ><mo>=</mo><mfrac><mn>1</mn><mi>n</mi></mfrac
+      ><munder><mo>∑</mo><mi>i</mi></munder
+      ><msup
+        ><mrow
+          ><mo stretchy="false">(</mo><msub><mi>w</mi><mi>i</mi></msub
+          ><mo>−</mo><mover><mi>w</mi><mo>¯</mo></mover
+          ><mo stretchy="false">)</mo></mrow
+        ><mn>2</mn></msup
+      >
+    </math>`,
 };
 export const code = {
   stats: `import { init, stats } from 'fewerbits';

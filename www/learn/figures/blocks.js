@@ -18,7 +18,7 @@ export const BLOCKS = /** @type {const} */ ({
 
 /** A block of weights, and one weight's way from float to the bits in the file and back. */
 export class Blocks extends Live {
-  static defaults = { scheme: 'q4_0', weight: 5808 };
+  static defaults = { scheme: 'q4_0', weight: 5802 };
 
   static words = {
     en: {

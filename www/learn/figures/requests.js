@@ -49,6 +49,11 @@ export class Requests extends Live {
         font-size: 34px;
         line-height: 1;
       }
+      @media (max-width: 480px) {
+        dl {
+          grid-template-columns: minmax(0, 3fr) minmax(0, 2fr);
+        }
+      }
     `,
   ];
 

@@ -28,6 +28,8 @@ export class Verdict extends Live {
       told: 'From {plain} bits on, one scale per tensor stays within one digit of the float network’s {float}; with a scale for every 32 weights codes of {groups} bits suffice, {all} bits in all. You have made {n} measurements; the cheapest within one digit of float took {best} bits per weight.',
       'told.none':
         'From {plain} bits on, one scale per tensor stays within one digit of the float network’s {float}; with a scale for every 32 weights codes of {groups} bits suffice, {all} bits in all. What you measure in the other chapters will stand here too.',
+      'told.some':
+        'From {plain} bits on, one scale per tensor stays within one digit of the float network’s {float}; with a scale for every 32 weights codes of {groups} bits suffice, {all} bits in all. You have made {n} measurements; none of them is within one digit of float yet.',
     },
     zh: {
       title: '位数与认对的数字',
@@ -44,6 +46,8 @@ export class Verdict extends Live {
       told: '每个张量一个系数时，{plain} 位起与浮点网络的 {float} 个相差不超过一个；每 32 个权重一个系数时，{groups} 位编码就够，连系数共 {all} 位。你测过 {n} 次；与浮点相差不超过一个的里面，最省的每个权重 {best} 位。',
       'told.none':
         '每个张量一个系数时，{plain} 位起与浮点网络的 {float} 个相差不超过一个；每 32 个权重一个系数时，{groups} 位编码就够，连系数共 {all} 位。你在别的章里测到的，也会出现在这里。',
+      'told.some':
+        '每个张量一个系数时，{plain} 位起与浮点网络的 {float} 个相差不超过一个；每 32 个权重一个系数时，{groups} 位编码就够，连系数共 {all} 位。你测过 {n} 次，还没有一次与浮点相差不超过一个。',
     },
   };
 
@@ -189,7 +193,7 @@ export class Verdict extends Live {
     };
     const yours = notes();
     const good = yours.filter(({ correct, total }) => correct >= float - 1 && total === 360).map(({ bits }) => bits);
-    return this.t(yours.length > 0 && good.length > 0 ? 'told' : 'told.none', {
+    return this.t(yours.length === 0 ? 'told.none' : good.length === 0 ? 'told.some' : 'told', {
       plain: least(0),
       groups: least(1),
       all: least(1) + 1,

@@ -9,9 +9,11 @@ export default ({ figure, chapter, paper }) => html`
   </p>
   ${figure('digits')}
   <p>
-    The network has 53,002 numbers and reads handwritten digits (${paper('digits')}). Everything on these pages is
-    computed while you look, by the same engine that shrinks models of many gigabytes in the rooms next door. Nothing is
-    sent anywhere.
+    The network has 53,002 numbers and reads handwritten digits (${paper('digits')}). It is tried on 360 images that
+    were
+    <em>held out</em>: it has never seen them, not even while it was trained. Everything on these pages is computed
+    while you look, by the same engine that shrinks models of many gigabytes in the rooms next door. Nothing is sent
+    anywhere.
   </p>
   <p>
     Each chapter is one question, a page of text and a figure that you can take hold of. Read them in order, or begin

@@ -8,8 +8,9 @@ export default ({ figure, math, see, chapter, paper }) => html`
   </p>
   ${math('float')}
   <p>
-    Here is one weight of layer fc1, as training left it. Turn its bits. The bits on the left move the value a long way;
-    the bits on the right hardly move it at all.
+    The network of these pages has four <em>layers</em>, each with a table of weights: conv1 and conv2 look at small
+    patches of the image, fc1 and fc2 combine what they have found. Here is one weight of layer fc1, as training left
+    it. Turn its bits. The bits on the left move the value a long way; the bits on the right hardly move it at all.
   </p>
   ${figure('bits')}
   <p>

@@ -19,8 +19,8 @@ export default ({ figure, code, chapter, paper }) => html`
   </p>
   <p>
     Does it help in this tab? Here the digits network runs over its 360 held-out images, in f32, then with weights and
-    activations in int8 and exact integer sums (${paper('jacob')}), then with two of its layers on single bits. Your own
-    processor is timed:
+    <em>activations</em> (the numbers that pass from layer to layer) in int8 and exact integer sums (${paper('jacob')}),
+    then with two of its layers on single bits. Your own processor is timed:
   </p>
   ${figure('timing')}
   <p>

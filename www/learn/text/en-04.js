@@ -17,8 +17,15 @@ export default ({ figure, math, code, see, paper, chapter }) => html`
   <ul>
     <li>${see('range', 'rule=percentile', 'Percentile')}: cut off the outermost weights, here one in a thousand.</li>
     <li>${see('range', 'rule=mse', 'Least error')}: try many ranges and keep the one with the least squared error.</li>
-    <li>${see('range', 'rule=kl', 'KL')}: keep the one whose histogram tells most about the original’s.</li>
+    <li>
+      ${see('range', 'rule=kl', 'KL')}: keep the one whose histogram is nearest to the original’s by the
+      Kullback–Leibler divergence.
+    </li>
   </ul>
+  <p>
+    Error is given as <em>SQNR</em>, the weights’ power over the error’s, in decibels: more is better, and 6 dB more is
+    half the error.
+  </p>
   <p>
     At 3 bits, ${see('range', '', 'min–max')} leaves 341 of 360 digits and an SQNR of 8.3 dB;
     ${see('range', 'rule=mse', 'least error')} cuts off some hundred weights, gains 4.9 dB, and leaves 351. At

@@ -48,7 +48,8 @@ export default ({ figure, math, code, see, paper, chapter }) => html`
   <p>
     One blemish remains: 0 is not among the levels. It comes back as 0.0001;
     ${see('printed', 'view=meant;bits=4', 'at 4 bits')} as 0.008. Zeros are common in networks: paddings, pruned
-    weights, the output of a ReLU; they should stay what they are. So let an integer z, the
+    weights, the output of a ReLU (which turns whatever is negative into 0); they should stay what they are. So let an
+    integer z, the
     <em>zero point</em>, stand for exactly 0, and let s be the step:
   </p>
   ${math('zero')}

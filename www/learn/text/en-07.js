@@ -3,8 +3,8 @@ import { html } from 'lit';
 /** @type {import('../contents.js').Text} */
 export default ({ figure, math, see, paper }) => html`
   <p>
-    After rounding, the codes are fixed. What stands around them can still be adjusted, without data and without
-    training.
+    After rounding, the <em>codes</em>, the integers that stand for the weights, are fixed. What stands around them can
+    still be adjusted, without data and without training.
   </p>
   <p>
     <b>Refit the scale.</b> The range chose the scale before anybody knew the codes. Now that they are known, least
@@ -12,9 +12,9 @@ export default ({ figure, math, see, paper }) => html`
   </p>
   ${math('refit')}
   <p>
-    <b>Correct the bias.</b> Rounding errors of a row do not quite sum to zero, so that its output is shifted a little,
-    always the same way. Store the mean error of each row and add it back (${paper('nagel')} do it with activations as
-    well).
+    <b>Correct the bias.</b> Rounding errors of a row (the weights that feed one output) do not quite sum to zero, so
+    that its output is shifted a little, always the same way. Store the mean error of each row and add it back
+    (${paper('nagel')} do it with activations as well).
   </p>
   <p>
     <b>Search.</b> Try many scales, each with its own codes, and keep the best. It costs time once, and not a single

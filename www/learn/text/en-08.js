@@ -3,10 +3,9 @@ import { html } from 'lit';
 /** @type {import('../contents.js').Text} */
 export default ({ figure, code, see, chapter }) => html`
   <p>
-    A scale is set by the largest weight that uses it. So the question is who shares it: the whole tensor, one row (the
-    weights of one output, a
-    <em>channel</em>), or a <em>group</em> of 32 neighbours. The finer the grain, the more scales are stored: a group of
-    32 with a float scale costs one more bit per weight.
+    A scale is set by the largest weight that uses it. So the question is who shares it: the whole <em>tensor</em> (all
+    weights of a layer), one row (the weights of one output, a <em>channel</em>), or a <em>group</em> of 32 neighbours.
+    The finer the grain, the more scales are stored: a group of 32 with a float scale costs one more bit per weight.
   </p>
   <p>Take one weight out of 32,768 and let it grow. It is the only one that changes.</p>
   ${figure('grain')}

@@ -16,8 +16,8 @@ export default ({ figure, code, see, paper }) => html`
   </p>
   <p>
     The paper reports 35 and 49 times for AlexNet and VGG-16, without loss. Say it plainly: those need
-    <em>retraining</em> after each step, and networks with far more weights than they need. This network has 53,002
-    weights and needs most of them.
+    <em>retraining</em> after each step, and networks with far more weights than they need. Without it, as here, this
+    network of 53,002 weights cannot spare half of them.
   </p>
   ${code('stages')}
 `;

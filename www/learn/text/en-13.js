@@ -1,15 +1,17 @@
 import { html } from 'lit';
 
 /** @type {import('../contents.js').Text} */
-export default ({ figure, math, see, chapter }) => html`
+export default ({ figure, math, see, chapter, paper }) => html`
   <p>
     At 2 bits each weight has three values left, and rounding a finished network breaks it. ${chapter(10, 'Chapter 10')}
-    said that such networks are trained for it. How, if rounding has no slope? Move a weight a little and its rounded
-    value does not move at all: the gradient is zero almost everywhere.
+    said that such networks are trained for it. Training moves each weight a little down the slope of the
+    <em>loss</em> L (the mean of −ln p, where p is the probability given to the right answer); this slope is the
+    <em>gradient</em>. But rounding has no slope: move a weight a little and its rounded value does not move at all: the
+    gradient is zero almost everywhere.
   </p>
   <p>
-    The trick is to look away. In the forward pass the weights are rounded; in the backward pass one pretends that they
-    were not, and lets the gradient straight through to the float weight behind:
+    The trick is to look away (${paper('ste')}). When the network answers, its weights are rounded; when the gradient is
+    carried back, one pretends that they were not, and lets it straight through to the float weight behind:
   </p>
   ${math('straight')}
   <p>
@@ -17,8 +19,8 @@ export default ({ figure, math, see, chapter }) => html`
     values are kept.
   </p>
   <p>
-    A second trick needs no labels. The float network does not only say “3”; it says “3, and a little like an 8”. Let
-    the small network imitate the whole answer: this is <em>distillation</em>.
+    A second trick is a teacher (${paper('distil')}). The float network does not only say “3”; it says “3, and a little
+    like an 8”. Let the small network imitate the whole answer, and not the label alone: this is <em>distillation</em>.
   </p>
   ${figure('training')}
   <p>

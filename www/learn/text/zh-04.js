@@ -13,8 +13,9 @@ export default ({ figure, math, code, see, paper, chapter }) => html`
   <ul>
     <li>${see('range', 'rule=percentile', '百分位')}：截去最外面的权重，这里是千分之一；</li>
     <li>${see('range', 'rule=mse', '误差最小')}：试许多个范围，取平方误差最小的；</li>
-    <li>${see('range', 'rule=kl', 'KL')}：取直方图最能说明原来分布的那个。</li>
+    <li>${see('range', 'rule=kl', 'KL')}：取直方图与原来最接近的那个，用 KL 散度来量。</li>
   </ul>
+  <p>误差用 <em>SQNR</em> 表示，即权重的功率与误差的功率之比，以分贝计：越大越好，多 6 dB 就是误差减半。</p>
   <p>
     3 位时，${see('range', '', '最小–最大')}认对 360 个数字中的 341 个，SQNR 为 8.3
     dB；${see('range', 'rule=mse', '误差最小')}截去上百个权重，却多出 4.9 dB，认对 351 个。到了
