@@ -9,8 +9,8 @@
  */
 
 /** Whether elements are stored one after the other, as they are. @param {Placed} tensor */
-export function isPlain({ strides, deflated, fortranOrder, derived }) {
-  return strides === null && deflated === null && !fortranOrder && derived === undefined;
+export function isPlain({ strides, deflated, deep, fortranOrder, derived }) {
+  return strides === null && deflated === null && !deep && !fortranOrder && derived === undefined;
 }
 
 /**
@@ -32,7 +32,7 @@ export function readerOf(model, tensor, signal, hold) {
       return { dtype, bigEndian, bytes: await source.read(at(from), at(to), { signal, room }) };
     }
     let values;
-    if (tensor.fortranOrder || tensor.deflated !== null) {
+    if (tensor.fortranOrder || tensor.deflated !== null || tensor.deep) {
       all ??= model.read(name, { signal }).then(
         (values) => (hold?.(values.byteLength), values),
         (error) => {
