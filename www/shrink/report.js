@@ -6,6 +6,7 @@ import { shown, shownShort } from '../text/names.js';
 import { save } from '../figures/export.js';
 import { shrinking } from './actions.js';
 import { reportCsv, reportJson } from './report-files.js';
+import { stagesOfReport } from './stages.js';
 import * as change from './state.js';
 
 /** Tensors that lost most, so many of them. */
@@ -61,7 +62,7 @@ export class ReportView extends View {
         <button class="plain csv" @click=${() => this.#report('csv')}>${t('shrink.report.csv')}</button>
         <button class="plain back" @click=${() => shrinking().dismiss()}>${t('shrink.back')}</button>
       </p>
-      ${this.#worst(report)}
+      ${stagesOfReport(report)} ${this.#worst(report)}
     </section>`;
   }
 

@@ -11,6 +11,7 @@ import { tell } from '../text/tell.js';
 import { schemeText } from '../url.js';
 import * as change from './state.js';
 import { shrinking, valueOf } from './actions.js';
+import './deep.js';
 import './size.js';
 import './strip.js';
 import './table.js';
@@ -55,7 +56,7 @@ export class Room extends View {
       ${job?.state === 'done' ? html`<fb-shrink-report></fb-shrink-report>` : nothing} ${this.#problem(shrink.problem)}
       ${
         plan
-          ? html`${job ? nothing : html`<fb-shrink-size></fb-shrink-size>`}
+          ? html`${job ? nothing : this.#about(plan)}
               <fb-shrink-strip></fb-shrink-strip>
               ${job ? nothing : html`<fb-shrink-why></fb-shrink-why><fb-shrink-rules></fb-shrink-rules>`}
               <fb-shrink-table></fb-shrink-table>`
@@ -63,6 +64,11 @@ export class Room extends View {
             html`<fb-shrink-size></fb-shrink-size>`
       }
     `;
+  }
+
+  /** What a target has of its own: options of Deep Compression, whose sizes are known when it is done; else the size. @param {import('./state.js').Plan} plan */
+  #about({ to }) {
+    return to === 'deep' ? html`<fb-shrink-deep></fb-shrink-deep>` : html`<fb-shrink-size></fb-shrink-size>`;
   }
 
   /** @param {import('../types.js').Model | null} model @param {boolean} ready */
@@ -184,6 +190,7 @@ export class Room extends View {
     return html`<div class="totals num" data-bytes=${outputBytes}>
       <p class="sizes">
         <span class="float">${bytes(before)}</span> <span class="soft">→</span>
+        ${plan.isExact ? nothing : html`<span class="soft">${t('shrink.most')}</span>`}
         <span class="quantized">${bytes(outputBytes)}</span>
       </p>
       <p class="soft">${facts.join(' · ')}</p>
