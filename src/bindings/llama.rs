@@ -140,6 +140,15 @@ impl Llama {
         })
     }
 
+    /// The logits after each of these tokens, read from the beginning: a row for each.
+    #[wasm_bindgen(js_name = logitsOf)]
+    pub fn logits_of(&mut self, tokens: &[u32]) -> Result<Vec<f32>, JsValue> {
+        self.forget();
+        let logits = self.model.feed_all(tokens).map_err(to_js);
+        self.model.forget();
+        logits
+    }
+
     /// What tokens cost, read from the beginning: `[nats, tokens]`.
     pub fn loss(&mut self, tokens: &[u32]) -> Result<Vec<f64>, JsValue> {
         self.logits.clear();

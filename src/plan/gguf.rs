@@ -14,7 +14,7 @@ use crate::formats::gguf::write::Tensor;
 use crate::formats::gguf::{MAX_DIMS, MAX_NAME_BYTES};
 use crate::formats::{Derived, Format};
 use crate::pack::Packing;
-use crate::quant::Options;
+use crate::quant::{Options, Value};
 use crate::tensor::{DType, Shape};
 
 /// What the header of the new file says besides its tensors.
@@ -84,6 +84,9 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
         };
         choices.push(choice);
     }
+    if request.effort.as_deref() == Some("best") {
+        choices.iter_mut().for_each(search);
+    }
     let fallbacks = choices.iter().filter(|choice| choice.instead_of.is_some()).count();
     if fallbacks > 0 {
         let text = format!("{fallbacks} tensors take another type, because blocks do not divide their rows");
@@ -102,6 +105,19 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
     let file_type = preset.map_or_else(|| file_type(&choices, &all), |(preset, _)| preset.file_type());
     let gguf = Some(GgufDetails { file_type, folder: folder.cloned() });
     Ok(Plan { to: Target::Gguf, choices, notes, gguf, beside: vec![] })
+}
+
+/// Lets a scheme search that has this option and says nothing of it.
+fn search(choice: &mut Choice) {
+    if let Packing::Scheme { id, options } = &mut choice.packing {
+        let is_new = !options.contains_key("effort");
+        let mut searching = options.clone();
+        searching.entry("effort".into()).or_insert_with(|| Value::Text("best".into()));
+        let scheme = SchemeChoice { id: id.clone(), options: searching };
+        if is_new && scheme.check().is_ok() {
+            *options = scheme.options;
+        }
+    }
 }
 
 /// Whether llama.cpp will run the file, and if not, why.

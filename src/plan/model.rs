@@ -69,6 +69,12 @@ impl Model {
         Ok(mapping)
     }
 
+    /// `general.architecture` of a GGUF.
+    #[must_use]
+    pub fn architecture(&self) -> Option<&str> {
+        self.parts.first().and_then(|part| part.gguf.as_ref()).and_then(|header| header.architecture())
+    }
+
     /// The tensors, each with the number of its file.
     pub fn tensors(&self) -> impl Iterator<Item = (usize, &TensorInfo)> {
         self.parts.iter().enumerate().flat_map(|(part, listing)| listing.tensors.iter().map(move |t| (part, t)))

@@ -59,6 +59,9 @@ pub struct Request {
     /// Which of the target's ways to store quantized tensors, where it has several.
     #[serde(default)]
     pub layout: Option<String>,
+    /// How hard schemes search that do not say so themselves: `reference` or `best`.
+    #[serde(default)]
+    pub effort: Option<String>,
     /// What single tensors shall become, by name; stronger than the rest.
     #[serde(default)]
     pub tensors: BTreeMap<String, Wish>,
@@ -207,6 +210,20 @@ pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
     }
     if let Some(scheme) = &request.scheme {
         scheme.check()?;
+    }
+    match request.effort.as_deref() {
+        None | Some("reference") => {}
+        Some("best") if request.to == Target::Gguf => {}
+        Some("best") => {
+            return Err(Error::new(Code::Unsupported, "what this format stores is not searched for")
+                .with_expected("GGUF, or effort \"reference\"")
+                .with_found("effort \"best\""));
+        }
+        Some(effort) => {
+            return Err(Error::new(Code::InvalidArgument, "there is no such effort")
+                .with_expected("reference, best")
+                .with_found(format!("{effort:?}")));
+        }
     }
     match request.to {
         Target::Safetensors => safetensors::plan(model, request),

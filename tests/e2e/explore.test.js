@@ -256,7 +256,10 @@ forEachBrowser((browser) => {
         await page.until(`return !document.querySelector('.job')`, 'the end of the job');
         assert.equal(await page.text('.strip .name'), 'digits.safetensors');
         assert.equal(await page.text('.problem'), null);
-        assert.match(await page.text('.local .count'), /[1-9]\d* request/);
+        await page.until(
+          `return /[1-9]\\d* request/.test(document.querySelector('.local .count').textContent)`,
+          'its request',
+        );
 
         far.options.bytesPerSecond = undefined;
         await page.click('.strip .open');

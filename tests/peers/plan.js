@@ -1,38 +1,49 @@
 /**
- * A model under llama-quantize's presets, whose bytes are the library's own (tests/plan_llama.rs), and for each a plan of at most 98 % of its
- * file. `node plan.js MODEL FOLDER` writes them and prints a line of JSON for each preset, for plan.py.
+ * A model under llama-quantize's presets, whose bytes are the library's own (tests/plan_llama.rs), and for each plans of smaller files: by the
+ * weights of roles, and by weights that were measured by running the model on what it says itself. `node plan.js MODEL FOLDER` writes them and
+ * prints a line of JSON for each preset, for plan.py.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { init, openModel, shrink } from '../../www/lib/index.js';
+import { init, measureWeights, openModel, shrink } from '../../www/lib/index.js';
 import { openPlanning } from '../../www/lib/shrink/plan.js';
 
 const PRESETS = ['Q8_0', 'Q6_K', 'Q5_K_M', 'Q5_K_S', 'Q4_K_M', 'Q4_K_S', 'Q3_K_L', 'Q3_K_M', 'Q3_K_S', 'Q2_K'];
-/** Of a preset's file, so that the plan is the smaller one. */
-const SHARE = 0.98;
+
+/** What is planned beside a preset, and the share of its file that it takes at most. */
+/** @type {[string, {effort?: 'best' | 'reference', isMeasured?: boolean}, number][]} */
+const KINDS = [
+  ['planned', { effort: 'best' }, 0.998],
+  ['measured', { effort: 'best', isMeasured: true }, 0.98],
+];
 
 /**
  * @param {string} path
  * @param {string} folder
- * @returns {Promise<{preset: string, file: string, bytes: number, planned: string, plannedBytes: number}[]>}
+ * @returns {Promise<{preset: string, file: string, plans: {kind: string, file: string, bytes: number}[]}[]>}
  */
 export async function presetsAndPlans(path, folder) {
   const model = await openModel(path);
   const planning = await openPlanning(model);
   try {
-    await planning.survey({ workers: 2 });
+    const found = await measureWeights(model);
+    for (const effort of /** @type {const} */ (['reference', 'best'])) await planning.survey({ workers: 2, effort });
     const made = [];
     for (const preset of PRESETS) {
-      const [file, planned] = [join(folder, `${preset}.gguf`), join(folder, `${preset}-planned.gguf`)];
+      const file = join(folder, `${preset}.gguf`);
       const by = await planning.plan({ preset });
       await shrink(by, file, { workers: 2, overwrite: true });
-      await shrink(await planning.plan({ targetBytes: Math.floor(by.outputBytes * SHARE) }), planned, {
-        ...{ workers: 2, overwrite: true },
-      });
-      const [bytes, plannedBytes] = [file, planned].map((name) => statSync(name).size);
-      made.push({ preset, file, bytes, planned, plannedBytes });
+      const plans = [];
+      for (const [kind, { isMeasured, effort = 'reference' }, share] of KINDS) {
+        const planned = join(folder, `${preset}-${kind}.gguf`);
+        const targetBytes = Math.floor(by.outputBytes * share);
+        const weights = isMeasured ? found : undefined;
+        await shrink(await planning.plan({ targetBytes, effort, weights }), planned, { workers: 2, overwrite: true });
+        plans.push({ kind, file: planned, bytes: statSync(planned).size });
+      }
+      made.push({ preset, file, plans });
     }
     return made;
   } finally {

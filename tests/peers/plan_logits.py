@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "goldens"))
 import llama_run  # noqa: E402
 
 WINDOW = 256
-WINDOWS = 32
+WINDOWS = 16
 
 
 def log_softmax(logits):

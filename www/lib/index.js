@@ -56,6 +56,39 @@ export async function plan(model, options) {
 }
 
 /**
+ * What each matrix's error counts, measured by running the model, for `plan`'s option `weights`: of the digits network, and of a llama that the
+ * engine runs (`LanguageModel`). One matrix after the other is quantized and the answers are compared; it takes about a model's run for each.
+ *
+ * ```js
+ * const weights = await measureWeights(model);
+ * const p = await plan(model, { targetBytes: 1.5e6, weights });
+ * ```
+ *
+ * @param {import('./model.js').Model} model
+ * @param {import('./shrink/running.js').MeasureOptions} [options]
+ * @returns {Promise<{[tensor: string]: number}>} nats of Kullback–Leibler divergence for a relative squared error of 1
+ * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that the engine cannot run, `aborted`
+ */
+export async function measureWeights(model, options) {
+  const running = await import('./shrink/running.js');
+  return running.measureWeights(model, options);
+}
+
+/**
+ * What a plan does to the answers of a model that the engine can run, before anything is written: the divergence from the float model's, how many
+ * answers stay the same, of labelled images how many are read rightly, of a given text the loss.
+ *
+ * @param {import('./shrink/plan.js').Plan} planned
+ * @param {import('./shrink/running.js').MeasureOptions} [options]
+ * @returns {Promise<import('./shrink/running.js').Damage>}
+ * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that the engine cannot run, `aborted`
+ */
+export async function measureDamage(planned, options) {
+  const running = await import('./shrink/running.js');
+  return running.measureDamage(planned, options);
+}
+
+/**
  * Writes a model as planned: rows are read, packed by workers, read back and compared, and written in their places. Memory is bounded by what
  * is under way, whatever the model's size.
  *

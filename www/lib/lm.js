@@ -126,6 +126,19 @@ export class LanguageModel {
   }
 
   /**
+   * A tensor's weights as the file has them, whatever was set since. Not a copy.
+   *
+   * @param {string} name
+   * @returns {{shape: readonly number[], values: Float32Array}}
+   * @throws {FewerbitsError} `unknown_tensor`
+   */
+  floats(name) {
+    const found = this.#floats.get(text(name, 'the name of the tensor'));
+    if (!found) throw new FewerbitsError('unknown_tensor', 'the model has no such tensor', { tensor: name });
+    return found;
+  }
+
+  /**
    * A copy with its matrices under a scheme. It shares the float weights, and takes its own memory.
    *
    * @param {Choice} choice
@@ -295,6 +308,23 @@ export class LanguageModel {
       .sort((a, b) => b.weight - a.weight)
       .slice(0, whole(most, 'the number of candidates'))
       .map(({ token, weight }) => ({ token, bytes: this.bytesOf([token]), probability: weight / total }));
+  }
+
+  /**
+   * What the model holds to come after each of these tokens, read from the beginning. What was seen before is forgotten.
+   *
+   * @param {Uint32Array | readonly number[]} tokens as many as the context holds at most
+   * @returns {Float32Array} logits, a row of the vocabulary's size for each token
+   * @throws {FewerbitsError} `invalid_argument`, `out_of_memory`
+   */
+  logitsOf(tokens) {
+    this.#seen = [];
+    return this.#held.logitsOf(Uint32Array.from(tokens));
+  }
+
+  /** The token that comes before a text, if the model has one. @returns {number | undefined} */
+  get first() {
+    return this.#held.first;
   }
 
   /**

@@ -1,4 +1,5 @@
-//! What a tensor is to a model, told from its name as GGUF, Hugging Face and ONNX exports spell it.
+//! What a tensor is to a model, told from its name as GGUF, Hugging Face and ONNX exports spell it, and from the names beside it: the table of
+//! tokens of a model that continues text is its output too where it has no other.
 
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ pub enum Role {
     Attention,
     /// The layers between, gates and experts.
     FeedForward,
-    /// What gives the model's answer.
+    /// What gives the model's answer; a table of tokens that does both, too.
     Output,
     /// All else: norms, convolutions, names that say nothing.
     Other,
@@ -91,9 +92,64 @@ impl Role {
     }
 }
 
+/// Parts of the names that tables of tokens have in models that continue text.
+const TABLES: [&str; 4] = ["token_embd.", "embed_tokens.", "wte.", "tok_embeddings."];
+/// Parts of names that only encoders have, which look tokens up and answer with vectors.
+const ENCODERS: [&str; 5] = ["token_types", "token_type_embeddings", "bert.", "encoder.", "embeddings.tok_embeddings"];
+
+/// What the tensors of one model are to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// The table of tokens is the output.
+    tied: bool,
+}
+
+impl Roles {
+    /// Of a model with tensors of these names; `architecture` as GGUF or a configuration states it.
+    pub fn of<'a>(names: impl Iterator<Item = &'a str>, architecture: Option<&str>) -> Roles {
+        let mut tied = !architecture.is_some_and(|name| {
+            let name = name.to_ascii_lowercase();
+            name.contains("bert") || name.contains("encoder")
+        });
+        for name in names {
+            let name = name.to_ascii_lowercase();
+            let is_encoder = ENCODERS.iter().any(|part| name.contains(part));
+            tied &= !is_encoder && Role::of(&name) != Role::Output;
+        }
+        Roles { tied }
+    }
+
+    /// That of a tensor.
+    #[must_use]
+    pub fn role(self, name: &str) -> Role {
+        let is_table = |name: &str| TABLES.iter().any(|part| name.to_ascii_lowercase().contains(part));
+        match Role::of(name) {
+            Role::Embedding if self.tied && is_table(name) => Role::Output,
+            role => role,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Role::{self, Attention, Embedding, FeedForward, Other, Output};
+    use super::Roles;
+
+    #[test]
+    fn a_table_of_tokens_is_the_output_of_a_model_that_has_no_other() {
+        let of = |names: &[&str], architecture| Roles::of(names.iter().copied(), architecture).role(names[0]);
+        assert_eq!(of(&["token_embd.weight", "blk.0.attn_q.weight"], Some("llama")), Output);
+        assert_eq!(of(&["token_embd.weight", "output.weight"], Some("llama")), Embedding);
+        assert_eq!(of(&["model.embed_tokens.weight", "model.norm.weight"], None), Output);
+        assert_eq!(of(&["model.embed_tokens.weight", "lm_head.weight"], None), Embedding);
+        assert_eq!(of(&["transformer.wte.weight", "transformer.wpe.weight"], None), Output);
+        assert_eq!(of(&["transformer.wpe.weight", "transformer.wte.weight"], None), Embedding);
+        // Encoders look tokens up, and that is all.
+        assert_eq!(of(&["token_embd.weight", "token_types.weight"], None), Embedding);
+        assert_eq!(of(&["token_embd.weight", "blk.0.attn_q.weight"], Some("nomic-bert")), Embedding);
+        assert_eq!(of(&["embeddings.word_embeddings.weight"], None), Embedding);
+        assert_eq!(of(&["model.embeddings.tok_embeddings.weight"], None), Embedding);
+    }
 
     #[test]
     fn names_of_gguf_and_of_hugging_face_say_what_a_tensor_is() {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
+use super::roles::Roles;
 use crate::error::{Code, Error, Result};
 use crate::formats::gguf::DEFAULT_ALIGNMENT;
 use crate::pack::Packing;
@@ -26,6 +27,9 @@ pub struct Asked {
     /// Which of the target's ways to store quantized tensors, where it has several.
     #[serde(default)]
     pub layout: Option<String>,
+    /// How hard schemes search that do not say so themselves.
+    #[serde(default)]
+    pub effort: Option<String>,
 }
 
 /// What a tensor becomes, whichever it is.
@@ -126,6 +130,7 @@ pub fn ways(model: &Model, asked: &Asked) -> Result<Ways> {
         preset: None,
         scheme,
         layout: asked.layout.clone(),
+        effort: asked.effort.clone(),
         tensors: Default::default(),
     };
     if asked.layout.as_deref() == Some("compressed-tensors") {
@@ -153,6 +158,7 @@ pub fn ways(model: &Model, asked: &Asked) -> Result<Ways> {
     let by_tensor: Vec<HashMap<usize, &Choice>> =
         plans.iter().map(|plan| plan.choices.iter().map(|choice| (choice.tensor, choice)).collect()).collect();
     let measure = Measure::of(model, asked.to);
+    let roles = Roles::of(measure.names.iter().copied(), model.architecture());
     let mut kinds = HashMap::new();
     for kept in &kept.choices {
         let choices: Vec<&Choice> = by_tensor.iter().map(|of| *of.get(&kept.tensor).unwrap_or(&kept)).collect();
@@ -184,7 +190,7 @@ pub fn ways(model: &Model, asked: &Asked) -> Result<Ways> {
         let name = measure.names[kept.tensor].to_owned();
         found.tensors.push(TensorWays {
             tensor: kept.tensor,
-            role: Role::of(&name),
+            role: roles.role(&name),
             name,
             dims: quantized.map_or_else(|| kept.dims.clone(), |choice| choice.dims.clone()),
             ways,

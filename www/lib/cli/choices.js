@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { FewerbitsError } from '../errors.js';
+import { measureWeights } from '../shrink/running.js';
 import { plan } from '../shrink/plan.js';
 import { Usage, numberFrom, rulesOf, schemeOf, sizeFrom } from './arguments.js';
 import { bytes, table } from './terminal.js';
@@ -30,7 +31,9 @@ export const OPTIONS = {
   'target-bits': { type: 'string' },
   schemes: { type: 'string', multiple: true },
   exclude: { type: 'string', multiple: true },
+  effort: { type: 'string' },
   weight: { type: 'string', multiple: true },
+  'measure-weights': { type: 'boolean' },
   'least-db': { type: 'string' },
   workers: { type: 'string' },
   force: { type: 'boolean' },
@@ -55,12 +58,13 @@ export async function choicesOf(values) {
   if (values.to !== undefined && !FORMATS.includes(values.to)) {
     throw new Usage(`--to takes ${FORMATS.join(', ')}, not ${JSON.stringify(values.to)}`);
   }
-  const { to, preset, layout } = values;
+  const { to, preset, layout, effort } = values;
   /** @type {PlanOptions} */
   const options = { rules: rulesOf(values.rule, values.keep, values.exclude) };
   if (to !== undefined) options.to = to;
   if (preset !== undefined) options.preset = preset;
   if (layout !== undefined) options.layout = layout;
+  if (effort !== undefined) options.effort = effort;
   if (values.scheme !== undefined) options.scheme = schemeOf(values.scheme);
   if (values.recipe !== undefined) options.recipe = await readRecipe(values.recipe);
   return { ...options, ...aimOf(values) };
@@ -77,7 +81,9 @@ function aimOf(values) {
   if (values['target-size'] !== undefined) options.targetBytes = sizeFrom(values['target-size'], '--target-size');
   if (values['target-bits'] !== undefined) options.targetBits = numberFrom(values['target-bits'], '--target-bits');
   if (options.targetBytes === undefined && options.targetBits === undefined) {
-    const idle = ['schemes', 'exclude', 'weight', 'least-db'].find((name) => values[name] !== undefined);
+    const idle = ['schemes', 'exclude', 'weight', 'measure-weights', 'least-db'].find(
+      (name) => values[name] !== undefined,
+    );
     if (idle) throw new Usage(`--${idle} goes with --target-size or --target-bits`);
     return options;
   }
@@ -103,11 +109,18 @@ function aimOf(values) {
  * @param {import('../model.js').Model} model
  * @param {PlanOptions} options
  * @param {import('./terminal.js').Terminal} terminal
+ * @param {boolean} [isMeasured] by weights that are found by running the model
  */
-export async function planFor(model, options, terminal) {
+export async function planFor(model, options, terminal, isMeasured = false) {
   const started = Date.now();
   terminal.restart();
   try {
+    if (isMeasured) {
+      const onProgress = (/** @type {import('../shrink/running.js').Progress} */ { done, total }) =>
+        terminal.progress('running', done, total, (Date.now() - started) / 1000, 'matrices');
+      options = { ...options, weights: await measureWeights(model, { onProgress }) };
+      terminal.restart();
+    }
     const onProgress = (/** @type {import('../shrink/survey.js').SurveyProgress} */ { done, total }) =>
       terminal.progress('measuring', done, total, (Date.now() - started) / 1000, 'tensors');
     return await plan(model, { ...options, onProgress });
@@ -183,8 +196,8 @@ export function planSummary(plan, outcome) {
 export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, tensors, found }) {
   const data = { model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight, notes };
   if (!found) return { ...data, tensors };
-  const { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured } = found;
-  const aim = { targetBytes, targetBits, cost, price, roles, leastDb, decided, least, measured };
+  const { targetBytes, targetBits, cost, price, roles, weights, leastDb, decided, least, measured } = found;
+  const aim = { targetBytes, targetBits, cost, price, roles, weights, leastDb, decided, least, measured };
   const { why, curve } = found;
   return { ...data, aim: { ...aim, curve: [...curve()] }, tensors: tensors.map((t) => ({ ...t, why: why(t.name) })) };
 }
@@ -192,13 +205,16 @@ export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, 
 /** What was measured for a target, and what it came to. @param {Plan} plan */
 export function aimSummary({ outputBytes, bitsPerWeight, found }) {
   if (!found) return '';
-  const { targetBytes, targetBits, least, measured, cost } = found;
+  const { targetBytes, targetBits, least, measured, cost, weights } = found;
   const size =
     targetBytes === undefined
       ? `${bitsPerWeight.toFixed(3)} of ${targetBits} bits per weight`
       : `${outputBytes} of ${targetBytes} bytes`;
   return (
     `${size}; at least ${least} bytes could be reached; ${bytes(measured.bytesRead)} read and measured in ` +
-    `${measured.seconds.toFixed(1)} s; sum of the tensors' relative errors ${cost.toPrecision(3)}`
+    `${measured.seconds.toFixed(1)} s; ` +
+    (weights
+      ? `expected divergence ${cost.toPrecision(3)} nats`
+      : `sum of the tensors' relative errors by their weights ${cost.toPrecision(3)}`)
   );
 }

@@ -19,8 +19,11 @@ export const CHOICES = `  --target-size SIZE            all files together take 
   --target-bits N               the same by stored bits per weight
   --schemes ID,…                what may be chosen for a target; by default all of the format's
   --exclude GLOB=ID,…           what may not be, for tensors whose names match; may be repeated
-  --weight ROLE=N               what the errors of a role count for a target, 1 by default: embedding, attention,
-                                feedForward, output, other; may be repeated
+  --effort best                 searches for less error in the same bytes, which takes several times as long (GGUF)
+  --weight ROLE=N               what the errors of a role count for a target: embedding 1, attention 1, feedForward 2,
+                                output 32, other 1 by default; may be repeated
+  --measure-weights             runs the model to find what the error of each matrix counts for a target: a llama in one
+                                GGUF file that the engine can run
   --least-db N                  a scheme that keeps less of a tensor is not chosen for it; 6 by default
   --scheme ID[:option=value,…]  for every tensor that is quantized at all (fewerbits schemes)
   --preset NAME                 a named set of the format's rules, such as Q4_K_M

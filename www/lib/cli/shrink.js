@@ -69,7 +69,8 @@ ${CHOICES}
     const one = async (/** @type {string} */ input, /** @type {string} */ place) => {
       const model = await openModel(input, { signal });
       try {
-        const planned = await planFor(model, { ...options, signal, workers }, terminal);
+        const isMeasured = values['measure-weights'];
+        const planned = await planFor(model, { ...options, signal, workers }, terminal, isMeasured);
         if (planned.found) terminal.say(aimSummary(planned));
         if (isDry) {
           done.push(planData(planned));

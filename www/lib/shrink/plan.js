@@ -26,7 +26,11 @@ import { textsBeside } from './texts.js';
  * @property {number} [targetBytes] all files together take so many bytes at most: what each tensor becomes is chosen so that least is lost
  * @property {number} [targetBits] the same by stored bits of all weights together, by their number
  * @property {Scheme[]} [schemes] those that may be chosen for a target; by default all of the format's
- * @property {Partial<Record<import('./survey.js').Role, number>>} [roles] what a tensor's error weighs by its part in the model, 1 by default
+ * @property {'reference' | 'best'} [effort] of GGUF's schemes that say nothing of it themselves: `best` searches for less error in the same
+ *   bytes, and takes several times as long; by default `reference`, the bytes of llama.cpp
+ * @property {Partial<Record<import('./survey.js').Role, number>>} [roles] what a tensor's error weighs by its part in the model; by default 1,
+ *   of feed-forward layers 2, of the output 32
+ * @property {Record<string, number>} [weights] the same of single tensors, by name, in place of their roles': what `measureWeights` found, say
  * @property {number} [leastDb] a scheme that keeps less of a tensor, in dB, is not chosen for it; 6 by default
  * @property {AbortSignal} [signal] of the measuring that a target needs
  * @property {(progress: import('./survey.js').SurveyProgress) => void} [onProgress] of the same
@@ -51,6 +55,7 @@ import { textsBeside } from './texts.js';
  * @property {number} cost the relative squared errors of all tensors that have a choice, by their weights
  * @property {number} price cost that a byte saves where the budget ends
  * @property {Record<import('./survey.js').Role, number>} roles
+ * @property {Record<string, number> | null} weights of single tensors, where they were given
  * @property {number} leastDb
  * @property {string[]} decided tensors that a rule or a hand decided
  * @property {number} least the smallest size that can be reached
@@ -193,11 +198,12 @@ class Sizes {
   }
 
   /** @param {PlanOptions} options */
-  #asked({ to, recipe, layout, schemes }) {
+  #asked({ to, recipe, layout, schemes, effort }) {
     const asked = {
       to: targetOf(this.model, to ?? recipe?.to),
       schemes: schemes?.map(schemeRecord),
       layout: layout ?? recipe?.layout,
+      effort: effort ?? recipe?.effort,
     };
     return { asked, key: JSON.stringify(asked) };
   }
@@ -221,7 +227,8 @@ class Sizes {
   range(options) {
     const { asked } = this.#asked(options);
     const { tensors } = JSON.parse(this.planner.ways(JSON.stringify(asked)));
-    const most = planOf(this.model, this.planner, { to: asked.to, layout: asked.layout, tensors: {} }).outputBytes;
+    const { to, layout } = asked;
+    const most = planOf(this.model, this.planner, { to, layout, tensors: {} }).outputBytes;
     const saved = tensors.reduce((/** @type {number} */ sum, /** @type {{ways: {bytes: number}[]}} */ { ways }) => {
       const [kept] = ways;
       return sum + kept.bytes - Math.min(...ways.map(({ bytes }) => bytes));
@@ -234,8 +241,8 @@ class Sizes {
     const found = this.surveyed(options);
     if (!found)
       throw new FewerbitsError('not_ready', 'a target size needs a survey of the model, and there is none yet');
-    const { wishes, rules, roles, leastDb } = wanted;
-    const key = JSON.stringify([this.#asked(options).key, wishes, rules, roles, leastDb]);
+    const { wishes, rules, roles, weights, leastDb } = wanted;
+    const key = JSON.stringify([this.#asked(options).key, wishes, rules, roles, weights, leastDb]);
     if (this.#last?.key !== key) {
       const budget = new Budget(found, wanted);
       this.#last?.budget.release();
@@ -266,7 +273,10 @@ function needsTexts({ format }, { to, layout }) {
 }
 
 /** What a plan can be asked, beside a recipe and rules. */
-const ASKED = ['to', 'scheme', 'preset', 'layout', 'targetBytes', 'targetBits', 'schemes', 'roles', 'leastDb'];
+const ASKED = [
+  ...['to', 'scheme', 'preset', 'layout', 'effort'],
+  ...['targetBytes', 'targetBits', 'schemes', 'roles', 'weights', 'leastDb'],
+];
 /** What a survey works with. */
 const TOOLS = ['signal', 'onProgress', 'workers'];
 
@@ -294,6 +304,7 @@ function asked(model, given) {
     scheme: choice.scheme ? schemeRecord(choice.scheme) : isBare ? { id: 'deep' } : undefined,
     preset: choice.preset,
     layout: own.layout ?? of.layout,
+    effort: own.effort ?? of.effort,
     // A weight that is stored in several tensors is planned by these.
     tensors: wishesOf(
       model.tensors.filter(({ parts }) => parts === undefined),
@@ -317,7 +328,7 @@ function isNone(options, name) {
  * @param {PlanOptions} [given]
  */
 function planned(model, planner, sizes, request, given = {}) {
-  const { recipe, rules, targetBytes, targetBits, schemes, roles, leastDb } = given;
+  const { recipe, rules, targetBytes, targetBits, schemes, effort, roles, weights, leastDb } = given;
   if (targetBytes === undefined && targetBits === undefined) return planOf(model, planner, request);
   if (given.scheme !== undefined || given.preset !== undefined) {
     throw wrong(
@@ -336,12 +347,13 @@ function planned(model, planner, sizes, request, given = {}) {
   if (targetBytes !== undefined && targetBits !== undefined)
     throw wrong('a target', 'targetBytes or targetBits', 'both');
   const wanted = {
-    ...{ targetBits, roles, leastDb, wishes: request.tensors, rules: [...(recipe?.rules ?? []), ...(rules ?? [])] },
+    ...{ targetBits, roles, weights, leastDb, wishes: request.tensors },
+    rules: [...(recipe?.rules ?? []), ...(rules ?? [])],
     targetBytes: targetBytes === undefined ? undefined : Math.floor(targetBytes),
   };
-  const options = { to: given.to, layout: given.layout, recipe, schemes };
+  const options = { to: given.to, layout: given.layout, recipe, schemes, effort };
   const budget = sizes.budget(options, wanted);
-  const bare = { to: request.to, layout: request.layout };
+  const bare = { to: request.to, layout: request.layout, effort: request.effort };
   const { plan, picks, price, cost } = budget.fit(wanted, (tensors) => planOf(model, planner, { ...bare, tensors }));
   return plan.aimed(budget, { ...wanted, picks, price, cost });
 }
@@ -450,7 +462,7 @@ export class Plan {
    * @param {Budget} budget
    * @param {import('./target.js').Wanted & {picks: Map<string, number>, price: number, cost: number}} wanted
    */
-  aimed(budget, { targetBytes, targetBits, picks, price, cost, wishes, leastDb = LEAST_DB }) {
+  aimed(budget, { targetBytes, targetBits, picks, price, cost, wishes, weights = {}, leastDb = LEAST_DB }) {
     const { survey: of, roles, least, free } = budget;
     const decided = Object.keys(wishes);
     const isFree = new Set(free.map(({ name }) => name));
@@ -462,6 +474,7 @@ export class Plan {
     const schemes = new Map(this.tensors.map(({ name, scheme }) => [name, scheme]));
     this.found = {
       ...{ targetBytes, targetBits, cost, price, roles, leastDb, decided, least: Number(least) },
+      weights: Object.keys(weights).length > 0 ? weights : null,
       measured: { bytesRead: of.bytesRead, seconds: of.seconds },
       curve: () => budget.curve(),
       why: (name) => budget.why(name, picks.get(name) ?? schemes.get(name) ?? null, price),
@@ -476,16 +489,24 @@ export class Plan {
    * @returns {Recipe}
    */
   recipe() {
-    const { scheme, preset, layout } = this.request;
+    const { scheme, preset, layout, effort } = this.request;
     /** @type {Record<string, Scheme | 'keep'>} */
     const tensors = Object.fromEntries(
       this.tensors.map(({ name, scheme: own }) => [name, own ?? /** @type {const} */ ('keep')]),
     );
-    const recipe = { version: /** @type {const} */ (1), to: this.to, ...defined({ preset, scheme, layout }), tensors };
+    const recipe = {
+      version: /** @type {const} */ (1),
+      to: this.to,
+      ...defined({ preset, scheme, layout, effort }),
+      tensors,
+    };
     if (this.found === null) return recipe;
-    const { targetBytes, targetBits, roles, leastDb, decided } = this.found;
+    const { targetBytes, targetBits, roles, weights, leastDb, decided } = this.found;
     const { outputBytes } = this;
-    return { ...recipe, aim: { ...defined({ targetBytes, targetBits }), outputBytes, roles, leastDb, decided } };
+    return {
+      ...recipe,
+      aim: { ...defined({ targetBytes, targetBits, weights }), outputBytes, roles, leastDb, decided },
+    };
   }
 }
 

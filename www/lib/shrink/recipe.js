@@ -13,6 +13,7 @@ import { FewerbitsError } from '../errors.js';
  * @property {string} [preset]
  * @property {Scheme} [scheme] for all tensors that nothing else is said of
  * @property {string} [layout]
+ * @property {'reference' | 'best'} [effort] of schemes that say nothing of it themselves
  * @property {Record<string, Scheme | 'keep'>} [tensors] by name
  * @property {Rule[]} [rules]
  * @property {Aim} [aim]
@@ -28,6 +29,7 @@ import { FewerbitsError } from '../errors.js';
  * @property {number} [targetBits]
  * @property {number} outputBytes
  * @property {Record<string, number>} roles what errors weighed
+ * @property {Record<string, number>} [weights] the same of single tensors
  * @property {number} leastDb
  * @property {string[]} decided tensors that a rule or a hand decided
  */

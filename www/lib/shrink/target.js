@@ -5,6 +5,7 @@ import { record, wrong } from '../check.js';
 import { wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { globOf } from './recipe.js';
+import { ROLES } from './roles.js';
 
 /**
  * @typedef {import('../types.js').Scheme} Scheme
@@ -20,6 +21,7 @@ import { globOf } from './recipe.js';
  * @property {Record<string, Scheme | 'keep'>} wishes what is decided already, by tensor
  * @property {Rule[]} rules of which those that exclude count here
  * @property {Partial<Record<Role, number>>} [roles] weights
+ * @property {Record<string, number>} [weights] of single tensors, in place of their roles'
  * @property {number} [leastDb] a scheme that keeps less of a tensor is not taken for it
  *
  * @typedef {{outputBytes: number, tensors: {count: number, byteLength: number}[]}} Sized of a plan what is needed here
@@ -29,9 +31,6 @@ import { globOf } from './recipe.js';
  *
  * @typedef {Near & {ways: {scheme: Scheme | null, dtype: string, bytes: number, error: number, deviation: number, usable: boolean}[]}} Why
  */
-
-/** What an error counts by the tensor's part in the model. */
-export const ROLES = Object.freeze({ embedding: 1, attention: 1, feedForward: 1, output: 1, other: 1 });
 
 /**
  * dB that a tensor keeps at least. What loses more than a quarter of a tensor's power is no approximation of it any more, and costs do not add
@@ -51,9 +50,11 @@ export class Budget {
    * @param {Survey} survey
    * @param {Wanted} wanted
    */
-  constructor(survey, { wishes, rules, roles, leastDb = LEAST_DB }) {
+  constructor(survey, { wishes, rules, roles, weights, leastDb = LEAST_DB }) {
     this.survey = survey;
     this.roles = weightsOf(roles);
+    /** Of single tensors. @type {Map<string, number>} */
+    this.weights = ownWeights(weights);
     if (typeof leastDb !== 'number' || Number.isNaN(leastDb)) throw wrong('leastDb', 'a number', leastDb);
     const most = 10 ** (-leastDb / 10);
     const excluded = exclusions(rules);
@@ -76,7 +77,7 @@ export class Budget {
     let end = 0;
     const ends = this.free.map(({ ways }) => (end += ways.length));
     const flat = this.free.flatMap((tensor) => tensor.ways.map((way, at) => ({ tensor, way, at })));
-    const costs = flat.map(({ tensor, way, at }) => (usable(tensor, at) ? this.roles[tensor.role] * way.error : NaN));
+    const costs = flat.map(({ tensor, way, at }) => (usable(tensor, at) ? this.weight(tensor) * way.error : NaN));
     this.allocator = new (wasm().Allocator)(
       Uint32Array.from(ends),
       Float64Array.from(flat.map(({ way }) => way.bytes)),
@@ -94,6 +95,11 @@ export class Budget {
     this.count = 0;
     this.byName = new Map(survey.tensors.map((tensor) => [tensor.name, tensor]));
     this.freeNames = new Set(this.free.map(({ name }) => name));
+  }
+
+  /** What a tensor's error counts. @param {Surveyed} tensor */
+  weight({ name, role }) {
+    return this.weights.get(name) ?? this.roles[role];
   }
 
   /** Gives back what the engine holds; the curve stays. */
@@ -190,7 +196,7 @@ export class Budget {
     const at =
       typeof is === 'number' ? is : tensor.ways.findIndex(({ kind }) => JSON.stringify(kinds[kind].scheme) === key);
     const own = tensor.ways[at];
-    const weight = this.roles[tensor.role];
+    const weight = this.weight(tensor);
     const usable = this.usable.get(name) ?? [];
     const facts = { role: tensor.role, weight, price, isFree: this.freeNames.has(name) };
     if (!own) return { ...facts, error: NaN, deviation: NaN, up: null, down: null };
@@ -242,6 +248,17 @@ function weightsOf(given) {
     weights[/** @type {Role} */ (role)] = weight;
   }
   return weights;
+}
+
+/** @param {Wanted['weights']} given */
+function ownWeights(given) {
+  const weights = Object.entries(record(given ?? {}, 'the weights of tensors'));
+  for (const [name, weight] of weights) {
+    if (typeof weight !== 'number' || !(weight >= 0 && Number.isFinite(weight))) {
+      throw wrong(`the weight of ${name}`, 'a number, 0 or above', weight);
+    }
+  }
+  return new Map(weights);
 }
 
 /**

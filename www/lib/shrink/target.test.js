@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { gaussians, memorySink, safetensors, sparse } from '../../../tests/js/models.js';
 import { compare, init, openModel, plan, shrink } from '../index.js';
 import { openPlanning } from './plan.js';
+import { ROLES } from './roles.js';
 import { PLACES, REMOTE_SAMPLE, SAMPLE, placesOf } from './survey.js';
 import { LEAST_DB } from './target.js';
 
@@ -91,7 +92,7 @@ test('no single scheme of at most its bytes is better by the same cost', async (
     const single = await planning.plan({ ...GGUF, scheme });
     const ways = survey.tensors.map(({ ways: all, uniform }) => all[uniform[s]]);
     if (ways.some(({ error }) => error > 10 ** (-LEAST_DB / 10))) continue;
-    const cost = ways.reduce((sum, { error }) => sum + error, 0);
+    const cost = ways.reduce((sum, { error }, i) => sum + ROLES[survey.tensors[i].role] * error, 0);
     const p = await planning.plan({ ...GGUF, targetBytes: single.outputBytes });
     assert.ok(p.outputBytes <= single.outputBytes);
     assert.ok(/** @type {any} */ (p.found).cost <= cost, `${scheme.id}: ${p.found?.cost} of ${cost}`);
@@ -178,6 +179,43 @@ test('the weight of a role moves bytes to it', async () => {
   }
 });
 
+test('the weight of a single tensor moves bytes to it, in place of its role', async () => {
+  const model = await openModel(file);
+  const [name] = ['blk.0.attn_v.weight'];
+  const bytes = async (/** @type {any} */ weights) => {
+    const p = await plan(model, { ...GGUF, targetBytes: 700_000, weights });
+    assert.deepEqual(p.recipe().aim?.weights, weights && Object.keys(weights).length > 0 ? weights : undefined);
+    return p.tensors.find((tensor) => tensor.name === name)?.byteLength ?? NaN;
+  };
+  assert.ok((await bytes({ [name]: 1000 })) > (await bytes(undefined)));
+  assert.ok((await bytes({ [name]: 0 })) < (await bytes({})));
+  for (const weights of [{ [name]: -1 }, { [name]: '2' }]) {
+    await assert.rejects(bytes(weights), { code: 'invalid_argument', message: /weight of blk\.0\.attn_v\.weight/ });
+  }
+});
+
+test('a search for less error is planned with, in the same bytes', async () => {
+  const model = await openModel(file);
+  const aimed = (/** @type {any} */ options) => plan(model, { ...GGUF, targetBytes: 700_000, ...options });
+  const [plain, searched] = [await aimed({}), await aimed({ effort: 'best' })];
+  assert.ok(searched.outputBytes <= 700_000);
+  assert.ok(/** @type {any} */ (searched.found).cost < /** @type {any} */ (plain.found).cost);
+  for (const { scheme } of searched.tensors) {
+    if (scheme !== null && /^(q|iq|mx|nv)/.test(scheme.id)) assert.equal(scheme.effort, 'best', scheme.id);
+  }
+  const recipe = searched.recipe();
+  assert.equal(recipe.effort, 'best');
+  const again = await plan(model, { recipe });
+  assert.deepEqual(again.recipe().tensors, recipe.tensors);
+  // A preset is searched too, and a scheme that says otherwise is not.
+  const preset = await plan(model, { to: 'gguf', scheme: { id: 'q4_0' }, effort: 'best' });
+  assert.ok(preset.tensors.some(({ scheme }) => scheme?.effort === 'best'));
+  const own = await plan(model, { to: 'gguf', scheme: { id: 'q4_0', effort: 'reference' }, effort: 'best' });
+  assert.ok(own.tensors.every(({ scheme }) => scheme === null || scheme.effort === 'reference'));
+  await assert.rejects(aimed({ effort: 'more' }), { code: 'invalid_argument', expected: 'reference, best' });
+  await assert.rejects(plan(model, { to: 'npz', scheme: { id: 'f16' }, effort: 'best' }), { code: 'unsupported' });
+});
+
 test('a recipe of a plan gives the same plan, without measuring', async () => {
   const model = await openModel(file);
   const p = await plan(model, { ...GGUF, targetBytes: 800_000 });
@@ -195,7 +233,7 @@ test('a recipe of a plan gives the same plan, without measuring', async () => {
 
 test('why a tensor is as it is: what the next scheme would save for a byte is below the price, what the one before costs above', async () => {
   const model = await openModel(file);
-  const p = await plan(model, { ...GGUF, targetBytes: 700_000 });
+  const p = await plan(model, { ...GGUF, targetBytes: 700_000, roles: { feedForward: 1, output: 1 } });
   let [ups, downs, tensors] = [0, 0, 0];
   for (const { name } of p.tensors) {
     const why = p.found?.why(name);

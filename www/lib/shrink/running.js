@@ -1,0 +1,304 @@
+/**
+ * Models that the engine can run itself: what each matrix's error counts, and what a plan does to the answers.
+ *
+ * Weights are found with one matrix after the other quantized and all others left as they are. Where errors are small, the damage of a matrix is
+ * its relative squared error times a number of its own (the answers move in proportion to the weights' error, and their divergence with its
+ * square), whatever the scheme: that number is its weight.
+ */
+import { options, whole, wrong } from '../check.js';
+import { DigitsNet } from '../digits.js';
+import { wasm } from '../engine.js';
+import { FewerbitsError, throwIfAborted } from '../errors.js';
+import { LanguageModel } from '../lm.js';
+import { Weights } from '../weights.js';
+
+/**
+ * @typedef {import('../model.js').Model} Model
+ * @typedef {{done: number, total: number, tensor: string}} Progress
+ *
+ * @typedef {object} MeasureOptions
+ * @property {string} [text] of a language model: what it reads; by default what it says itself, drawn with a seed
+ * @property {number} [tokens] of a language model: how many it reads, 256 by default
+ * @property {Uint8Array} [images] of the digits network: `[n, 8, 8]`, 0…16; for weights such as those of digits-training.safetensors
+ * @property {Uint8Array} [labels] of these images, for the number that is read rightly; weights need none
+ * @property {AbortSignal} [signal]
+ * @property {(progress: Progress) => void} [onProgress]
+ *
+ * @typedef {object} Runner a model that can be asked
+ * @property {string[]} names of its matrices
+ * @property {(name: string, values: Float32Array) => void} set
+ * @property {(name: string) => {values: Float32Array, shape: readonly number[]} | undefined} floats as the file has them
+ * @property {() => Float32Array} answers logits, rows of `width`
+ * @property {number} width
+ * @property {() => void} free
+ * @property {readonly number[] | Uint8Array | Uint32Array | null} right the answer to each, where it is known
+ *
+ * @typedef {object} Damage
+ * @property {'digits' | 'language'} kind
+ * @property {number} answers that were compared: images, or positions of the text
+ * @property {number} divergence Kullback–Leibler, of what is held likely from what the float model holds likely: nats for each answer, the mean
+ * @property {number} same answers of which the likeliest is still the same
+ * @property {{before: number, after: number} | null} loss nats for each answer, where the right one is known
+ * @property {{before: number, after: number} | null} right of images with labels: how many are read rightly
+ */
+
+/** What a matrix is tried with: errors of half a percent, whatever its rows are. */
+const PROBE = { id: 'int4', granularity: /** @type {const} */ ('group'), groupSize: 32 };
+const TOKENS = 256;
+/** Logits that are kept at most. */
+const LOGITS = 1 << 24;
+/** What a language model says by itself is drawn with this. */
+const SEED = 1;
+const DIGITS = ['conv1', 'conv2', 'fc1', 'fc2'];
+
+/**
+ * Whether the engine can run this model: the digits network, or a llama in one GGUF file with its tokenizer.
+ * @param {{format: string, tensors: readonly {name: string}[]}} model
+ * @returns {'digits' | 'language' | null}
+ */
+export function runnable({ format, tensors }) {
+  const names = new Set(tensors.map(({ name }) => name));
+  if (format === 'gguf' && names.has('token_embd.weight') && names.has('blk.0.attn_q.weight')) return 'language';
+  return DIGITS.every((layer) => names.has(`${layer}.weight`) && names.has(`${layer}.bias`)) && tensors.length === 8
+    ? 'digits'
+    : null;
+}
+
+/**
+ * Weights for a plan's option `weights`: nats for a relative squared error of 1. With them a plan's cost is the Kullback–Leibler divergence, in
+ * nats for each answer, that is expected of all errors together.
+ *
+ * @param {Model} model
+ * @param {MeasureOptions} [given]
+ * @returns {Promise<{[tensor: string]: number}>}
+ * @throws {FewerbitsError} `unsupported` for a model that the engine cannot run; `aborted`
+ */
+export async function measureWeights(model, given) {
+  const { signal, onProgress = () => {}, ...how } = options(given);
+  throwIfAborted(signal);
+  const runner = await runnerOf(model, how, signal);
+  try {
+    const reference = logProbabilities(runner.answers(), runner.width);
+    /** @type {{[tensor: string]: number}} */
+    const weights = Object.create(null);
+    const total = runner.names.length;
+    for (const [done, name] of runner.names.entries()) {
+      onProgress({ done, total, tensor: name });
+      await new Promise((resolve) => void setTimeout(resolve, 0));
+      throwIfAborted(signal);
+      const { values, shape } = /** @type {{values: Float32Array, shape: readonly number[]}} */ (runner.floats(name));
+      const { rough, error } = probed(values, shape);
+      if (error > 0) {
+        runner.set(name, rough);
+        weights[name] = divergence(reference, logProbabilities(runner.answers(), runner.width), runner.width) / error;
+        runner.set(name, values);
+      } else {
+        weights[name] = 0;
+      }
+    }
+    onProgress({ done: total, total, tensor: '' });
+    return { ...weights };
+  } finally {
+    runner.free();
+  }
+}
+
+/**
+ * @param {Model} model
+ * @param {MeasureOptions} how
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Runner>}
+ */
+async function runnerOf(model, how, signal) {
+  const kind = runnable(model);
+  if (kind === 'language') return language(model, how, signal);
+  if (kind === 'digits') return digits(model, how, signal);
+  throw new FewerbitsError('unsupported', 'the engine cannot run this model', {
+    file: model.name,
+    expected: 'the digits network, or a llama in one GGUF file with its tokenizer',
+    found: model.format,
+  });
+}
+
+/**
+ * @param {Model} model
+ * @param {MeasureOptions} how
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Runner>}
+ */
+async function language(model, { text, tokens = TOKENS }, signal) {
+  const most = whole(tokens, 'the number of tokens');
+  if (most < 2) throw wrong('the number of tokens', 'a whole number, 2 or above', tokens);
+  const lm = await LanguageModel.load(model, { context: most + 1, signal });
+  try {
+    const width = lm.sizes.vocabulary;
+    const room = Math.max(2, Math.min(most, Math.floor(LOGITS / width)));
+    const read = text === undefined ? said(lm, room) : beginning(lm, lm.tokenize(text)).subarray(0, room);
+    if (read.length < 2) throw wrong('the text', 'two tokens or more', text);
+    const floats = new Map(lm.matrices.map(({ name }) => [name, lm.floats(name)]));
+    return {
+      names: [...floats.keys()],
+      floats: (name) => floats.get(name),
+      set: (name, values) => lm.set(name, values),
+      answers: () => lm.logitsOf(read),
+      width,
+      // What the model says itself is no measure of what it knows.
+      right: text === undefined ? null : read.subarray(1),
+      free: () => lm.free(),
+    };
+  } catch (error) {
+    lm.free();
+    throw error;
+  }
+}
+
+/** What the model says by itself. @param {LanguageModel} lm @param {number} room */
+function said(lm, room) {
+  lm.seed(SEED);
+  lm.begin('');
+  /** @type {number[]} */
+  const tokens = [];
+  while (tokens.length < room - 1) {
+    const next = lm.next({ temperature: 1 });
+    if (next === null) break;
+    tokens.push(next.token);
+  }
+  return beginning(lm, tokens);
+}
+
+/** @param {LanguageModel} lm @param {Uint32Array | number[]} tokens */
+const beginning = (lm, tokens) => Uint32Array.from(lm.first === undefined ? tokens : [lm.first, ...tokens]);
+
+/**
+ * @param {Model} model
+ * @param {MeasureOptions} how
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Runner>}
+ */
+async function digits(model, { images, labels }, signal) {
+  if (!(images instanceof Uint8Array) || images.length === 0 || images.length % 64 !== 0) {
+    throw wrong('the images', 'a Uint8Array of 64 bytes for each image', images);
+  }
+  /** @type {Map<string, {values: Float32Array, shape: readonly number[]}>} */
+  const all = new Map();
+  for (const { name, shape } of model.tensors) all.set(name, { shape, values: await model.read(name, { signal }) });
+  const net = new DigitsNet();
+  try {
+    for (const [name, { values }] of all) net.set(name, values);
+    net.setHeldOut(images, labels ?? new Uint8Array(images.length / 64));
+    return {
+      names: DIGITS.map((layer) => `${layer}.weight`),
+      floats: (name) => all.get(name),
+      set: (name, values) => net.set(name, values),
+      answers: () => net.logits(),
+      width: 10,
+      right: labels ?? null,
+      free: () => net.free(),
+    };
+  } catch (error) {
+    net.free();
+    throw error;
+  }
+}
+
+/**
+ * What a plan does to a model's answers: its tensors as planned, run by the engine, beside the float ones.
+ *
+ * @param {import('./plan.js').Plan} plan
+ * @param {MeasureOptions} [given]
+ * @returns {Promise<Damage>}
+ * @throws {FewerbitsError} `unsupported` for a model that the engine cannot run; `aborted`
+ */
+export async function measureDamage(plan, given) {
+  const { signal, onProgress = () => {}, ...how } = options(given);
+  throwIfAborted(signal);
+  const runner = await runnerOf(plan.model, how, signal);
+  try {
+    const before = logProbabilities(runner.answers(), runner.width);
+    const changed = plan.tensors.filter(({ name, scheme }) => scheme !== null && runner.floats(name));
+    for (const [done, { name, scheme }] of changed.entries()) {
+      onProgress({ done, total: changed.length, tensor: name });
+      await new Promise((resolve) => void setTimeout(resolve, 0));
+      throwIfAborted(signal);
+      runner.set(name, reconstructed(/** @type {any} */ (runner.floats(name)), /** @type {any} */ (scheme)));
+    }
+    const after = logProbabilities(runner.answers(), runner.width);
+    onProgress({ done: changed.length, total: changed.length, tensor: '' });
+    return compared(runner, before, after, plan.model);
+  } finally {
+    runner.free();
+  }
+}
+
+/**
+ * @param {Runner} runner
+ * @param {Float64Array} before
+ * @param {Float64Array} after
+ * @param {Model} model
+ * @returns {Damage}
+ */
+function compared({ width, right }, before, after, model) {
+  const answers = before.length / width;
+  const best = (/** @type {Float64Array} */ of) =>
+    Array.from({ length: answers }, (_, i) => likeliest(of, i * width, width));
+  const [a, b] = [best(before), best(after)];
+  const kind = /** @type {'digits' | 'language'} */ (runnable(model));
+  const nats = (/** @type {Float64Array} */ of) => {
+    let [sum, n] = [0, 0];
+    right?.forEach((/** @type {number} */ answer, /** @type {number} */ i) => {
+      if (i < answers) [sum, n] = [sum - of[i * width + answer], n + 1];
+    });
+    return sum / Math.max(1, n);
+  };
+  const count = (/** @type {number[]} */ of) => of.filter((answer, i) => answer === right?.[i]).length;
+  return {
+    ...{ kind, answers, divergence: divergence(before, after, width), same: a.filter((x, i) => x === b[i]).length },
+    loss: right === null ? null : { before: nats(before), after: nats(after) },
+    right: right === null || kind !== 'digits' ? null : { before: count(a), after: count(b) },
+  };
+}
+
+/** The first of the largest. @param {Float64Array} values @param {number} from @param {number} width */
+function likeliest(values, from, width) {
+  let best = 0;
+  for (let i = 1; i < width; i++) if (values[from + i] > values[from + best]) best = i;
+  return best;
+}
+
+/** @param {{values: Float32Array, shape: readonly number[]}} tensor @param {import('../types.js').Scheme} scheme */
+function reconstructed({ values, shape }, scheme) {
+  const weights = new Weights(values, shape);
+  try {
+    return weights.reconstruct(scheme);
+  } finally {
+    weights.free();
+  }
+}
+
+/** A matrix read back from the probe, and its relative squared error. @param {Float32Array} values @param {readonly number[]} shape */
+function probed(values, shape) {
+  const rough = reconstructed({ values, shape }, PROBE);
+  const { sqnrDb } = wasm().compare(values, rough, { bins: 0 });
+  return { rough, error: 10 ** (-sqnrDb / 10) };
+}
+
+/** @param {Float32Array} logits @param {number} width */
+function logProbabilities(logits, width) {
+  const out = new Float64Array(logits.length);
+  for (let row = 0; row < logits.length; row += width) {
+    let largest = -Infinity;
+    for (let i = 0; i < width; i++) largest = Math.max(largest, logits[row + i]);
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += Math.exp(logits[row + i] - largest);
+    const all = largest + Math.log(sum);
+    for (let i = 0; i < width; i++) out[row + i] = logits[row + i] - all;
+  }
+  return out;
+}
+
+/** Mean Kullback–Leibler divergence of the rows, in nats. @param {Float64Array} p @param {Float64Array} q @param {number} width */
+function divergence(p, q, width) {
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) sum += Math.exp(p[i]) * (p[i] - q[i]);
+  return Math.max(0, sum / (p.length / width));
+}
