@@ -33,11 +33,12 @@ pub struct Laid {
     pub places: Vec<u64>,
 }
 
-/// The header of these tensors and notes.
+/// The header of these tensors and notes; a note without a key is left out.
 ///
 /// # Errors
 /// `unsupported` for what the header has no room for.
 pub fn header(tensors: &[Written<'_>], notes: &[(String, String)]) -> Result<Laid> {
+    let notes: Vec<_> = notes.iter().filter(|(key, _)| !key.is_empty()).collect();
     let notes_len: usize = notes.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
     let tensor_len = |t: &Written<'_>| 4 + t.name.len() + 2 + t.dtype.name().len() + 1 + 8 * t.dims.len() + 16;
     let header_len = HEAD + (notes_len + tensors.iter().map(tensor_len).sum::<usize>()) as u64;
@@ -51,13 +52,16 @@ pub fn header(tensors: &[Written<'_>], notes: &[(String, String)]) -> Result<Lai
     out.extend((tensors.len() as u32).to_le_bytes());
     out.extend(header_len.to_le_bytes());
     out.extend((notes.len() as u32).to_le_bytes());
-    for (key, value) in notes {
+    for (key, value) in &notes {
         text(&mut out, key);
         text(&mut out, value);
     }
     let mut at = header_len;
     let (mut data, mut places) = (Vec::with_capacity(tensors.len()), Vec::with_capacity(tensors.len()));
     for tensor in tensors {
+        if tensor.name.is_empty() {
+            return Err(Error::new(Code::Unsupported, "the container has no room for a tensor without a name"));
+        }
         if tensor.dims.len() > MAX_DIMS {
             return Err(Error::new(Code::Unsupported, "the tensor has too many dimensions")
                 .with_tensor(tensor.name)

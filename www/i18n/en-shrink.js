@@ -32,7 +32,6 @@ export default {
     'No config.json lies beside the model: the one that is written says how the weights are stored, and nothing else.',
   'shrink.note.contrib': 'Runs in ONNX Runtime alone: it uses operators of com.microsoft.',
   'shrink.notes.left_out': '{n} tensors are left out: this format cannot hold them.',
-  'shrink.note.without_retraining': 'Without retraining: what pruning and shared values lose is not learned again.',
   'shrink.most': 'at most',
   'shrink.deep': 'Deep Compression',
   'shrink.deep.plain':

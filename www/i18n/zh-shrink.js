@@ -30,7 +30,6 @@ export default {
   'shrink.note.no_config': '模型旁边没有 config.json：写出的那一份只说明权重如何存放。',
   'shrink.note.contrib': '只能在 ONNX Runtime 中运行：用到了 com.microsoft 的算子。',
   'shrink.notes.left_out': '{n} 个张量被略去：此格式存不下它们。',
-  'shrink.note.without_retraining': '不再训练：剪枝和共享值所失去的，不会重新学回来。',
   'shrink.most': '至多',
   'shrink.deep': '深度压缩',
   'shrink.deep.plain': '这里什么都不再训练：剪枝和共享值所失去的，就失去了。论文在这两步之后都重新训练网络。',

@@ -177,11 +177,14 @@ export class Room extends View {
   /** @param {import('./state.js').Plan} plan */
   #totals(plan) {
     const { language } = this.state;
-    const { rows, before, outputBytes, notes } = plan;
+    const { rows, before, notes } = plan;
+    // What was written is known better than what was planned.
+    const report = change.shrinkOf(this.state).job?.report;
+    const { outputBytes, bitsPerWeight: bits } = report ?? plan;
     const changed = rows.filter(({ scheme }) => scheme !== null).length;
     const fallbacks = rows.filter(({ insteadOf }) => insteadOf !== null).length;
     const facts = [
-      `${bitsPerWeight(plan.bitsPerWeight)} ${t('bits.per.weight')}`,
+      `${bitsPerWeight(bits)} ${t('bits.per.weight')}`,
       t('shrink.share', { share: percent(outputBytes / Math.max(1, before)) }),
       t('shrink.changed', { n: count(changed, language), all: count(rows.length, language) }),
       fallbacks > 0 ? tn('shrink.fallbacks', fallbacks, { n: count(fallbacks, language) }) : '',
@@ -190,7 +193,7 @@ export class Room extends View {
     return html`<div class="totals num" data-bytes=${outputBytes}>
       <p class="sizes">
         <span class="float">${bytes(before)}</span> <span class="soft">→</span>
-        ${plan.isExact ? nothing : html`<span class="soft">${t('shrink.most')}</span>`}
+        ${plan.isExact || report ? nothing : html`<span class="soft most">${t('shrink.most')}</span>`}
         <span class="quantized">${bytes(outputBytes)}</span>
       </p>
       <p class="soft">${facts.join(' · ')}</p>
@@ -202,8 +205,9 @@ export class Room extends View {
   /** One line for each kind of note; of many of a kind how many there are. @param {import('./state.js').Plan['notes']} notes */
   #notes(notes) {
     const { language } = this.state;
-    // Fallbacks are counted above and marked in the table.
-    const codes = [...new Set(notes.map(({ code }) => code))].filter((code) => code !== 'fallbacks');
+    // Fallbacks are counted above and marked in the table; that nothing is retrained stands with what can be chosen.
+    const told = ['fallbacks', 'without_retraining'];
+    const codes = [...new Set(notes.map(({ code }) => code))].filter((code) => !told.includes(code));
     return codes.map((code) => {
       const of = notes.filter((note) => note.code === code);
       const text =
