@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
@@ -40,6 +41,36 @@ function announce() {
   };
 }
 
+/** Files of onnxruntime-web, which the page loads from `ort/` when it is asked to run models. */
+const RUNTIME = ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'];
+
+/** Puts the runtime beside the page, as it is. */
+function runtimeBeside() {
+  const from = (/** @type {string} */ name) =>
+    fileURLToPath(new URL(`node_modules/onnxruntime-web/dist/${name}`, import.meta.url));
+  return {
+    name: 'fewerbits-runtime',
+    /** @param {import('vite').ViteDevServer} server */
+    configureServer(server) {
+      server.middlewares.use('/ort', (request, response, next) => {
+        const name = RUNTIME.find((file) => request.url?.split('?')[0] === `/${file}`);
+        if (!name) return next();
+        response.setHeader('Content-Type', name.endsWith('.wasm') ? 'application/wasm' : 'text/javascript');
+        createReadStream(from(name)).pipe(response);
+      });
+    },
+    async closeBundle() {
+      // While developing there is nothing to be put anywhere.
+      if (process.argv.includes('build')) await putRuntime();
+    },
+  };
+  async function putRuntime() {
+    const to = fileURLToPath(new URL('../dist/ort/', import.meta.url));
+    await mkdir(to, { recursive: true });
+    await Promise.all(RUNTIME.map((name) => cp(from(name), join(to, name))));
+  }
+}
+
 /** Writes the service worker: which files this build has, and a version that changes with any of them. */
 function keptForLater() {
   return {
@@ -53,6 +84,8 @@ function keptForLater() {
         .map((entry) => relative(out, join(entry.parentPath, entry.name)).split(sep).join('/'))
         // The language model is large, and no page shows it yet.
         .filter((file) => !file.startsWith('models/rust-docs'))
+        // A runtime is large, and fetched when somebody runs models.
+        .filter((file) => !file.startsWith('ort/'))
         .sort();
       const template = await readFile(new URL('./offline/sw.js', import.meta.url), 'utf8');
       const hash = createHash('sha256').update(template);
@@ -114,7 +147,7 @@ export default defineConfig({
   base: './',
   logLevel: 'warn',
   clearScreen: false,
-  plugins: [policyForDevelopment(), announce(), keptForLater()],
+  plugins: [policyForDevelopment(), announce(), runtimeBeside(), keptForLater()],
   server: { port: 5170, strictPort: false },
   worker: { format: 'es', rolldownOptions: { output: { codeSplitting: { groups: [ENGINE] } } } },
   build: {

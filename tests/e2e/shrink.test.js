@@ -367,6 +367,51 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
+    test('the sample network is run as planned, its errors are weighed by that, and schemes search', async () => {
+      await browser.driver.get('about:blank');
+      await browser.driver.get(`${browser.site.url}?lang=en`);
+      await run(`location.hash = '#/shrink?to=gguf&size=60000'`);
+      await page.until(`return document.querySelector('fb-shrink-size .curve')`, 'a plan for the size');
+      await page.click('fb-shrink-run .try');
+      await page.waitText('.trial', 'of 360 held-out digits read rightly, 358 in float');
+      const nats = async () => Number(/diverge by ([\d.e-]+) nats/.exec(await page.text('.trial'))?.[1]);
+      const plain = await nats();
+      assert.ok(plain > 0, 'it loses something');
+
+      await page.click('fb-shrink-run .weigh');
+      await page.waitText('.proxy', 'weighed by what running the model showed');
+      await page.until(`return location.hash.includes('weights=run')`, 'the address');
+      assert.equal(await page.text('.trial'), null, 'another plan has not been run');
+
+      await page.click('.choices .effort');
+      await page.until(`return location.hash.includes('effort=best')`, 'the address');
+      await page.until(
+        `return [...document.querySelectorAll('fb-shrink-why, fb-shrink-size .curve')].length > 0 &&
+          !document.querySelector('.surveying') && !document.querySelector('fb-shrink-run .try').disabled`,
+        'the plan with a search',
+      );
+      await page.click('fb-shrink-run .try');
+      await page.waitText('.trial', 'held-out digits');
+      assert.ok((await nats()) < plain, `${await nats()} after ${plain}`);
+      assert.ok((await total()) <= 60_000);
+      await page.assertQuiet();
+    });
+
+    test('what another quantizer can say is saved as its configuration', async () => {
+      await browser.driver.get('about:blank');
+      await browser.driver.get(`${browser.site.url}?lang=en`);
+      await run(`location.hash = '#/shrink?to=safetensors&layout=compressed-tensors&scheme=int4'`);
+      await page.until(`return document.querySelector('.config-compressed')`, 'the configuration');
+      await catchSaves();
+      await page.click('.config-compressed');
+      const config = JSON.parse((await saved(0)).bytes.toString());
+      assert.equal(config.quant_method, 'compressed-tensors');
+      assert.deepEqual(config.config_groups.group_0.targets, ['fc1', 'fc2']);
+      await page.set('#shrink-to', 'gguf');
+      await page.until(`return !document.querySelector('.config-compressed')`, 'blocks that it cannot say');
+      await page.assertQuiet();
+    });
+
     for (const language of ['en', 'zh']) {
       test(`axe finds nothing with a size in ${language}, in light and dark; nothing is wider than 360 pixels`, async () => {
         for (const theme of ['light', 'dark']) {

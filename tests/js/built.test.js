@@ -87,7 +87,7 @@ test('the service worker keeps every file of the page and nothing else, under a 
   const kept = JSON.parse(/FILES = JSON\.parse\('(.*)'\)/.exec(text)?.[1] ?? '[]');
   const files = filesBelow(DIST)
     .map((file) => file.slice(DIST.length + 1).replaceAll('\\', '/'))
-    .filter((file) => file !== 'sw.js' && !/^(elements\/|models\/rust-docs)/.test(file));
+    .filter((file) => file !== 'sw.js' && !/^(elements\/|ort\/|models\/rust-docs)/.test(file));
   assert.deepEqual(kept.toSorted(), files.toSorted());
   assert.match(text, /VERSION = '[0-9a-f]{16}'/);
 });

@@ -3,9 +3,12 @@
  * Explore's questions are answered meanwhile.
  */
 import { wasm } from '../lib/engine.js';
-import { inside } from '../lib/model.js';
+import { inside, openModel } from '../lib/model.js';
 import { shrink } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
+import { measureDamage, measureWeights } from '../lib/shrink/running.js';
+import { runnable } from '../lib/shrink/runnable.js';
+import { arraysIn, originals } from './worker-originals.js';
 import { keepIn, placeFor, sweep } from './worker-sinks.js';
 
 /**
@@ -45,6 +48,8 @@ export class Shrinking {
     /** The last plan, and its tasks by tensor. @type {{id: number, model: Model, tasks: Map<string, Task>} | null} */
     this.latest = null;
     this.plans = 0;
+    /** What running this model showed that its errors count. @type {{model: Model, weights: {[tensor: string]: number}} | null} */
+    this.weighed = null;
     /** Of a model on a server what was read to measure it: other plans look at the same weights. @type {Map<string, Float32Array<ArrayBuffer>>} */
     this.samples = new Map();
     /** Models that a job reads, and whether they shall be closed after it. @type {Map<Model, boolean>} */
@@ -56,14 +61,18 @@ export class Shrinking {
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
     this.answers = {
       'shrink-plan': ({ options }) => this.#plan(options),
-      'shrink-range': async ({ options }) => (await this.#planning()).planning.range(options),
+      'shrink-range': async ({ options: { isWeighed: _, ...options } }) => (await this.#planning()).planning.range(options),
       'shrink-survey': ({ options }, tools) => this.#survey(options, tools),
+      'shrink-weights': (payload, tools) => this.#weigh(payload, tools),
+      'shrink-trial': (payload, tools) => this.#trial(payload, tools),
       'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
       'shrink-place': async ({ bytes }) => {
         await sweep();
         return placeFor(bytes);
       },
       'shrink-run': (payload, tools) => this.#run(payload, tools),
+      'shrink-originals': (_, tools) => originals(this.#model, tools),
+      'shrink-arrays': ({ files }) => arraysIn(files),
       'shrink-answer': ({ choice }) => this.asked?.(choice),
       'shrink-forget': () => this.#forget(),
       // What was written is open in the page: it stays until the tab is closed.
@@ -74,6 +83,7 @@ export class Shrinking {
   /** Closes a model that is no longer shown, at once or when the job that reads it is over. @param {Model} model */
   async release(model) {
     if (this.planner?.model === model) this.#freePlanner();
+    if (this.weighed?.model === model) this.weighed = null;
     if (this.used.has(model)) this.used.set(model, true);
     else await model.close();
   }
@@ -113,9 +123,35 @@ export class Shrinking {
   }
 
   /** @param {any} options */
-  async #planFor(options) {
+  async #planFor({ isWeighed, ...options }) {
     const { model, planning } = await this.#planning();
-    return { model, plan: await planning.plan(options) };
+    if (!isWeighed) return { model, plan: await planning.plan(options) };
+    // A worker that took a dead one's place has run nothing yet.
+    if (this.weighed?.model !== model) throw Object.assign(new Error('the model was not run'), { code: 'not_ready' });
+    return { model, plan: await planning.plan({ ...options, weights: this.weighed.weights }) };
+  }
+
+  /**
+   * Runs the model to find what its errors count.
+   * @param {{images: string}} payload where images for the digits network are
+   * @param {Tools} tools
+   */
+  async #weigh({ images }, { signal, tell }) {
+    const model = this.#model;
+    if (this.weighed?.model === model) return;
+    const given = await pictures(model, images, signal);
+    const weights = await measureWeights(model, { ...given, labels: undefined, signal, onProgress: tell });
+    this.weighed = { model, weights };
+  }
+
+  /**
+   * Runs the model as planned.
+   * @param {{options: any, images: string}} payload
+   * @param {Tools} tools
+   */
+  async #trial({ options, images }, { signal, tell }) {
+    const { model, plan } = await this.#planFor(options);
+    return measureDamage(plan, { ...(await pictures(model, images, signal)), signal, onProgress: tell });
   }
 
   /**
@@ -123,7 +159,7 @@ export class Shrinking {
    * @param {any} options
    * @param {{signal: AbortSignal, onProgress?: (progress: any) => void}} tools
    */
-  async #survey(options, { signal, onProgress }) {
+  async #survey({ isWeighed: _, ...options }, { signal, onProgress }) {
     const { planning } = await this.#planning();
     const { bytesRead, seconds } = await planning.survey({ ...options, signal, onProgress });
     return { bytesRead, seconds };
@@ -238,6 +274,22 @@ export class Shrinking {
   }
 }
 
+/**
+ * Images for the digits network, with their labels.
+ * @param {Model} model
+ * @param {string} address
+ * @param {AbortSignal} signal
+ */
+async function pictures(model, address, signal) {
+  if (runnable(model) !== 'digits') return {};
+  const file = await openModel(address, { signal });
+  try {
+    return { images: await file.readBytes('images'), labels: await file.readBytes('labels') };
+  } finally {
+    await file.close();
+  }
+}
+
 /** The tensor of a task: a job counts them in an order of its own. @param {Model} model @param {Task} task */
 const placed = (model, { tensor }) => {
   const held = inside.get(model);
@@ -290,7 +342,7 @@ const DRAWN = 240;
  * @param {Plan} plan
  * @param {NonNullable<Plan['found']>} found
  */
-function aimOf({ tensors }, { targetBytes, least, cost, price, roles, measured, curve, near }) {
+function aimOf({ tensors }, { targetBytes, least, cost, price, roles, weights, measured, curve, near }) {
   const all = curve();
   const points = all.length / 2;
   const step = Math.max(1, Math.ceil(points / DRAWN));
@@ -301,7 +353,8 @@ function aimOf({ tensors }, { targetBytes, least, cost, price, roles, measured, 
   }
   const nears = tensors.map(({ name }) => near(name));
   const weight = nears.reduce((sum, one) => sum + (one?.weight ?? 0), 0);
-  return { targetBytes, least, cost, price, roles, measured, weight, curve: Float64Array.from(drawn), nears };
+  const aim = { targetBytes, least, cost, price, roles, measured, weight, isWeighed: weights !== null };
+  return { ...aim, curve: Float64Array.from(drawn), nears };
 }
 
 /** Texts by number. */

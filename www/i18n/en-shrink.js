@@ -206,7 +206,29 @@ export default {
   'shrink.size.at.most': 'at most {size}',
   'shrink.size.found': '{n} tensors chosen for it · their mean signal over error {db} · {left} not used',
   'shrink.size.proxy':
-    'Damage is the error of the weights themselves, each tensor counted alike whatever its size: a stand-in for what the model answers, which is not run here.',
+    'Damage is the error of the weights themselves, whatever the tensor’s size, by the weight of its part: a stand-in for what the model answers.',
+  'shrink.size.weighed':
+    'Errors are weighed by what running the model showed. Expected of all of them together: the answers diverge by {nats} nats.',
+  'shrink.effort': 'search for less error',
+  'shrink.effort.help':
+    'The same bytes hold scales and codes that were searched for. It takes several times as long, and every engine loads the file.',
+  'shrink.run': 'Running the model',
+  'shrink.run.try': 'Run the model as planned',
+  'shrink.run.weigh': 'weigh errors by running the model',
+  'shrink.run.weigh.help':
+    'One matrix after the other is quantized, and the answers are compared: what moves them most gets the most bits.',
+  'shrink.run.weights': 'Weighing errors',
+  'shrink.run.weights.done': '{n} of {all} matrices tried',
+  'shrink.run.trial': 'Running the model as planned',
+  'shrink.run.trial.done': '{n} of {all} tensors packed',
+  'shrink.run.digits':
+    '{after} of {n} held-out digits read rightly, {before} in float. {same} answers are the same; the probabilities diverge by {nats} nats.',
+  'shrink.run.language':
+    'On {n} tokens that the model says itself, {same} likeliest next tokens are the same; the probabilities diverge by {nats} nats for each.',
+  'shrink.config.mlx': 'mlx configuration',
+  'shrink.config.compressed': 'compressed-tensors configuration',
+  'shrink.config.help':
+    'The same choices as {name} states them, for a model made elsewhere; it rounds by rules of its own.',
   'shrink.all.size': 'each as the size allows',
   'shrink.curve.text': 'Size against damage, from {least} to {most}. Now {size} at {db}.',
   'shrink.survey': 'Measuring',

@@ -4,17 +4,19 @@ import { init, schemes } from '../lib/index.js';
 import { firstLanguage, speak, t } from './index.js';
 import enTexts from './en.js';
 import enErrors from './en-errors.js';
+import enMeasure from './en-measure.js';
 import enSchemes from './en-schemes.js';
 import enShrink from './en-shrink.js';
 import zhTexts from './zh.js';
 import zhErrors from './zh-errors.js';
+import zhMeasure from './zh-measure.js';
 import zhSchemes from './zh-schemes.js';
 import zhShrink from './zh-shrink.js';
 
 /** @type {{[key: string]: string}[]} */
 const [en, zh] = [
-  { ...enTexts, ...enErrors, ...enSchemes, ...enShrink },
-  { ...zhTexts, ...zhErrors, ...zhSchemes, ...zhShrink },
+  { ...enTexts, ...enErrors, ...enSchemes, ...enShrink, ...enMeasure },
+  { ...zhTexts, ...zhErrors, ...zhSchemes, ...zhShrink, ...zhMeasure },
 ];
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 

@@ -7,6 +7,7 @@ const MORE = {
   errors: { en: () => import('./en-errors.js'), zh: () => import('./zh-errors.js') },
   schemes: { en: () => import('./en-schemes.js'), zh: () => import('./zh-schemes.js') },
   shrink: { en: () => import('./en-shrink.js'), zh: () => import('./zh-shrink.js') },
+  measure: { en: () => import('./en-measure.js'), zh: () => import('./zh-measure.js') },
 };
 /** The subjects whose words are there. @type {Set<string>} */
 const subjects = new Set();
@@ -35,7 +36,7 @@ export async function speak(language) {
 
 /**
  * Adds the words for a subject, in the language that is spoken and in those spoken later.
- * @param {'errors' | 'schemes' | 'shrink'} subject
+ * @param {'errors' | 'schemes' | 'shrink' | 'measure'} subject
  */
 export async function speakOf(subject) {
   const spoken = current;
@@ -46,7 +47,7 @@ export async function speakOf(subject) {
   texts = { ...texts, ...loaded.default };
 }
 
-/** Whether they are there. @param {'errors' | 'schemes' | 'shrink'} subject */
+/** Whether they are there. @param {'errors' | 'schemes' | 'shrink' | 'measure'} subject */
 export const speaksOf = (subject) => subjects.has(subject);
 
 export const language = () => current;

@@ -7,6 +7,7 @@
  * | `exists` | what would be written is there already |
  * | `freed` | something was used after `free()` or `close()` |
  * | `invalid_argument` | a call was given something outside its documented domain |
+ * | `invalid_input` | a model does not run on the inputs that it was given |
  * | `invalid_option` | the scheme's option does not take that value |
  * | `malformed` | the file breaks a rule of its format |
  * | `missing_file` | a file that belongs to the model was not given or is not there: a shard, or the index of shards |
@@ -15,8 +16,10 @@
  * | `non_finite` | weights hold NaN or infinities and the scheme was not told to saturate them |
  * | `not_ready` | `init()` has not resolved |
  * | `out_of_memory` | memory for the result could not be had |
+ * | `run_failed` | the runtime does not take the model |
  * | `several_models` | the folder or list holds more than one model: one has to be chosen |
  * | `shape_mismatch` | the shape does not hold as many elements as were given |
+ * | `too_large` | models are too large to be run here |
  * | `truncated` | the file ends before what its header promises, or became shorter while it was open |
  * | `unknown_format` | the file or folder is no model of any known kind |
  * | `unknown_option` | the scheme or call has no option of this name |
@@ -24,6 +27,7 @@
  * | `unknown_tensor` | there is no tensor of this name |
  * | `unreachable` | no choice of schemes meets the target: the smallest size that can be reached is said |
  * | `unreadable` | a file or folder is missing, changed or forbidden |
+ * | `unsupported_operator` | the runtime lacks an operator of the model |
  * | `unwritable` | a file cannot be written: forbidden, or no room |
  * | `verification_failed` | what was packed does not read back as it should |
  * | `worker_died` | a worker of the engine died, out of memory perhaps |

@@ -80,7 +80,7 @@ export async function measureWeights(model, options) {
  *
  * @param {import('./shrink/plan.js').Plan} planned
  * @param {import('./shrink/running.js').MeasureOptions} [options]
- * @returns {Promise<import('./shrink/running.js').Damage>}
+ * @returns {Promise<import('./shrink/reasons.js').Damage>}
  * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that the engine cannot run, `aborted`
  */
 export async function measureDamage(planned, options) {
@@ -101,6 +101,27 @@ export async function measureDamage(planned, options) {
 export async function shrink(planned, sink, options) {
   const job = await import('./shrink/job.js');
   return job.shrink(planned, sink, options);
+}
+
+/**
+ * Runs a float ONNX model and the one that was made of it on the same inputs, random or given, and says how far the outputs are apart: cosine,
+ * SQNR, the largest difference, and for matrices of classes how often the largest entry is the same; `layers: true` also what is between the layers.
+ * No accuracy: that needs data. The runtime is the caller's.
+ *
+ * ```js
+ * import * as ort from 'onnxruntime-web';
+ * const { outputs } = await runBoth(floatBytes, quantizedBytes, { ort });
+ * ```
+ *
+ * @param {import('./measure/run-both.js').OnnxFile} float
+ * @param {import('./measure/run-both.js').OnnxFile} quantized
+ * @param {import('./measure/run-both.js').RunOptions} options
+ * @returns {Promise<import('./measure/run-both.js').Measured>}
+ * @throws {import('./errors.js').FewerbitsError} as listed there
+ */
+export async function runBoth(float, quantized, options) {
+  const measure = await import('./measure/run-both.js');
+  return measure.runBoth(float, quantized, options);
 }
 
 /**

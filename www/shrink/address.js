@@ -3,7 +3,7 @@
  * while they are few: a recipe holds them all.
  */
 import { parseScheme, schemeText } from '../url.js';
-import { ROLES, isWeight } from './state.js';
+import { ROLES, isUsual, isWeight } from './state.js';
 
 /** @typedef {import('./state.js').Choice} Choice */
 
@@ -14,13 +14,15 @@ const SHORT = 400;
 const plain = (text) => encodeURIComponent(text).replace(/%(2F|3A|2C|2A|3B|3D)/g, decodeURIComponent);
 
 /** @param {Choice} choice */
-export function toQuery({ to, preset, scheme, layout, rules, tensors, targetBytes, roles }) {
+export function toQuery({ to, preset, scheme, layout, rules, tensors, targetBytes, roles, effort, isWeighed }) {
   /** @type {[string, string][]} */
   const parts = [['to', to]];
   if (targetBytes !== null) parts.push(['size', String(targetBytes)]);
   else if (preset !== null) parts.push(['preset', preset]);
   else if (scheme !== null) parts.push(['scheme', schemeText(scheme)]);
   if (layout !== null) parts.push(['layout', layout]);
+  if (effort !== null) parts.push(['effort', effort]);
+  if (isWeighed) parts.push(['weights', 'run']);
   const texts = rules
     .filter(({ match, scheme: own, keep }) => match !== '' && (own || keep))
     .map(({ match, scheme: own }) => `${match}>${own ? schemeText(/** @type {any} */ (own)) : 'keep'}`);
@@ -71,8 +73,10 @@ export function fromQuery(query) {
   const size = values.get('size');
   return {
     targetBytes: size !== null && /^\d{1,15}$/.test(size) ? Number(size) : null,
-    roles: Object.fromEntries(weights.filter(([role, x]) => ROLES.includes(role) && isWeight(x) && x !== 1)),
+    roles: Object.fromEntries(weights.filter(([role, x]) => ROLES.includes(role) && isWeight(x) && !isUsual(role, x))),
     decided: null,
+    effort: values.get('effort') === 'best' ? 'best' : null,
+    isWeighed: values.get('weights') === 'run',
     to: values.get('to') ?? '',
     preset: values.get('preset'),
     scheme: scheme ? parseScheme(scheme) : null,

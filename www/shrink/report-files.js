@@ -3,12 +3,16 @@ import { cell } from '../text/report.js';
 
 /** @typedef {import('../lib/shrink/report.js').Report} Report */
 
-/** @param {Report} report @param {string} output the name of what was written */
-export function reportJson(report, output) {
+/**
+ * @param {Report} report
+ * @param {string} output the name of what was written
+ * @param {import('../lib/measure/run-both.js').Measured | null} [measured] both models run on the same inputs
+ */
+export function reportJson(report, output, measured) {
   // JSON has no infinities: a tensor that lost nothing has an SQNR of "Infinity".
   const spell = (/** @type {string} */ _key, /** @type {unknown} */ value) =>
     typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
-  return `${JSON.stringify({ output, ...report }, spell, 2)}\n`;
+  return `${JSON.stringify({ output, ...report, ...(measured ? { measured } : {}) }, spell, 2)}\n`;
 }
 
 /** @param {Report} report */
@@ -29,6 +33,15 @@ export function reportCsv({ tensors }) {
   const rows = tensors.map(({ name, target, from, dtype, byteLength, count, scheme, sqnrDb, rmse, maxAbs }) => [
     ...[name, target, from.dtype, from.byteLength, dtype, byteLength, count, scheme ? JSON.stringify(scheme) : ''],
     ...[sqnrDb ?? '', rmse ?? '', maxAbs ?? ''],
+  ]);
+  return `${[names, ...rows].map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;
+}
+
+/** Between the layers. @param {import('../lib/measure/run-both.js').Layers} layers */
+export function layersCsv({ tensors }) {
+  const names = ['name', 'op', 'dims', 'count', 'cosine', 'sqnrDb', 'maxAbs', 'fallDb'];
+  const rows = tensors.map(({ name, op, dims, count, cosine, sqnrDb, maxAbs, fall }) => [
+    ...[name, op, dims.join(' '), count, cosine ?? '', sqnrDb ?? '', maxAbs ?? '', fall],
   ]);
   return `${[names, ...rows].map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;
 }

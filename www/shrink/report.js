@@ -8,6 +8,7 @@ import { shrinking } from './actions.js';
 import { reportCsv, reportJson } from './report-files.js';
 import { stagesOfReport } from './stages.js';
 import * as change from './state.js';
+import './measure.js';
 
 /** Tensors that lost most, so many of them. */
 const WORST = 5;
@@ -63,6 +64,7 @@ export class ReportView extends View {
         <button class="plain back" @click=${() => shrinking().dismiss()}>${t('shrink.back')}</button>
       </p>
       ${stagesOfReport(report)} ${this.#worst(report)}
+      <fb-shrink-measure></fb-shrink-measure>
     </section>`;
   }
 
@@ -99,7 +101,7 @@ export class ReportView extends View {
   #report(kind) {
     const { job } = change.shrinkOf(this.state);
     if (!job?.report) return;
-    const text = kind === 'json' ? reportJson(job.report, job.name) : reportCsv(job.report);
+    const text = kind === 'json' ? reportJson(job.report, job.name, job.measure?.result) : reportCsv(job.report);
     save(text, `${job.name}-report.${kind}`, kind === 'json' ? 'application/json' : 'text/csv');
   }
 }

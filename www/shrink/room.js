@@ -12,6 +12,7 @@ import { schemeText } from '../url.js';
 import * as change from './state.js';
 import { shrinking, valueOf } from './actions.js';
 import './deep.js';
+import './running.js';
 import './size.js';
 import './strip.js';
 import './table.js';
@@ -68,7 +69,9 @@ export class Room extends View {
 
   /** What a target has of its own: options of Deep Compression, whose sizes are known when it is done; else the size. @param {import('./state.js').Plan} plan */
   #about({ to }) {
-    return to === 'deep' ? html`<fb-shrink-deep></fb-shrink-deep>` : html`<fb-shrink-size></fb-shrink-size>`;
+    return to === 'deep'
+      ? html`<fb-shrink-deep></fb-shrink-deep>`
+      : html`<fb-shrink-size></fb-shrink-size><fb-shrink-run></fb-shrink-run>`;
   }
 
   /** @param {import('../types.js').Model | null} model @param {boolean} ready */
@@ -158,6 +161,20 @@ export class Room extends View {
                     html`<option value=${x} ?selected=${x === choice.layout}>${tOr(`shrink.layout.${x}`, x)}</option>`,
                 )}
               </select></span
+            >`
+          : nothing
+      }
+      ${
+        target.to === 'gguf'
+          ? html`<label class="check" title=${t('shrink.effort.help')}
+              ><input
+                type="checkbox"
+                class="effort"
+                .checked=${choice.effort === 'best'}
+                @change=${(/** @type {Event} */ e) =>
+                  this.#choose({ effort: /** @type {HTMLInputElement} */ (e.target).checked ? 'best' : null })}
+              />
+              ${t('shrink.effort')}</label
             >`
           : nothing
       }

@@ -2,6 +2,7 @@ import { html, nothing } from 'lit';
 import { View } from '../views/view.js';
 import { store } from '../store.js';
 import { schemesOf } from '../lib/shrink/targets.js';
+import { compressedTensorsConfig, mlxConfig } from '../lib/shrink/configs.js';
 import { llamaCommand } from '../lib/shrink/llama-args.js';
 import { globOf } from '../lib/shrink/recipe.js';
 import { t, tn, schemeTitle } from '../i18n/index.js';
@@ -9,6 +10,12 @@ import { count } from '../text/format.js';
 import { save } from '../figures/export.js';
 import { shrinking, valueOf } from './actions.js';
 import * as change from './state.js';
+
+/** Configurations of others that some plans can be. */
+const CONFIGS = [
+  { key: 'mlx', name: 'mlx', of: mlxConfig, file: 'quantization.json' },
+  { key: 'compressed', name: 'compressed-tensors', of: compressedTensorsConfig, file: 'quantization_config.json' },
+];
 
 /** Rules by name, and the recipe: saved, loaded, or as arguments for llama.cpp. */
 export class Rules extends View {
@@ -58,6 +65,7 @@ export class Rules extends View {
               </button>`
             : nothing
         }
+        ${CONFIGS.map((config) => this.#config(config, plan))}
       </div>
       ${unknown > 0 ? html`<p class="soft">${tn('shrink.recipe.unknown', unknown, { n: count(unknown, language) })}</p>` : nothing}
       ${plan && this.arguments && isLlama ? this.#llama(plan) : nothing}
@@ -112,6 +120,30 @@ export class Rules extends View {
         ×
       </button>
     </div>`;
+  }
+
+  /**
+   * The plan as another quantizer's configuration, where that can say it.
+   * @param {(typeof CONFIGS)[number]} config
+   * @param {import('./state.js').Plan | null} plan
+   */
+  #config({ key, name, of, file }, plan) {
+    /** @type {any} */
+    let found;
+    try {
+      found = plan && of({ tensors: plan.rows });
+    } catch {
+      return nothing;
+    }
+    if (!found) return nothing;
+    const text = `${JSON.stringify(found, null, 2)}\n`;
+    return html`<button
+      class="plain config-${key}"
+      title=${t('shrink.config.help', { name })}
+      @click=${() => save(text, file, 'application/json')}
+    >
+      ${t(`shrink.config.${key}`)}
+    </button>`;
   }
 
   /** @param {import('./state.js').Plan} plan */

@@ -43,6 +43,10 @@ export class ShrinkSession {
     this.retraining = null;
     /** What has been measured: models and formats. @type {Set<string>} */
     this.surveys = new Set();
+    /** Models that were run to find what their errors count. @type {Set<number>} */
+    this.weighed = new Set();
+    /** @type {AbortController | null} */
+    this.trying = null;
     this.ranged = '';
     store.subscribe((state) => this.follow(state));
     this.follow(store.state);
@@ -114,6 +118,7 @@ export class ShrinkSession {
       // A worker that took a dead one's place has measured nothing: that comes first then.
       if (/** @type {any} */ (error).code === 'not_ready') {
         this.surveys.clear();
+        this.weighed.clear();
         this.asked = '';
         return;
       }
@@ -131,7 +136,9 @@ export class ShrinkSession {
    */
   async #surveyed(model, choice, options) {
     const key = surveyKey(model, choice);
-    if (choice.targetBytes === null || this.surveys.has(key)) return true;
+    if (choice.targetBytes === null) return true;
+    if (choice.isWeighed && !this.weighed.has(model.id)) return this.#weigh(model);
+    if (this.surveys.has(key)) return true;
     const stop = new AbortController();
     this.surveying = stop;
     const show = (/** @type {Shrink['survey']} */ survey) => this.store.update((s) => change.setShrink(s, { survey }));
@@ -151,6 +158,59 @@ export class ShrinkSession {
       this.asked = '';
     }
     return false;
+  }
+
+  /**
+   * Runs the model to find what its errors count; where that cannot be, they count by their roles again.
+   * @param {import('../types.js').Model} model
+   * @returns {Promise<false>} the plan is looked at afresh
+   */
+  async #weigh(model) {
+    try {
+      await this.#runModel('weights', 'shrink-weights', { images: sample('digits-training') });
+      this.weighed.add(model.id);
+    } catch (error) {
+      const problem = /** @type {any} */ (error).code === 'aborted' ? null : problemOf(error, 'plan');
+      if (this.store.state.model?.id === model.id) {
+        this.store.update((s) => change.setShrink(change.choose(s, { isWeighed: false }), { problem }));
+      }
+    }
+    this.asked = '';
+    return false;
+  }
+
+  /** Runs the model as planned, beside the float one. */
+  async tryPlan() {
+    const { model, shrink } = this.store.state;
+    const plan = shrink?.plan;
+    if (!model || !plan || this.trying) return;
+    try {
+      const payload = { options: change.optionsOf(plan.choice), images: sample('digits-heldout') };
+      const found = await this.#runModel('trial', 'shrink-trial', payload);
+      this.store.update((s) => change.setShrink(s, { trial: { plan: plan.id, found } }));
+    } catch (error) {
+      if (/** @type {any} */ (error).code === 'aborted' || this.store.state.model?.id !== model.id) return;
+      this.store.update((s) => change.setShrink(s, { problem: problemOf(error, 'shrink') }));
+    }
+  }
+
+  stopRunning() {
+    this.trying?.abort();
+  }
+
+  /** @param {'weights' | 'trial'} what @param {string} type @param {any} payload */
+  async #runModel(what, type, payload) {
+    const stop = new AbortController();
+    this.trying = stop;
+    const show = (/** @type {any} */ { done, total }) =>
+      this.store.update((s) => change.setShrink(s, { running: { what, done, total } }));
+    show({ done: 0, total: 0 });
+    try {
+      return await this.client.call(type, payload, { signal: stop.signal, onProgress: show });
+    } finally {
+      this.trying = null;
+      this.store.update((s) => change.setShrink(s, { running: null }));
+    }
   }
 
   /** Measuring is given up, and with it the size. */
@@ -404,7 +464,10 @@ export class ShrinkSession {
 }
 
 /** What is measured together. @param {import('../types.js').Model} model @param {import('./state.js').Choice} choice */
-const surveyKey = (model, { to, layout }) => JSON.stringify([model.id, to, layout]);
+const surveyKey = (model, { to, layout, effort }) => JSON.stringify([model.id, to, layout, effort]);
+
+/** Where a file of the sample network is. @param {string} name */
+const sample = (name) => new URL(`models/${name}.safetensors`, document.baseURI).href;
 
 /** What must not stay shown of another model. @param {State} s @param {import('../types.js').Model} model */
 const others = (s, model) => (s.shrink?.plan?.modelId === model.id ? {} : { plan: null });

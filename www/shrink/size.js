@@ -3,7 +3,7 @@ import { live } from 'lit/directives/live.js';
 import { View } from '../views/view.js';
 import { store } from '../store.js';
 import { t } from '../i18n/index.js';
-import { bytes, count, decibel } from '../text/format.js';
+import { bytes, count, decibel, number } from '../text/format.js';
 import { shrinking, valueOf } from './actions.js';
 import * as change from './state.js';
 
@@ -111,7 +111,9 @@ export class Size extends View {
     };
     return html`${this.#curve(plan, aim, least, most, lost)}
       <p class="num soft found-facts">${t('shrink.size.found', facts)}</p>
-      <p class="soft proxy">${t('shrink.size.proxy')}</p>
+      <p class="soft proxy">
+        ${aim.isWeighed ? t('shrink.size.weighed', { nats: number(aim.cost, 3) }) : t('shrink.size.proxy')}
+      </p>
       <details class="weights" ?open=${this.open} @toggle=${this.#toggle}>
         <summary>${t('shrink.weights')}</summary>
         <p class="soft">${t('shrink.weights.help')}</p>
@@ -127,7 +129,7 @@ export class Size extends View {
                   max="1000"
                   step="any"
                   data-role=${role}
-                  .value=${live(String(aim.roles[role] ?? 1))}
+                  .value=${live(String(aim.roles[role]))}
                   @change=${(/** @type {Event} */ e) => this.#weigh(role, Number(valueOf(e)))}
               /></label>`,
           )}

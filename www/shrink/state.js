@@ -9,20 +9,22 @@
  *
  * @typedef {{to: string, preset: string | null, scheme: Scheme | null, layout: string | null, rules: Rule[],
  *   tensors: {[name: string]: Scheme | 'keep'}, targetBytes: number | null, roles: {[role: string]: number},
- *   decided: string[] | null}} Choice
+ *   decided: string[] | null, effort: 'best' | null, isWeighed: boolean}} Choice
  *   what the model shall become; `tensors` are those chosen by hand; `targetBytes`: the rest is chosen for this size, errors weighed by `roles`;
- *   `decided`: of a recipe that was found for a size the tensors that a hand had chosen
+ *   `decided`: of a recipe that was found for a size the tensors that a hand had chosen; `effort`: whether schemes search for less error;
+ *   `isWeighed`: errors are weighed by what was found when the model was run
  *
  * @typedef {{name: string, target: string, shape: number[], count: number, from: string, before: number, dtype: string, after: number,
  *   scheme: Scheme | null, key: string, left: {code: string, text: string} | null, insteadOf: string | null,
  *   near: import('../lib/shrink/reasons.js').Near | null}} Row
  *   a tensor as planned; `key` names it and what becomes of it; `near`: in a plan for a size why
- * @typedef {{targetBytes: number, least: number, cost: number, price: number, weight: number, roles: {[role: string]: number},
+ * @typedef {{targetBytes: number, least: number, cost: number, price: number, weight: number, isWeighed: boolean, roles: {[role: string]: number},
  *   curve: Float64Array, measured: {bytesRead: number, seconds: number}}} Aim how a plan for a size was found
  * @typedef {{id: number, modelId: number, model: string, choice: Choice, to: string, rows: Row[], before: number, outputBytes: number,
  *   bitsPerWeight: number, files: {name: string, byteLength: number}[], notes: {code: string, text: string}[], isRemote: boolean,
  *   ms: number, isExact: boolean, aim: Aim | null}} Plan
  *
+ * @typedef {{plan: number, found: import('../lib/shrink/reasons.js').Damage}} Trial
  * @typedef {{sqnrDb: number | null, sampled: boolean}} Damage `null`: not known
  * @typedef {'file' | 'folder' | 'storage' | 'memory'} Place
  *
@@ -30,9 +32,10 @@
  * @typedef {{
  *   state: 'running' | 'done' | 'failed', place: Place, plan: Plan, name: string, started: number, read: number, total: number, written: number,
  *   memory: number, speed: number, tensor: string, finished: {[name: string]: number | null}, failed: Problem | null, problem: Problem | null,
- *   report: import('../lib/shrink/report.js').Report | null, made: Made[], saved: boolean
+ *   report: import('../lib/shrink/report.js').Report | null, made: Made[], saved: boolean,
+ *   measure?: import('./measure-state.js').Measure
  * }} Job
- *   `failed`: a tensor that waits for an answer
+ *   `failed`: a tensor that waits for an answer; `measure`: both models run
  *
  * @typedef {import('../types.js').Retrained} Outcome
  * @typedef {{running: {stage: string, done: number, of: number, loss: number} | null, outcome: Outcome | null, problem: Problem | null}} Retraining
@@ -40,18 +43,23 @@
  * @typedef {{
  *   choice: Choice, plan: Plan | null, problem: Problem | null, damage: {[key: string]: Damage}, measuring: boolean, place: Place | null,
  *   job: Job | null, list: {query: string, show: string, sort: string}, eye: number | null, unknown: number,
- *   range: {key: string, least: number, most: number} | null, survey: {done: number, total: number, read: number} | null, why: string | null, retraining: Retraining | null
+ *   range: {key: string, least: number, most: number} | null, survey: {done: number, total: number, read: number} | null, why: string | null,
+ *   running: {what: 'weights' | 'trial', done: number, total: number} | null, trial: Trial | null, retraining: Retraining | null
  * }} Shrink
  *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks; `range`: sizes that can be aimed at;
- *   `survey`: measuring under way; `why`: the tensor whose reasons are shown
+ *   `survey`: measuring under way; `why`: the tensor whose reasons are shown; `running`: the model is run; `trial`: what that showed of a plan
  */
+import { ROLES as WEIGHTS } from '../lib/shrink/roles.js';
 import { groupsOf, targetsOf } from '../lib/shrink/targets.js';
 
 /** The name of the retrained network's container. */
 export const RETRAINED = 'digits-retrained.fbdc';
 
 /** Parts that a tensor can have in a model. */
-export const ROLES = ['embedding', 'attention', 'feedForward', 'output', 'other'];
+export const ROLES = Object.keys(WEIGHTS);
+
+/** Whether a weight is what a role's error counts anyway. @param {string} role @param {number} weight */
+export const isUsual = (role, weight) => WEIGHTS[/** @type {keyof typeof WEIGHTS} */ (role)] === weight;
 
 /** @param {unknown} x */
 export const isWeight = (x) => typeof x === 'number' && Number.isFinite(x) && x >= 0 && x <= 1e6;
@@ -60,7 +68,7 @@ export const isWeight = (x) => typeof x === 'number' && Number.isFinite(x) && x 
 const EMPTY = Object.freeze({
   choice: {
     ...{ to: '', preset: null, scheme: null, layout: null, rules: [], tensors: {} },
-    ...{ targetBytes: null, roles: {}, decided: null },
+    ...{ targetBytes: null, roles: {}, decided: null, effort: null, isWeighed: false },
   },
   plan: null,
   problem: null,
@@ -75,6 +83,8 @@ const EMPTY = Object.freeze({
   survey: null,
   why: null,
   retraining: null,
+  running: null,
+  trial: null,
 });
 
 /** @param {State} state @returns {Shrink} */
@@ -105,7 +115,7 @@ export function firstChoice({ to, presets, isByScheme, schemes, layouts }) {
   const ids = schemes[0]?.ids ?? [];
   const preset = isByScheme ? null : (presets[0] ?? null);
   const scheme = preset === null && ids !== '*' && ids.length > 0 ? { id: ids[0] } : null;
-  const open = { rules: [], tensors: {}, targetBytes: null, roles: {}, decided: null };
+  const open = { rules: [], tensors: {}, targetBytes: null, roles: {}, decided: null, effort: null, isWeighed: false };
   return { to, preset, scheme, layout: layouts[0] ?? null, ...open };
 }
 
@@ -176,7 +186,7 @@ export function aimAt(state, targetBytes) {
  */
 export function weigh(state, role, weight) {
   const others = Object.fromEntries(Object.entries(shrinkOf(state).choice.roles).filter(([other]) => other !== role));
-  return choose(state, { roles: weight === 1 ? others : { ...others, [role]: weight } });
+  return choose(state, { roles: isUsual(role, weight) ? others : { ...others, [role]: weight } });
 }
 
 /** @param {string} value @returns {[string, string]} */
@@ -213,12 +223,13 @@ export function setRule(state, at, rule) {
  * @param {Choice} choice
  * @returns {import('../lib/shrink/recipe.js').Recipe}
  */
-export function recipeOf({ to, preset, scheme, layout, rules, tensors, targetBytes }) {
+export function recipeOf({ to, preset, scheme, layout, rules, tensors, targetBytes, effort }) {
   /** @type {any} */
   const recipe = { version: 1, to };
   if (preset !== null && targetBytes === null) recipe.preset = preset;
   if (scheme !== null && targetBytes === null) recipe.scheme = scheme;
   if (layout !== null && layout !== 'auto' && layout !== 'plain') recipe.layout = layout;
+  if (effort !== null && to === 'gguf') recipe.effort = effort;
   const whole = rules.filter(({ match, scheme: own, keep, exclude }) => match !== '' && (own || keep || exclude));
   return { ...recipe, rules: whole, tensors };
 }
@@ -227,7 +238,8 @@ export function recipeOf({ to, preset, scheme, layout, rules, tensors, targetByt
 export function optionsOf(choice) {
   const recipe = recipeOf(choice);
   if (choice.targetBytes === null) return { recipe };
-  return { recipe, targetBytes: choice.targetBytes, roles: choice.roles };
+  const { targetBytes, roles, isWeighed } = choice;
+  return { recipe, targetBytes, roles, ...(isWeighed ? { isWeighed } : {}) };
 }
 
 /**
@@ -266,7 +278,7 @@ export function loadRecipe(state, text) {
   if (!isRecord(recipe)) throw refuse('{version, to, scheme, rules, tensors}', 'something else');
   if (recipe.version !== undefined && recipe.version !== 1) throw refuse('version 1', String(recipe.version));
   const isWish = (/** @type {any} */ x) => x === 'keep' || (isRecord(x) && typeof x.id === 'string');
-  const { to = '', preset = null, scheme = null, layout = null, rules = [], tensors = {} } = recipe;
+  const { to = '', preset = null, scheme = null, layout = null, rules = [], tensors = {}, effort = null } = recipe;
   if (!targets(state).some((target) => target.to === to))
     throw refuse(
       targets(state)
@@ -291,8 +303,11 @@ export function loadRecipe(state, text) {
   const texts = (/** @type {any} */ list) => Array.isArray(list) && list.every((x) => typeof x === 'string');
   const decided = texts(aim.decided) ? aim.decided : null;
   const known = isRecord(aim.roles) ? Object.entries(aim.roles) : [];
-  const roles = Object.fromEntries(known.filter(([role, x]) => ROLES.includes(role) && isWeight(x) && x !== 1));
-  const all = { to, preset, scheme, layout, rules, tensors, targetBytes: null, roles, decided };
+  const roles = Object.fromEntries(
+    known.filter(([role, x]) => ROLES.includes(role) && isWeight(x) && !isUsual(role, x)),
+  );
+  const own = { effort: effort === 'best' ? effort : null, isWeighed: false };
+  const all = { ...{ to, preset, scheme, layout, rules, tensors, targetBytes: null, roles, decided }, ...own };
   return setShrink(state, { choice: all, unknown, problem: null });
 }
 

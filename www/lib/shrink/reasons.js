@@ -1,5 +1,5 @@
 /**
- * Why a tensor of a plan for a size is as it is. No code lives here.
+ * Why a tensor of a plan for a size is as it is, and what a plan does to the answers. No code lives here.
  *
  * @typedef {import('../types.js').Scheme} Scheme
  * @typedef {'embedding' | 'attention' | 'feedForward' | 'output' | 'other'} Role
@@ -16,5 +16,13 @@
  * @property {boolean} isFree false where a rule or a hand decided
  * @property {Neighbour | null} up
  * @property {Neighbour | null} down
+ *
+ * @typedef {object} Damage
+ * @property {'digits' | 'language'} kind
+ * @property {number} answers that were compared: images, or positions of the text
+ * @property {number} divergence Kullback–Leibler, of what is held likely from what the float model holds likely: nats for each answer, the mean
+ * @property {number} same answers of which the likeliest is still the same
+ * @property {{before: number, after: number} | null} loss nats for each answer, where the right one is known
+ * @property {{before: number, after: number} | null} right of images with labels: how many are read rightly
  */
 export {};

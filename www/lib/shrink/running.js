@@ -11,6 +11,7 @@ import { wasm } from '../engine.js';
 import { FewerbitsError, throwIfAborted } from '../errors.js';
 import { LanguageModel } from '../lm.js';
 import { Weights } from '../weights.js';
+import { DIGITS, runnable } from './runnable.js';
 
 /**
  * @typedef {import('../model.js').Model} Model
@@ -32,14 +33,7 @@ import { Weights } from '../weights.js';
  * @property {number} width
  * @property {() => void} free
  * @property {readonly number[] | Uint8Array | Uint32Array | null} right the answer to each, where it is known
- *
- * @typedef {object} Damage
- * @property {'digits' | 'language'} kind
- * @property {number} answers that were compared: images, or positions of the text
- * @property {number} divergence Kullback–Leibler, of what is held likely from what the float model holds likely: nats for each answer, the mean
- * @property {number} same answers of which the likeliest is still the same
- * @property {{before: number, after: number} | null} loss nats for each answer, where the right one is known
- * @property {{before: number, after: number} | null} right of images with labels: how many are read rightly
+ * @typedef {import('./reasons.js').Damage} Damage
  */
 
 /** What a matrix is tried with: errors of half a percent, whatever its rows are. */
@@ -49,20 +43,6 @@ const TOKENS = 256;
 const LOGITS = 1 << 24;
 /** What a language model says by itself is drawn with this. */
 const SEED = 1;
-const DIGITS = ['conv1', 'conv2', 'fc1', 'fc2'];
-
-/**
- * Whether the engine can run this model: the digits network, or a llama in one GGUF file with its tokenizer.
- * @param {{format: string, tensors: readonly {name: string}[]}} model
- * @returns {'digits' | 'language' | null}
- */
-export function runnable({ format, tensors }) {
-  const names = new Set(tensors.map(({ name }) => name));
-  if (format === 'gguf' && names.has('token_embd.weight') && names.has('blk.0.attn_q.weight')) return 'language';
-  return DIGITS.every((layer) => names.has(`${layer}.weight`) && names.has(`${layer}.bias`)) && tensors.length === 8
-    ? 'digits'
-    : null;
-}
 
 /**
  * Weights for a plan's option `weights`: nats for a relative squared error of 1. With them a plan's cost is the Kullback–Leibler divergence, in

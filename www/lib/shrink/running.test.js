@@ -4,7 +4,7 @@ import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { LanguageModel, evaluate, init, measureDamage, measureWeights, openModel, plan } from '../index.js';
-import { runnable } from './running.js';
+import { runnable } from './runnable.js';
 
 const MODELS = fileURLToPath(new URL('../../public/models/', import.meta.url));
 

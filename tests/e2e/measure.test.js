@@ -1,0 +1,282 @@
+/** Running both models of a finished ONNX job, in the built page. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { gaussians } from '../js/models.js';
+import { node, onnx } from '../js/onnx.js';
+import { axeSource, forEachBrowser, framed } from './harness/index.js';
+import { ExplorePage } from './explore-page.js';
+
+/** Without a save picker, as most browsers are. */
+const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
+  delete window[name]; delete Window.prototype[name]; }`;
+
+const weights = (/** @type {number} */ rows, /** @type {number} */ columns, /** @type {number} */ seed) =>
+  /** @type {[number[], Float32Array]} */ ([[rows, columns], gaussians(rows * columns, seed)]);
+
+/** Words that choose rows of a table, two layers, classes for the first of them. @param {string} [odd] an operator that nobody knows, in the middle */
+const classifier = (odd) =>
+  onnx({
+    nodes: [
+      node('Gather', 'words input_ids', 'x'),
+      node('MatMul', 'x w1', 'h'),
+      node(odd ?? 'Tanh', 'h', 't'),
+      node('MatMul', 't w2', 'u'),
+      node('ReduceMean', 'u', 'mean', { axes: [1], keepdims: 0 }),
+      node('MatMul', 'mean w3', 'logits'),
+    ],
+    inputs: { input_ids: ['int64', ['batch', 'sequence']] },
+    outputs: { logits: ['float', ['batch', 10]] },
+    weights: { words: weights(300, 64, 1), w1: weights(64, 128, 2), w2: weights(128, 128, 3), w3: weights(128, 10, 4) },
+  });
+
+/** A file of numpy's. @param {string} descr @param {number[]} shape @param {ArrayBufferView} values */
+function npy(descr, shape, values) {
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
+  const padded = header.padEnd(64 * Math.ceil((header.length + 11) / 64) - 11, ' ');
+  const head = Buffer.from([
+    0x93,
+    0x4e,
+    0x55,
+    0x4d,
+    0x50,
+    0x59,
+    1,
+    0,
+    (padded.length + 1) & 255,
+    (padded.length + 1) >> 8,
+  ]);
+  return Buffer.concat([head, Buffer.from(`${padded}\n`), Buffer.from(values.buffer)]);
+}
+
+forEachBrowser((browser) => {
+  const page = new ExplorePage(browser);
+  const run = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
+    browser.driver.executeScript(script, ...args);
+
+  /** Shrinks a model and waits for the report. @param {Uint8Array} bytes @param {string} [rest] @param {string} [scheme] */
+  async function shrunk(bytes, rest = '?lang=en#/shrink', scheme = 'int8') {
+    const [search, hash] = rest.split('#');
+    await browser.driver.get('about:blank');
+    await browser.driver.get(browser.site.url + search);
+    await run(`${NO_PICKER}; location.hash = arguments[0]`, `#${hash}`);
+    await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+    await finish(bytes, scheme);
+  }
+
+  /** @param {Uint8Array} bytes @param {string} [scheme] */
+  async function finish(bytes, scheme = 'int8') {
+    await page.drop('words.onnx', bytes);
+    await page.until(
+      `return document.querySelector('fb-shrink-table [data-name="w2"]') && document.querySelector('#shrink-to')?.value === 'onnx'
+        && document.querySelector('.start')?.disabled === false`,
+      'the model',
+    );
+    await page.set('#shrink-all', `scheme:${scheme}`);
+    await page.until(
+      `return document.querySelector('fb-shrink-table [data-name="w2"]').textContent.includes(arguments[0])
+        && document.querySelector('.start').disabled === false`,
+      scheme,
+      scheme.toUpperCase(),
+    );
+    await page.click('.start');
+    await page.until(`return document.querySelector('.run-both')`, 'the report');
+  }
+
+  const ran = () =>
+    page.until(
+      `return document.querySelector('.measure .outputs') && !document.querySelector('.measure .running, .measure .problem')`,
+      'both to have run',
+    );
+  const failed = (/** @type {string} */ words) => page.waitText('.measure .problem', words);
+
+  /** Catches what would be downloaded. */
+  const catchSaves = () =>
+    run(`window.saved = []; let made = null; const { createObjectURL } = URL;
+      URL.createObjectURL = (blob) => ((made = blob), createObjectURL.call(URL, blob));
+      HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, made]); };`);
+  const savedText = (/** @type {number} */ at) =>
+    browser.driver.executeAsyncScript(
+      `const done = arguments[arguments.length - 1]; window.saved[arguments[0]][1].text().then(done, (e) => done(String(e)));`,
+      at,
+    );
+
+  /** Puts files into the field for inputs. @param {[name: string, bytes: Uint8Array][]} files */
+  const give = (files) =>
+    run(
+      `const input = document.querySelector('.measure .given'); const transfer = new DataTransfer();
+       for (const [name, text] of arguments[0]) transfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
+       input.files = transfer.files; input.dispatchEvent(new Event('change', { bubbles: true }));`,
+      files.map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+    );
+
+  describe('running both models', () => {
+    test('int8 is close to float; the runtime is fetched only when it is asked for; the report tells', async () => {
+      browser.site.requests.length = 0;
+      await shrunk(classifier());
+      const runtime = () => browser.site.requests.filter(({ path }) => path.includes('/ort/')).length;
+      assert.equal(runtime(), 0);
+      await page.click('.run-both');
+      await ran();
+      assert.ok(runtime() > 0);
+      const cosine = Number(await page.text('.outputs [data-output="logits"] .cosine'));
+      assert.ok(cosine > 0.99 && cosine < 1, `cosine ${cosine}`);
+      assert.match(await page.text('.outputs .sqnr'), /^\d\d\.\d\d.dB$/);
+      assert.match(await page.text('.outputs .same'), /^likeliest class agrees on \d of 8$/);
+      assert.match(await page.text('.measure'), /8 runs on random inputs, seed 1 · onnxruntime-web 1\./);
+      assert.match(await page.text('.measure'), /not an accuracy/);
+      assert.match(await page.text('[data-input="input_ids"]'), /int64 1 × 16 .*the rows of the table/);
+      assert.equal(await run(`return document.querySelector('[data-input="input_ids"] .high').value`), '299');
+      await catchSaves();
+      await page.click('.json');
+      const { measured, tensors } = JSON.parse(await savedText(0));
+      assert.equal(tensors.length, 4);
+      assert.deepEqual([measured.runs, measured.seed, measured.layers], [8, 1, null]);
+      assert.equal(measured.outputs[0].cosine.toFixed(6), cosine.toFixed(6));
+      assert.match(measured.kind, /not an accuracy/);
+      await page.assertQuiet();
+    });
+
+    test('layer by layer: every tensor in order, as a figure, a table and CSV', async () => {
+      await shrunk(classifier(), '?lang=en#/shrink', 'int4');
+      await page.click('.measure .layers input');
+      await page.click('.run-both');
+      await ran();
+      const names = await run(
+        `return [...document.querySelectorAll('.every tbody bdi')].map((cell) => cell.textContent)`,
+      );
+      assert.deepEqual(names, ['x', 'h', 't', 'u', 'mean', 'logits']);
+      assert.match(
+        await run(`return document.querySelector('fb-layers-figure').picture.getAttribute('aria-label')`),
+        /^SQNR of 6 tensors/,
+      );
+      assert.match(await page.text('.between'), /No tensor falls by 12 dB or more/);
+      await catchSaves();
+      await page.click('.layers-csv');
+      const csv = (await savedText(0)).trim().split('\r\n');
+      assert.deepEqual([csv.length, csv[0]], [7, 'name,op,dims,count,cosine,sqnrDb,maxAbs,fallDb']);
+      await page.assertQuiet();
+    });
+
+    test('inputs out of range say what is wrong and are mended; given ones are taken once', async () => {
+      await shrunk(classifier());
+      await page.click('.run-both');
+      await ran();
+      await page.set('[data-input="input_ids"] .high', '1000000');
+      await page.set('[data-input="input_ids"] .low', '900000');
+      await page.click('.run-both');
+      await failed('The model does not run on these inputs');
+      assert.match(await page.text('.measure .problem'), /words\.onnx/);
+      assert.match(await page.text('.measure .problem'), /out of data bounds/);
+      // What was written and what was measured before are still there.
+      assert.ok(
+        await run(`return document.querySelector('.outputs') && document.querySelector('.save, .open-result')`),
+      );
+      const ids = BigInt64Array.from([3n, 299n, 0n, 17n]);
+      await give([['input_ids.npy', npy('<i8', [1, 4], ids)]]);
+      await page.waitText('.measure .settings', 'input_ids.npy');
+      await page.click('.run-both');
+      await ran();
+      assert.match(await page.text('.measure'), /One run on the given inputs/);
+      await give([['input_ids.npy', npy('<i8', [4], ids)]]);
+      await page.waitText('.measure .settings .fields:last-child', '4 input_ids.npy');
+      await page.until(
+        `return !/1 × 4/.test(document.querySelector('.measure .settings .fields:last-child').textContent)`,
+        '',
+      );
+      await page.click('.run-both');
+      await failed('A given input has another shape');
+      await page.assertQuiet();
+    });
+
+    test('an operator that the runtime lacks is said; a run is stopped; both can be run again', async () => {
+      await shrunk(classifier('Tanhh'));
+      await page.click('.run-both');
+      await failed('onnxruntime-web lacks an operator');
+      assert.match(await page.text('.measure .problem'), /Tanhh/);
+      await page.click('.back');
+      await page.until(`return document.querySelector('.start')`, 'choosing');
+      await finish(classifier());
+      await page.set('.measure .runs', '1000');
+      // At once: a small model has soon run a thousand times.
+      await browser.driver.executeAsyncScript(
+        `const done = arguments[arguments.length - 1]; document.querySelector('.run-both').click();
+         const look = () => {
+           const button = document.querySelector('.cancel-measure');
+           if (!button) return void requestAnimationFrame(look);
+           button.click(); done();
+         };
+         look();`,
+      );
+      await page.until(`return document.querySelector('.run-both').disabled === false`, 'an end');
+      assert.equal(await run(`return document.querySelector('.measure .problem, .measure .running')`), null);
+      await page.set('.measure .runs', '2');
+      await page.click('.run-both');
+      await ran();
+      await page.assertQuiet();
+    });
+
+    test('without the runtime’s files it says so', async () => {
+      await shrunk(classifier());
+      browser.site.options.refuse = /\/ort\//;
+      try {
+        await page.click('.run-both');
+        await failed('onnxruntime-web could not be loaded');
+        browser.site.options.refuse = undefined;
+        await page.click('.run-both');
+        await ran();
+      } finally {
+        browser.site.options.refuse = undefined;
+      }
+    });
+
+    for (const language of ['en', 'zh']) {
+      test(`axe finds nothing in ${language}, in light and dark`, async () => {
+        for (const theme of ['light', 'dark']) {
+          await page.open('?lang=en');
+          await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
+          await shrunk(classifier(), `?lang=${language}#/shrink`);
+          await page.click('.measure .layers input');
+          await page.click('.run-both');
+          await ran();
+          await run(`for (const box of document.querySelectorAll('.measure details')) box.open = true`);
+          assert.doesNotMatch(await page.text('.measure'), /measure\./);
+          await audit(theme);
+        }
+        await run(`localStorage.clear()`);
+      });
+    }
+
+    test('nothing is wider than 360 pixels', async () => {
+      await browser.driver.get('about:blank');
+      await browser.driver.get(framed(browser.site, 360, 760, '?lang=en'));
+      await browser.driver.switchTo().frame(0);
+      try {
+        await page.until(`return document.querySelector('fb-learn')`, 'the page');
+        await run(`${NO_PICKER}; location.hash = '#/shrink'`);
+        await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+        await finish(classifier());
+        await page.click('.measure .layers input');
+        await page.click('.run-both');
+        await ran();
+        await run(`for (const box of document.querySelectorAll('.measure details')) box.open = true`);
+        const wide =
+          await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
+          .filter((e) => !e.closest('.scroll') && e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
+        assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
+      } finally {
+        await browser.driver.switchTo().defaultContent();
+      }
+    });
+  });
+
+  /** @param {string} when */
+  async function audit(when) {
+    await run(axeSource());
+    const found = await browser.driver.executeAsyncScript(
+      `const done = arguments[arguments.length - 1];
+       axe.run(document, { resultTypes: ['violations'] }).then((r) =>
+         done(r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | '))), (e) => done([String(e)]))`,
+    );
+    assert.deepEqual(found, [], when);
+  }
+});

@@ -1,0 +1,2 @@
+/** Bytes of both models together, at most: a runtime in WebAssembly has 4 GB, and for a while needs more than twice what a model has. */
+export const MOST_BYTES = 1_500_000_000;
