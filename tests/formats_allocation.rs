@@ -49,7 +49,7 @@ fn most(run: impl FnOnce()) -> usize {
 fn a_file_cut_at_any_byte_or_claiming_any_length_takes_little_memory() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let (mut files, mut greatest) = (0, 0);
-    for folder in ["corpus", "corpus/onnx", "corpus/sharded", "gguf", "parts", "zips"] {
+    for folder in ["corpus", "corpus/onnx", "corpus/sharded", "deep", "gguf", "parts", "zips"] {
         for entry in fs::read_dir(data.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if !path.is_file() || path.ends_with("expected.json") {

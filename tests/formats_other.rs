@@ -75,7 +75,7 @@ fn truncation_of_an_index_at_every_byte_is_an_error() {
 
 #[test]
 fn a_foreign_file_is_named_for_what_it_is() {
-    let expected = "a safetensors, GGUF, ONNX, npy, npz or PyTorch file, or an index of shards";
+    let expected = "a safetensors, GGUF, ONNX, npy, npz, PyTorch or Deep Compression file, or an index of shards";
     for (start, code, found) in [
         (
             &b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."[..],
@@ -102,7 +102,7 @@ fn a_foreign_file_is_named_for_what_it_is() {
 
 #[test]
 fn an_unknown_file_shows_how_it_begins() {
-    let expected = "a safetensors, GGUF, ONNX, npy, npz or PyTorch file, or an index of shards";
+    let expected = "a safetensors, GGUF, ONNX, npy, npz, PyTorch or Deep Compression file, or an index of shards";
     let known = |start: &[u8], found: &str| {
         assert_error(list(start), ("unknown_format", None, Some(0), expected, found));
     };

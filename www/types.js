@@ -91,5 +91,14 @@
  *   language: string, theme: 'system' | 'light' | 'dark', offered: string | null, continuous: boolean, dropping: boolean,
  *   room: 'learn' | 'explore' | 'shrink', chapter: number, settings: {[figure: string]: string}, shrinkQuery: string, shrink: import('./shrink/state.js').Shrink | null
  * }} State
+ *
+ * @typedef {{loss: number, correct: number, total: number}} RetrainedScore what a network does on the held-out digits
+ * @typedef {{stage: string, bytes: number, score: RetrainedScore}} RetrainedRow a stage of Deep Compression: the bytes of the whole file, stored so
+ * @typedef {{name: string, ratio: number, bits: number}} RetrainedLayer
+ * @typedef {{
+ *   rows: RetrainedRow[], plain: {rows: RetrainedRow[], report: import('./lib/shrink/report.js').Report},
+ *   report: import('./lib/shrink/report.js').Report, file: Blob, verified: boolean, seconds: number, layers: readonly RetrainedLayer[]
+ * }} Retrained
+ *   `plain`: the same without any retraining; `file`: the container; `verified`: every weight came back from it bit for bit
  */
 export {};

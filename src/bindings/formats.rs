@@ -137,6 +137,13 @@ impl Inflater {
     }
 }
 
+/// The weights of a record of Deep Compression, of a tensor of `count`.
+#[cfg(feature = "full")]
+#[wasm_bindgen(js_name = decodeDeep)]
+pub fn decode_deep(record: &[u8], count: f64) -> Result<Vec<f32>, JsValue> {
+    crate::quant::deep::decode(record, count as u64).map_err(to_js)
+}
+
 fn element_type(name: &str) -> Result<DType, Error> {
     DType::named(name).ok_or_else(|| {
         Error::new(Code::InvalidArgument, "no element type has this name")
@@ -260,6 +267,8 @@ struct TensorJson<'a> {
     big_endian: bool,
     deflated: Option<u64>,
     crc: Option<u32>,
+    /// The bytes are a record of Deep Compression.
+    deep: bool,
     unreadable: Option<&'static str>,
 }
 
@@ -281,6 +290,7 @@ impl<'a> ListingJson<'a> {
             big_endian: t.big_endian,
             deflated: t.deflated,
             crc: t.crc,
+            deep: t.deep,
             unreadable: unreadable(t.dtype).or_else(|| repeated(t)),
         });
         #[cfg(feature = "full")]

@@ -16,6 +16,7 @@ use crate::pack::{Bytes, Packing, Part, Stored, pack_and_verify};
 use crate::pipeline::{Check, Content, File, Job, Placed, job};
 use crate::plan::budget::ways;
 use crate::plan::{Model, Note, Plan, Request, Target, plan};
+use crate::quant::deep::stages;
 use crate::tensor::{DType, Shape, to_usize};
 
 /// A model that is planned and laid out. Its files are added in order, then `plan` is called, as often as wanted.
@@ -39,6 +40,7 @@ struct Planned<'a> {
     files: &'a [File],
     tasks: Vec<PlannedTask<'a>>,
     checks: &'a [Check],
+    places: &'a [u64],
 }
 
 #[derive(Serialize)]
@@ -96,7 +98,17 @@ impl<'a> Planned<'a> {
         });
         let tasks = tasks.collect();
         let Plan { to, ref notes, .. } = *plan;
-        Planned { to, notes, packings, lefts, choices, files: &job.files, tasks, checks: &job.checks }
+        Planned {
+            to,
+            notes,
+            packings,
+            lefts,
+            choices,
+            files: &job.files,
+            tasks,
+            checks: &job.checks,
+            places: &job.places,
+        }
     }
 }
 
@@ -295,6 +307,16 @@ fn with_room(byte_len: u64) -> Result<Vec<u8>> {
     out.try_reserve_exact(to_usize(byte_len)?)
         .map_err(|_| Error::new(Code::OutOfMemory, "no memory for the packed bytes").with_found(byte_len))?;
     Ok(out)
+}
+
+/// Bytes after each stage of Deep Compression, of a record of a tensor of `count` weights: as JSON, see [`crate::quant::deep::Stages`].
+#[wasm_bindgen(js_name = deepStages)]
+pub fn deep_stages(record: &[u8], count: f64) -> std::result::Result<String, JsValue> {
+    let run = || {
+        let stages = stages(record, count as u64)?;
+        serde_json::to_string(&stages).map_err(|e| Error::new(Code::OutOfMemory, e.to_string()))
+    };
+    run().map_err(to_js)
 }
 
 /// The CRC-32 of bytes; `crc` is that of the bytes before them, 0 of none.

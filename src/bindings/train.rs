@@ -50,7 +50,7 @@ impl Training {
         self.0.prune(name, ratio).map_err(to_js)
     }
 
-    /// Makes a tensor's weights share 2^bits values.
+    /// Makes a tensor's weights share 2^bits − 1 values beside zero.
     pub fn share(&mut self, name: &str, bits: u32) -> Result<(), JsValue> {
         self.0.share(name, bits).map_err(to_js)
     }

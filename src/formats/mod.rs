@@ -31,6 +31,10 @@
 pub mod compressed_write;
 #[cfg(feature = "full")]
 pub mod crc32;
+#[cfg(feature = "full")]
+mod deep;
+#[cfg(feature = "full")]
+pub mod deep_write;
 pub mod derived;
 pub mod gguf;
 #[cfg(feature = "full")]
@@ -89,6 +93,8 @@ pub enum Format {
     Torch,
     /// GGUF, as llama.cpp reads it.
     Gguf,
+    /// A container of Deep Compression.
+    Deep,
 }
 
 impl Format {
@@ -102,6 +108,7 @@ impl Format {
             Format::Npz => "npz",
             Format::Torch => "torch",
             Format::Gguf => "gguf",
+            Format::Deep => "deep",
         }
     }
 }
@@ -117,7 +124,7 @@ pub struct TensorInfo {
     pub shape: Shape,
     /// The file beside this one that holds the bytes, where it is another (ONNX's external data). A plain name, as in [`ShardIndex`].
     pub file: Option<String>,
-    /// Absolute byte range in the file: exactly what `dtype` and `shape` ask for, but of strided and deflated tensors. 4-bit integers of
+    /// Absolute byte range in the file: exactly what `dtype` and `shape` ask for, but of strided, deflated and deeply compressed tensors. 4-bit integers of
     /// ONNX may leave half of the last byte unused.
     pub bytes: Range<u64>,
     /// The bytes themselves, where the file has them in another form (ONNX's numbers of varying length); `bytes` then says how many.
@@ -130,6 +137,8 @@ pub struct TensorInfo {
     pub deflated: Option<u64>,
     /// The CRC-32 of the elements' bytes, inflated, where an archive's own says it: of a tensor that is all of its member.
     pub crc: Option<u32>,
+    /// The bytes are a record of Deep Compression, which gives f32 and is read whole.
+    pub deep: bool,
 }
 
 impl TensorInfo {
@@ -147,6 +156,7 @@ impl TensorInfo {
             big_endian: false,
             deflated: None,
             crc: None,
+            deep: false,
         }
     }
 }
@@ -245,6 +255,8 @@ enum HeaderKind {
     Safetensors,
     Npy,
     Json,
+    #[cfg(feature = "full")]
+    Deep,
 }
 
 impl Reader {
@@ -312,6 +324,8 @@ impl Reader {
             }
             HeaderKind::Npy => npy::parse(clip(&self.held, 0, header.end), self.len).map(Step::Done),
             HeaderKind::Json => shards::parse(&self.held).map(Step::Shards),
+            #[cfg(feature = "full")]
+            HeaderKind::Deep => deep::parse(clip(&self.held, 0, header.end), self.len).map(Step::Done),
         }
     }
 

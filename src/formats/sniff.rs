@@ -29,6 +29,10 @@ pub(super) fn identify(start: &[u8], file_len: u64) -> Result<Kind> {
     if start.starts_with(gguf::MAGIC) {
         return Ok(Kind::Other(Box::new(gguf::read::Parser::new(file_len))));
     }
+    #[cfg(feature = "full")]
+    if start.starts_with(super::deep::MAGIC) {
+        return super::deep::header(start, file_len).map(Kind::Prefix);
+    }
     if let Some(foreign) = FOREIGN.iter().find(|foreign| (foreign.is)(start)) {
         return Err(refuse(foreign.code, foreign.message, foreign.name.to_owned()));
     }
@@ -67,7 +71,7 @@ fn unknown(message: &str, start: &[u8]) -> Error {
 fn refuse(code: Code, message: &str, found: String) -> Error {
     Error::new(code, message)
         .with_offset(0)
-        .with_expected("a safetensors, GGUF, ONNX, npy, npz or PyTorch file, or an index of shards")
+        .with_expected("a safetensors, GGUF, ONNX, npy, npz, PyTorch or Deep Compression file, or an index of shards")
         .with_found(found)
 }
 
@@ -101,7 +105,7 @@ const NOT_YET: &str = "models of this format cannot be read yet";
 const NOT: &str = "models of this format cannot be read";
 const UNPACK: &str = "archives are not opened: unpack it first";
 
-const FOREIGN: [Foreign; 11] = [
+const FOREIGN: [Foreign; 12] = [
     Foreign {
         code: Code::UnknownFormat,
         name: "a Git LFS pointer",
@@ -115,6 +119,12 @@ const FOREIGN: [Foreign; 11] = [
         is: is_html,
     },
     Foreign { code: Code::Unsupported, name: "a GGUF file", message: NOT_YET, is: |b| b.starts_with(gguf::MAGIC) },
+    Foreign {
+        code: Code::Unsupported,
+        name: "a container of Deep Compression",
+        message: NOT_YET,
+        is: |b| b.starts_with(b"FBDEEP\r\n"),
+    },
     Foreign {
         code: Code::Unsupported,
         name: "a zip archive (a PyTorch checkpoint or npz)",

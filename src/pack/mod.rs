@@ -82,6 +82,14 @@ pub enum Packing {
         /// The scales' type: `F32` or `F16`.
         scale: String,
     },
+    /// A record of Deep Compression, one part, as long as its weights make it.
+    Record {
+        /// The scheme's name: `deep`.
+        id: String,
+        /// Its options.
+        #[serde(flatten)]
+        options: Options,
+    },
     /// Codes and scales as compressed-tensors stores them.
     Compressed {
         /// Which of its layouts.
@@ -122,6 +130,7 @@ impl Packing {
             Packing::Cast { dtype } => scheme::cast(dtype),
             Packing::Scheme { id, options } => scheme::own_layout(id, options),
             Packing::Rounded { dtype, id, options } => scheme::rounded(dtype, id, options),
+            Packing::Record { id, options } => scheme::record(id, options),
             Packing::OnnxLinear { bits, axis, block, scale } => onnx::linear(*bits, *axis, *block, scale),
             Packing::OnnxMatMul { bits, block, scale } => onnx::columns(*bits, *block, scale),
             Packing::OnnxGather { bits, block, scale } => onnx::rows(*bits, *block, scale),
@@ -139,7 +148,7 @@ pub struct Part {
     pub dtype: DType,
     /// Its dimensions in the file, outermost first.
     pub dims: Vec<u64>,
-    /// Its bytes.
+    /// Its bytes; of a record the most that they can be.
     pub byte_len: u64,
     /// Whether the bytes of each row follow those of the row before, as many for each. A part that does not is given whole.
     pub by_rows: bool,

@@ -1,4 +1,4 @@
-//! Packings that are a scheme's own bytes, elements of another type, or floats that were rounded by a scheme.
+//! Packings that are a scheme's own bytes, records of Deep Compression, elements of another type, or floats that were rounded by a scheme.
 
 use std::rc::Rc;
 
@@ -29,6 +29,16 @@ pub(super) fn own_layout(id: &str, options: &Options) -> Result<Rc<dyn Packer>> 
 /// Floats of a type, after a scheme.
 pub(super) fn rounded(dtype: &str, id: &str, options: &Options) -> Result<Rc<dyn Packer>> {
     Ok(Rc::new(Rounded { scheme: Scheme::new(id, options)?, cast: Cast::new(dtype)? }))
+}
+
+/// Records of Deep Compression.
+pub(super) fn record(id: &str, options: &Options) -> Result<Rc<dyn Packer>> {
+    if id != "deep" {
+        return Err(Error::new(Code::InvalidOption, "a record is what the scheme deep makes")
+            .with_expected("deep")
+            .with_found(id));
+    }
+    Ok(Rc::new(Record { scheme: Scheme::new(id, options)? }))
 }
 
 /// The types that can be cast to, and the schemes that do it.
@@ -140,6 +150,29 @@ impl Packer for Rounded {
 
     fn unpack(&self, parts: &[Vec<u8>], shape: &Shape) -> Result<Vec<f32>> {
         self.cast.unpack(parts, shape)
+    }
+}
+
+struct Record {
+    scheme: Scheme,
+}
+
+impl Packer for Record {
+    fn parts(&self, shape: &Shape) -> Result<Vec<Part>> {
+        let byte_len = self.scheme.byte_len(shape)? as u64;
+        Ok(vec![Part { name: "", dtype: DType::F32, dims: shape.dims().to_vec(), byte_len, by_rows: false }])
+    }
+
+    fn apart(&self, _: &Shape) -> Option<u64> {
+        None
+    }
+
+    fn pack(&self, values: &[f32], shape: &Shape) -> Result<Vec<Vec<u8>>> {
+        Ok(vec![self.scheme.prepare(values, shape)?.encode(values)?])
+    }
+
+    fn unpack(&self, parts: &[Vec<u8>], shape: &Shape) -> Result<Vec<f32>> {
+        self.scheme.decode(&parts[0], shape)
     }
 }
 

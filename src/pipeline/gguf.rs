@@ -78,5 +78,5 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
         Segment { at: place.end, content: Content::Bytes(zeros) }
     }));
     segments.sort_by_key(|segment| segment.at);
-    Ok(Job { files: vec![File { name: String::new(), byte_len: written.file_len, segments }], tasks, checks: vec![] })
+    Ok(Job { files: vec![File { name: String::new(), byte_len: written.file_len, segments }], tasks, ..Job::default() })
 }

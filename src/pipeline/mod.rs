@@ -1,7 +1,9 @@
 //! A job as data: the files that are written, what stands where in them, and for each tensor that is packed the rows it can be packed by.
 //! No bytes are read or written here, and no thread is known: whoever runs the job reads source ranges, has rows packed
-//! ([`crate::pack`]) and writes at the places given, in any order. Everything's size is known before the first byte.
+//! ([`crate::pack`]) and writes at the places given, in any order. Everything's size is known before the first byte: of records of Deep
+//! Compression, whose weights decide it, when they have been packed.
 
+mod deep;
 mod gguf;
 mod npz;
 mod onnx;
@@ -32,6 +34,9 @@ pub struct Job {
     pub tasks: Vec<Task>,
     /// Checks that are filled in when the bytes they are of are known.
     pub checks: Vec<Check>,
+    /// Where in the first segment of the first file it is said where each tensor lies, in the order of the plan: start and end, `u64` each. Empty
+    /// unless parts may turn out shorter than planned; then all that is packed is packed before the first byte is written.
+    pub places: Vec<u64>,
 }
 
 /// The CRC-32 of a stretch of a file, four bytes little-endian at two places of segments that hold zeros there.
@@ -56,6 +61,7 @@ pub fn job(model: &Model, plan: &Plan) -> Result<Job> {
         Target::Onnx => onnx::job(model, plan),
         Target::Gguf => gguf::job(model, plan),
         Target::Npz => npz::job(model, plan),
+        Target::Deep => deep::job(model, plan),
     }
 }
 

@@ -33,5 +33,10 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
     }
     segments.sort_by_key(|segment| segment.at);
     let checks = laid_out.checks.into_iter().map(|check| Check { file: 0, of: check.of, at: check.at }).collect();
-    Ok(Job { files: vec![File { name: String::new(), byte_len: laid_out.byte_len, segments }], tasks, checks })
+    Ok(Job {
+        files: vec![File { name: String::new(), byte_len: laid_out.byte_len, segments }],
+        tasks,
+        checks,
+        places: vec![],
+    })
 }

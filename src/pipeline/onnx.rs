@@ -66,7 +66,7 @@ pub fn job_with_limit(model: &Model, plan: &Plan, limit: u64) -> Result<Job> {
         task.place(&parts, places)?;
         done.push(task);
     }
-    Ok(Job { files, tasks: done, checks: vec![] })
+    Ok(Job { files, tasks: done, ..Job::default() })
 }
 
 /// What the nodes have to know of a packing.

@@ -79,7 +79,7 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
         let byte_len = bytes.len() as u64;
         File { name: name.clone(), byte_len, segments: vec![Segment { at: 0, content: Content::Bytes(bytes) }] }
     }));
-    Ok(Job { files, tasks: done, checks: vec![] })
+    Ok(Job { files, tasks: done, ..Job::default() })
 }
 
 fn suffix(part: &str) -> String {

@@ -5,6 +5,8 @@ pub mod budget;
 #[cfg(feature = "full")]
 mod compressed;
 #[cfg(feature = "full")]
+mod deep;
+#[cfg(feature = "full")]
 mod gguf;
 #[cfg(feature = "full")]
 pub mod hugging_face;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::gguf::{self, GgufDetails};
 use super::model::Model;
-use super::{npz, onnx, safetensors};
+use super::{deep, npz, onnx, safetensors};
 use crate::error::{Code, Error, Result};
 use crate::formats::{Layout, TensorInfo};
 use crate::pack::{Packing, Recent};
@@ -19,7 +19,7 @@ use crate::tensor::DType;
 
 /// Whether a tensor's bytes can be copied as they lie: row-major, little-endian, plain. Others are written element by element.
 pub(super) fn is_plain(tensor: &TensorInfo) -> bool {
-    tensor.layout == Layout::RowMajor && !tensor.big_endian && tensor.deflated.is_none()
+    tensor.layout == Layout::RowMajor && !tensor.big_endian && tensor.deflated.is_none() && !tensor.deep
 }
 
 /// The type that a tensor keeps its numbers in where its bytes cannot be copied, if there is one.
@@ -41,6 +41,7 @@ pub enum Target {
     Gguf,
     Onnx,
     Npz,
+    Deep,
 }
 
 /// What shall become of a model.
@@ -229,5 +230,6 @@ pub fn plan(model: &Model, request: &Request) -> Result<Plan> {
         Target::Onnx => onnx::plan(model, request),
         Target::Gguf => gguf::plan(model, request),
         Target::Npz => npz::plan(model, request),
+        Target::Deep => deep::plan(model, request),
     }
 }

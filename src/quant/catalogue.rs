@@ -125,14 +125,22 @@ impl Kind {
         }
     }
 
-    fn accepts(&self, value: &Value) -> bool {
-        match (self, value) {
+    /// The value as it is kept, if the option takes it. A choice whose name is a number may come as one: addresses and command lines do not tell.
+    fn take(&self, value: &Value) -> Option<Value> {
+        let takes = match (self, value) {
             (Kind::Flag { .. }, Value::Flag(_)) => true,
             (Kind::Choice { values, .. }, Value::Text(text)) => values.iter().any(|v| v.value == text),
+            (Kind::Choice { values, .. }, Value::Number(_)) => {
+                // Written out rather than read: the first build of the engine has no code that reads floats.
+                let name = value.to_string();
+                let named = values.iter().find(|v| v.value == name);
+                return named.map(|v| Value::Text(v.value.to_owned()));
+            }
             (Kind::Integer { min, max, .. }, Value::Number(n)) => n.fract() == 0.0 && (min..=max).contains(&n),
             (Kind::Number { min, max, .. }, Value::Number(n)) => (min..=max).contains(&n),
             _ => false,
-        }
+        };
+        takes.then(|| value.clone())
     }
 
     fn expectation(&self) -> String {
@@ -148,9 +156,11 @@ impl Kind {
 }
 
 impl Entry {
-    /// Its own options, then those that every scheme has.
+    /// Its own options, then those that every scheme has, unless it has its own of the name.
     pub fn all_options(&self) -> impl Iterator<Item = &'static OptionSpec> + Clone {
-        self.options.iter().chain(super::compact::OPTIONS)
+        let own = self.options;
+        own.iter()
+            .chain(super::compact::OPTIONS.iter().filter(|common| own.iter().all(|spec| spec.name != common.name)))
     }
 
     /// Every option with its value: the given ones checked, the others at their defaults.
@@ -168,12 +178,11 @@ impl Entry {
         for spec in self.all_options() {
             let value = match given.get(spec.name) {
                 None => spec.kind.default_value(),
-                Some(value) if spec.kind.accepts(value) => value.clone(),
-                Some(value) => {
-                    return Err(Error::new(Code::InvalidOption, format!("option {:?} does not take this", spec.name))
+                Some(value) => spec.kind.take(value).ok_or_else(|| {
+                    Error::new(Code::InvalidOption, format!("option {:?} does not take this", spec.name))
                         .with_expected(spec.kind.expectation())
-                        .with_found(value.to_string()));
-                }
+                        .with_found(value.to_string())
+                })?,
             };
             values.insert(spec.name.to_owned(), value);
         }

@@ -32,7 +32,7 @@ const ALL: &[OptionSpec] = {
     &[a, b, c, d, e, ENTROPY]
 };
 
-const ENTROPY: OptionSpec = OptionSpec {
+pub(super) const ENTROPY: OptionSpec = OptionSpec {
     name: "entropy",
     title: "entropy coding",
     help: "Writes frequent codes in fewer bits. Nothing is lost; how long the result is depends on the weights.",
@@ -45,7 +45,8 @@ const ENTROPY: OptionSpec = OptionSpec {
 
 /// The family of a scheme with these options.
 pub(super) fn family(entry: &Entry, options: &Resolved) -> Result<Rc<dyn Family>> {
-    if !cfg!(feature = "full") {
+    // A scheme that prunes by itself stores what stays in its own way.
+    if !cfg!(feature = "full") || entry.options.iter().any(|option| option.name == "prune") {
         return (entry.build)(entry, options);
     }
     let prune = Prune::from_options(options)?;

@@ -30,6 +30,11 @@ impl Words {
     pub fn of(symbols: &[u8], width: u32) -> Words {
         let mut counts = vec![0_u64; 1 << width];
         symbols.iter().for_each(|&symbol| counts[usize::from(symbol)] += 1);
+        Words::of_counts(counts)
+    }
+
+    /// The shortest code for symbols that occur so often.
+    pub fn of_counts(mut counts: Vec<u64>) -> Words {
         loop {
             let lengths = depths(&counts);
             if lengths.iter().all(|&length| u32::from(length) <= LONGEST) {

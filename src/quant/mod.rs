@@ -12,6 +12,7 @@ pub mod bnb;
 mod catalogue;
 pub mod codebook;
 mod compact;
+pub mod deep;
 mod extents;
 pub mod float;
 pub mod ggml;
@@ -44,6 +45,7 @@ const ALL: &[&[Entry]] = &[
     ggml::MORE,
     bnb::ENTRIES,
     codebook::kmeans::ENTRIES,
+    deep::ENTRIES,
     binary::ENTRIES,
     hqq::ENTRIES,
 ];

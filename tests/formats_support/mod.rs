@@ -117,6 +117,25 @@ impl Gguf {
     }
 }
 
+/// A container of Deep Compression of what stands in `body` after the head, and this data.
+pub fn deep(tensors: u32, notes: u32, body: &[u8], data: &[u8]) -> Vec<u8> {
+    let header_len = (28 + body.len() as u64).to_le_bytes();
+    [b"FBDEEP\r\n", &1_u32.to_le_bytes()[..], &tensors.to_le_bytes(), &header_len, &notes.to_le_bytes(), body, data]
+        .concat()
+}
+
+/// A text of such a container.
+pub fn deep_text(text: &str) -> Vec<u8> {
+    [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
+}
+
+/// A tensor of such a container, as its header has it.
+pub fn deep_tensor(name: &str, coding: u8, dtype: &str, dims: &[u64], place: std::ops::Range<u64>) -> Vec<u8> {
+    let dims: Vec<u8> = [dims.len() as u8].into_iter().chain(dims.iter().flat_map(|dim| dim.to_le_bytes())).collect();
+    let dtype = [&[dtype.len() as u8], dtype.as_bytes()].concat();
+    [&deep_text(name)[..], &[coding], &dtype, &dims, &place.start.to_le_bytes(), &place.end.to_le_bytes()].concat()
+}
+
 /// A string of GGUF: its length and its bytes.
 pub fn gguf_text(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
@@ -198,6 +217,9 @@ pub fn values(file: &[u8], t: &TensorInfo) -> Option<Vec<f32>> {
         return None;
     }
     let bytes = stored(file, t)?;
+    if t.deep {
+        return fewerbits::quant::deep::decode(&bytes, t.shape.count()).ok();
+    }
     let mut values = vec![0.0; bytes.len() * t.dtype.block().0 as usize / t.dtype.block().1 as usize];
     decode(t.dtype, t.big_endian, &bytes, &mut values).expect("a listed tensor decodes");
     let mut out = vec![0.0; t.shape.count() as usize];
@@ -238,7 +260,10 @@ pub fn check_listing(listing: &Listing, file_len: u64) {
     let mut at = listing.tensors.first().map_or(file_len, |t| t.bytes.start);
     for t in &listing.tensors {
         assert!(t.bytes.start <= t.bytes.end && t.bytes.end <= file_len, "{t:?}");
-        if t.deflated.is_none() {
+        if listing.format == Format::Deep {
+            let len = t.bytes.end - t.bytes.start;
+            assert!(t.deep || t.dtype.padded_len(t.shape.count()) == Some(len), "{t:?}");
+        } else if t.deflated.is_none() {
             assert_eq!(span_bytes(t), t.bytes.end - t.bytes.start, "{t:?}");
         }
         if let Some(header) = gguf {

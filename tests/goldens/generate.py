@@ -14,7 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Each is a module here with cases() -> [dict]; its file is <topic>.jsonl.
-TOPICS = ["affine", "article", "binary", "bnb", "bnb_library", "choices", "codebook", "digits", "float", "ggml", "hqq", "llama_quantize", "lm", "measured", "stats"]
+TOPICS = ["affine", "article", "binary", "bnb", "bnb_library", "choices", "codebook", "deep", "digits", "float", "ggml", "hqq", "llama_quantize", "lm", "measured", "stats"]
 TOLERANCE = 1e-12  # relative, for JSON's float numbers in --check: sums in another order on another processor
 
 

@@ -38,6 +38,7 @@ export class Lesson {
       'lesson-train': async (payload, tools) =>
         (await import('./worker-training.js')).train(tools.sample, payload, tools),
       'lesson-continue': async (payload, tools) => (await import('./worker-language.js')).continued(payload, tools),
+      'lesson-retrain': (payload, tools) => retrained(payload, tools),
       'lesson-levels': (payload) => levels(payload),
       'lesson-requests': () => requested(),
     };
@@ -399,6 +400,18 @@ function planned(sample, { plan, each }) {
       all.map(({ name }) => correctUnder(sample, (tensor) => (tensor.name === name ? one : null))),
     ),
   };
+}
+
+/** Deep Compression with retraining. @param {{models: string}} payload @param {any} tools */
+async function retrained({ models }, { sample, signal, tell }) {
+  const [{ retrain }, { digitsToLearn }] = await Promise.all([
+    import('./worker-retrain.js'),
+    import('./worker-training.js'),
+  ]);
+  const { images, labels } = sample;
+  const tensors = [...sample.tensors.values()].map(({ name, shape, values }) => ({ name, shape, values }));
+  const digits = { training: await digitsToLearn(models), heldOut: { images, labels }, tensors };
+  return retrain(digits, {}, { signal, tell });
 }
 
 /** All values that a small float can take, from the engine's own table. @param {{ids: string[]}} payload */

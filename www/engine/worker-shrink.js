@@ -325,11 +325,11 @@ function columns(plan, tensors) {
     answer.insteadOf[i] = insteadOf ? dtypes.at(insteadOf) : -1;
     if (target !== name) answer.targets[i] = target;
   });
-  const { to, outputBytes, bitsPerWeight, notes, files, found } = plan;
+  const { to, outputBytes, bitsPerWeight, notes, files, found, isExact } = plan;
   const parsed = (/** @type {Table} */ table) => table.texts.map((text) => JSON.parse(text));
   const aim = found && aimOf(plan, found);
   return {
-    ...{ to, outputBytes, bitsPerWeight, notes, files, ...answer, aim },
+    ...{ to, outputBytes, bitsPerWeight, notes, files, isExact, ...answer, aim },
     ...{ dtypes: dtypes.texts, schemes: parsed(schemes), lefts: parsed(lefts) },
   };
 }

@@ -14,6 +14,15 @@ const TURN = 40;
 /** @type {Promise<Digits> | null} */
 let training = null;
 
+/** @param {string} models */
+export function digitsToLearn(models) {
+  training ??= trainingDigits(models).catch((error) => {
+    training = null;
+    throw error;
+  });
+  return training;
+}
+
 /** @param {string} models @returns {Promise<Digits>} */
 async function trainingDigits(models) {
   const file = await openModel(new URL('digits-training.safetensors', models).href);
@@ -35,11 +44,7 @@ const rest = () => new Promise((resolve) => void setTimeout(resolve));
  * @param {{signal: AbortSignal, tell: (progress: any) => void}} tools
  */
 export async function train(sample, { bits, seeds, models }, { signal, tell }) {
-  training ??= trainingDigits(models).catch((error) => {
-    training = null;
-    throw error;
-  });
-  const { images, labels } = await training;
+  const { images, labels } = await digitsToLearn(models);
   const begin = (/** @type {any} */ options) => {
     const trainer = new Trainer(images, labels, options);
     for (const [name, { values }] of sample.tensors) trainer.set(name, values);

@@ -39,7 +39,7 @@ export default {
   'open.url.help':
     'Your browser fetches it from there, in pieces where the server allows that. The server must permit other pages to read it (CORS).',
   'open.formats':
-    'Reads safetensors (also in shards, with their index.json), GGUF, ONNX, PyTorch checkpoints (never executed), npy and npz.',
+    'Reads safetensors (also in shards, with their index.json), GGUF, ONNX, PyTorch checkpoints (never executed), npy, npz and Deep Compression’s fbdc.',
   'open.several': '{n} files',
   close: 'Close',
   drop: 'Drop to open. It stays in this tab.',

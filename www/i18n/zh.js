@@ -54,7 +54,8 @@ export default {
   'open.url': '或者给出网址，或 Hugging Face 上的模型名',
   'open.go': '打开',
   'open.url.help': '由你的浏览器直接从该处获取；服务器支持时只取需要的部分。服务器必须允许其他网页读取（CORS）。',
-  'open.formats': '可读 safetensors（含带 index.json 的分片）、GGUF、ONNX、PyTorch 检查点（绝不执行）、npy 和 npz。',
+  'open.formats':
+    '可读 safetensors（含带 index.json 的分片）、GGUF、ONNX、PyTorch 检查点（绝不执行）、npy、npz 和深度压缩的 fbdc。',
   'open.several': '{n} 个文件',
   close: '关闭',
   drop: '松开即可打开，文件不会离开本标签页。',

@@ -172,7 +172,9 @@ const isShardName = (name) => SHARD.test(name);
 const SHARD = /-\d{3,}-of-\d{3,}\.(safetensors|bin)$/i;
 /** @param {string} name */
 const isModelName = (name) =>
-  isIndexName(name) || /\.(safetensors|npy|npz|gguf|onnx|pt|pth)$/i.test(name) || /^pytorch_model.*\.bin$/i.test(name);
+  isIndexName(name) ||
+  /\.(safetensors|npy|npz|gguf|onnx|pt|pth|fbdc)$/i.test(name) ||
+  /^pytorch_model.*\.bin$/i.test(name);
 
 /**
  * The file of the folder to begin with.
@@ -194,7 +196,7 @@ async function pick(folder, options) {
   if (folder.names.length > shown.length) shown.push('…');
   const facts = { file: folder.name, found: shown.join(', ') || 'no files' };
   if (names.length === 0) {
-    const expected = 'one safetensors, GGUF, ONNX, PyTorch, npy or npz file, or an index of shards';
+    const expected = 'one safetensors, GGUF, ONNX, PyTorch, npy, npz or Deep Compression file, or an index of shards';
     throw new FewerbitsError('unknown_format', 'there is no model among these files', { ...facts, expected });
   }
   if (names.every(isShardName)) {

@@ -15,7 +15,7 @@ import { urlSource } from './sources.js';
  * @typedef {object} Tensor
  * @property {string} name in the file; an npy file's own name, which names nothing
  * @property {string} dtype how an element is stored, in the safetensors spelling: `F32`, `BF16`, …; of a weight stored in several
- *   tensors what that is: `INT4 AWQ ×128`
+ *   tensors what that is: `INT4 AWQ ×128`; of a record of Deep Compression `DEEP`
  * @property {number[]} shape outermost first; empty for a scalar
  * @property {number} count of elements
  * @property {number} byteLength stored bytes
@@ -28,10 +28,11 @@ import { urlSource } from './sources.js';
  *
  * What the parser says besides.
  * @typedef {Omit<Tensor, 'readable' | 'file' | 'byteLength'> & {block: [elements: number, bytes: number], beside: string | null,
- *   start: number, end: number, inline: string | null, strides: number[] | null, deflated: number | null, crc: number | null, fortranOrder: boolean, bigEndian: boolean,
+ *   start: number, end: number, inline: string | null, strides: number[] | null, deflated: number | null, crc: number | null, deep: boolean,
+ *   fortranOrder: boolean, bigEndian: boolean,
  *   unreadable: string | null, source?: Source}} Info
  * @typedef {{name: string, shape: number[], count: number, row: [number, number], label: string, parts: number[], method: object}} DerivedInfo
- * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'npz' | 'torch' | 'onnx', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
+ * @typedef {{format: 'safetensors' | 'npy' | 'gguf' | 'npz' | 'torch' | 'onnx' | 'deep', metadata: Record<string, string>, tensors: Info[], derived?: DerivedInfo[]}} Listing
  * @typedef {{method: object, parts: Placed[]}} DerivedFrom
  * @typedef {Info & {source: Source, derived?: DerivedFrom}} Placed
  */
@@ -150,11 +151,11 @@ export class Model {
     /** @type {Tensor[][]} What comes in the place of each. */
     const places = placed.map((tensor) => {
       this.#tensors.set(tensor.name, tensor);
-      const { name, dtype, shape, count, row, start, end, unreadable } = tensor;
+      const { name, shape, count, row, start, end, unreadable } = tensor;
       return [
         {
           name,
-          dtype,
+          dtype: tensor.deep ? 'DEEP' : tensor.dtype,
           shape,
           count,
           byteLength: end - start,
@@ -207,6 +208,7 @@ export class Model {
     try {
       if (isDerived(tensor)) return await (await import('./derived.js')).read(tensor, start, stop, signal);
       if (isView(tensor)) return await (await import('./views.js')).read(tensor, start, stop, signal);
+      if (tensor.deep) return await (await import('./deep.js')).read(tensor, start * columns, stop * columns, signal);
       if (!tensor.fortranOrder) return await elements(tensor, start * columns, stop * columns, signal);
       const all = await rowMajor(tensor, signal);
       return stop - start === rows ? all : all.slice(start * columns, stop * columns);
@@ -254,7 +256,8 @@ export class Model {
     const { signal, onProgress } = reading(options);
     const tensor = this.#find(name, true);
     const isPadded = tensor.count % tensor.block[0] !== 0;
-    const converted = isDerived(tensor) || isView(tensor) || tensor.fortranOrder || tensor.bigEndian || isPadded;
+    const isPlain = !(isDerived(tensor) || isView(tensor) || tensor.deep || tensor.fortranOrder);
+    const converted = !isPlain || tensor.bigEndian || isPadded;
     const total = converted ? tensor.count * 4 : spanBytes(tensor);
     const stored = converted ? convertedPieces(tensor, signal) : storedPieces(tensor, signal);
     async function* run() {
@@ -373,8 +376,11 @@ async function* convertedPieces(tensor, signal) {
     yield* (await import('./views.js')).chunks(tensor, signal);
     return;
   }
-  if (tensor.fortranOrder) {
-    const all = new Uint8Array((await rowMajor(tensor, signal)).buffer);
+  if (tensor.fortranOrder || tensor.deep) {
+    const whole = tensor.deep
+      ? (await import('./deep.js')).read(tensor, 0, tensor.count, signal)
+      : rowMajor(tensor, signal);
+    const all = new Uint8Array((await whole).buffer);
     for (let at = 0; at < all.length; at += PIECE_BYTES) {
       throwIfAborted(signal);
       yield all.slice(at, at + PIECE_BYTES);

@@ -262,7 +262,7 @@ test('a broken file says where and leaves what is open alone', async () => {
   ]) {
     await assert.rejects(openModel(new File([content], 'x')), { code, file: 'x' });
   }
-  const expected = 'a safetensors, GGUF, ONNX, npy, npz or PyTorch file, or an index of shards';
+  const expected = 'a safetensors, GGUF, ONNX, npy, npz, PyTorch or Deep Compression file, or an index of shards';
   for (const [content, code, found] of [
     ['\x1c\0\0\0TFL3\x14\0', 'unsupported', 'a TensorFlow Lite model'],
     ['%PDF-1.7\n....', 'unknown_format', 'a PDF document'],

@@ -116,8 +116,8 @@ export class Trainer {
   }
 
   /**
-   * Makes the weights that are not zero share 2^`bits` values, found by k-means; from now on the values learn: the gradients of all that share
-   * one are summed.
+   * Makes the weights that are not zero share 2^`bits` − 1 values, found by k-means (a code of so many bits tells of these and of zero); from now
+   * on the values learn: the gradients of all that share one are summed.
    *
    * @param {number} bits 1 to 8
    * @param {readonly string[]} [names] {@link MATRICES} by default

@@ -6,6 +6,7 @@ import { shown, shownShort } from '../text/names.js';
 import { save } from '../figures/export.js';
 import { shrinking } from './actions.js';
 import { reportCsv, reportJson } from './report-files.js';
+import { stagesOfReport } from './stages.js';
 import * as change from './state.js';
 import './measure.js';
 
@@ -62,7 +63,7 @@ export class ReportView extends View {
         <button class="plain csv" @click=${() => this.#report('csv')}>${t('shrink.report.csv')}</button>
         <button class="plain back" @click=${() => shrinking().dismiss()}>${t('shrink.back')}</button>
       </p>
-      ${this.#worst(report)}
+      ${stagesOfReport(report)} ${this.#worst(report)}
       <fb-shrink-measure></fb-shrink-measure>
     </section>`;
   }

@@ -11,6 +11,7 @@ import { tell } from '../text/tell.js';
 import { schemeText } from '../url.js';
 import * as change from './state.js';
 import { shrinking, valueOf } from './actions.js';
+import './deep.js';
 import './running.js';
 import './size.js';
 import './strip.js';
@@ -56,7 +57,7 @@ export class Room extends View {
       ${job?.state === 'done' ? html`<fb-shrink-report></fb-shrink-report>` : nothing} ${this.#problem(shrink.problem)}
       ${
         plan
-          ? html`${job ? nothing : html`<fb-shrink-size></fb-shrink-size><fb-shrink-run></fb-shrink-run>`}
+          ? html`${job ? nothing : this.#about(plan)}
               <fb-shrink-strip></fb-shrink-strip>
               ${job ? nothing : html`<fb-shrink-why></fb-shrink-why><fb-shrink-rules></fb-shrink-rules>`}
               <fb-shrink-table></fb-shrink-table>`
@@ -64,6 +65,13 @@ export class Room extends View {
             html`<fb-shrink-size></fb-shrink-size>`
       }
     `;
+  }
+
+  /** What a target has of its own: options of Deep Compression, whose sizes are known when it is done; else the size. @param {import('./state.js').Plan} plan */
+  #about({ to }) {
+    return to === 'deep'
+      ? html`<fb-shrink-deep></fb-shrink-deep>`
+      : html`<fb-shrink-size></fb-shrink-size><fb-shrink-run></fb-shrink-run>`;
   }
 
   /** @param {import('../types.js').Model | null} model @param {boolean} ready */
@@ -186,11 +194,14 @@ export class Room extends View {
   /** @param {import('./state.js').Plan} plan */
   #totals(plan) {
     const { language } = this.state;
-    const { rows, before, outputBytes, notes } = plan;
+    const { rows, before, notes } = plan;
+    // What was written is known better than what was planned.
+    const report = change.shrinkOf(this.state).job?.report;
+    const { outputBytes, bitsPerWeight: bits } = report ?? plan;
     const changed = rows.filter(({ scheme }) => scheme !== null).length;
     const fallbacks = rows.filter(({ insteadOf }) => insteadOf !== null).length;
     const facts = [
-      `${bitsPerWeight(plan.bitsPerWeight)} ${t('bits.per.weight')}`,
+      `${bitsPerWeight(bits)} ${t('bits.per.weight')}`,
       t('shrink.share', { share: percent(outputBytes / Math.max(1, before)) }),
       t('shrink.changed', { n: count(changed, language), all: count(rows.length, language) }),
       fallbacks > 0 ? tn('shrink.fallbacks', fallbacks, { n: count(fallbacks, language) }) : '',
@@ -199,6 +210,7 @@ export class Room extends View {
     return html`<div class="totals num" data-bytes=${outputBytes}>
       <p class="sizes">
         <span class="float">${bytes(before)}</span> <span class="soft">→</span>
+        ${plan.isExact || report ? nothing : html`<span class="soft most">${t('shrink.most')}</span>`}
         <span class="quantized">${bytes(outputBytes)}</span>
       </p>
       <p class="soft">${facts.join(' · ')}</p>
@@ -210,8 +222,9 @@ export class Room extends View {
   /** One line for each kind of note; of many of a kind how many there are. @param {import('./state.js').Plan['notes']} notes */
   #notes(notes) {
     const { language } = this.state;
-    // Fallbacks are counted above and marked in the table.
-    const codes = [...new Set(notes.map(({ code }) => code))].filter((code) => code !== 'fallbacks');
+    // Fallbacks are counted above and marked in the table; that nothing is retrained stands with what can be chosen.
+    const told = ['fallbacks', 'without_retraining'];
+    const codes = [...new Set(notes.map(({ code }) => code))].filter((code) => !told.includes(code));
     return codes.map((code) => {
       const of = notes.filter((note) => note.code === code);
       const text =

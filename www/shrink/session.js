@@ -39,6 +39,8 @@ export class ShrinkSession {
     this.running = null;
     /** @type {AbortController | null} */
     this.surveying = null;
+    /** @type {AbortController | null} */
+    this.retraining = null;
     /** What has been measured: models and formats. @type {Set<string>} */
     this.surveys = new Set();
     /** Models that were run to find what their errors count. @type {Set<number>} */
@@ -406,6 +408,47 @@ export class ShrinkSession {
     await this.client.call('shrink-keep').catch(() => {});
     this.store.update((s) => ({ ...change.setShrink(s, { job: null }), room: 'explore' }));
     await this.session.open(files.length === 1 ? files[0] : files, { name: job.name });
+  }
+
+  /** Deep Compression of the sample network with retraining, in the engine's thread. */
+  async retrain() {
+    this.retraining?.abort();
+    const controller = new AbortController();
+    this.retraining = controller;
+    const show = (/** @type {Partial<import('./state.js').Retraining>} */ next) =>
+      this.store.update((s) => {
+        if (this.retraining !== controller) return s;
+        const { retraining } = change.shrinkOf(s);
+        const none = { running: null, outcome: null, problem: null };
+        return change.setShrink(s, { retraining: { ...(retraining ?? none), ...next } });
+      });
+    show({ running: { stage: '', done: 0, of: 1, loss: 0 }, problem: null });
+    try {
+      const models = new URL('models/', document.baseURI).href;
+      const outcome = await this.client.call(
+        'lesson-retrain',
+        { models, whole: true },
+        { signal: controller.signal, onProgress: (/** @type {any} */ running) => show({ running }) },
+      );
+      show({ running: null, outcome });
+    } catch (error) {
+      const aborted = /** @type {any} */ (error).code === 'aborted';
+      show({ running: null, problem: aborted ? null : problemOf(error, 'shrink') });
+    } finally {
+      if (this.retraining === controller) this.retraining = null;
+    }
+  }
+
+  stopRetraining() {
+    this.retraining?.abort();
+  }
+
+  /** Opens the retrained network's container, in Explore. */
+  async openRetrained() {
+    const file = change.shrinkOf(this.store.state).retraining?.outcome?.file;
+    if (!file) return;
+    this.store.update((s) => ({ ...s, room: 'explore' }));
+    await this.session.open(new File([file], change.RETRAINED), { name: change.RETRAINED });
   }
 
   /** @param {string} text @param {string} name */

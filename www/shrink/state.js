@@ -22,7 +22,7 @@
  *   curve: Float64Array, measured: {bytesRead: number, seconds: number}}} Aim how a plan for a size was found
  * @typedef {{id: number, modelId: number, model: string, choice: Choice, to: string, rows: Row[], before: number, outputBytes: number,
  *   bitsPerWeight: number, files: {name: string, byteLength: number}[], notes: {code: string, text: string}[], isRemote: boolean,
- *   ms: number, aim: Aim | null}} Plan
+ *   ms: number, isExact: boolean, aim: Aim | null}} Plan
  *
  * @typedef {{plan: number, found: import('../lib/shrink/reasons.js').Damage}} Trial
  * @typedef {{sqnrDb: number | null, sampled: boolean}} Damage `null`: not known
@@ -37,17 +37,23 @@
  * }} Job
  *   `failed`: a tensor that waits for an answer; `measure`: both models run
  *
+ * @typedef {import('../types.js').Retrained} Outcome
+ * @typedef {{running: {stage: string, done: number, of: number, loss: number} | null, outcome: Outcome | null, problem: Problem | null}} Retraining
+ *
  * @typedef {{
  *   choice: Choice, plan: Plan | null, problem: Problem | null, damage: {[key: string]: Damage}, measuring: boolean, place: Place | null,
  *   job: Job | null, list: {query: string, show: string, sort: string}, eye: number | null, unknown: number,
  *   range: {key: string, least: number, most: number} | null, survey: {done: number, total: number, read: number} | null, why: string | null,
- *   running: {what: 'weights' | 'trial', done: number, total: number} | null, trial: Trial | null
+ *   running: {what: 'weights' | 'trial', done: number, total: number} | null, trial: Trial | null, retraining: Retraining | null
  * }} Shrink
  *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks; `range`: sizes that can be aimed at;
  *   `survey`: measuring under way; `why`: the tensor whose reasons are shown; `running`: the model is run; `trial`: what that showed of a plan
  */
 import { ROLES as WEIGHTS } from '../lib/shrink/roles.js';
 import { groupsOf, targetsOf } from '../lib/shrink/targets.js';
+
+/** The name of the retrained network's container. */
+export const RETRAINED = 'digits-retrained.fbdc';
 
 /** Parts that a tensor can have in a model. */
 export const ROLES = Object.keys(WEIGHTS);
@@ -76,6 +82,7 @@ const EMPTY = Object.freeze({
   range: null,
   survey: null,
   why: null,
+  retraining: null,
   running: null,
   trial: null,
 });
@@ -326,6 +333,7 @@ export function planFrom(answer, model, choice, ms) {
     lefts,
     targets: renamed,
     aim,
+    isExact,
   } = answer;
   const keys = schemes.map((/** @type {Scheme} */ scheme) => JSON.stringify(scheme));
   let before = 0;
@@ -343,7 +351,7 @@ export function planFrom(answer, model, choice, ms) {
       near: aim?.nears[i] ?? null,
     };
   });
-  const about = { id, modelId: model.id, model: model.name, choice, isRemote, ms };
+  const about = { id, modelId: model.id, model: model.name, choice, isRemote, ms, isExact };
   return { ...about, to, rows, before, outputBytes, bitsPerWeight, files, notes, aim: aim ?? null };
 }
 
@@ -413,7 +421,7 @@ export function listed(shrink, plan) {
 }
 
 /** The file's name without its extension. @param {string} name */
-const stem = (name) => name.replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|zip)$/i, '') || 'model';
+const stem = (name) => name.replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|zip|fbdc)$/i, '') || 'model';
 
 /**
  * A name for what is written: the model's, what was done to it, and the extension.

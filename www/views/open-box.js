@@ -20,7 +20,7 @@ export class OpenBox extends View {
             class="sr"
             type="file"
             multiple
-            accept=".safetensors,.gguf,.onnx,.onnx_data,.npy,.npz,.pt,.pth,.bin,.json"
+            accept=".safetensors,.gguf,.onnx,.onnx_data,.npy,.npz,.pt,.pth,.bin,.fbdc,.json"
             @change=${this.#picked}
         /></label>
         <label class="button"
@@ -108,7 +108,7 @@ export function openFiles(files) {
 /** Of a folder only what a model is made of: its other files stay out. @param {PlacedFile[]} files */
 function wanted(files) {
   const chosen = files.filter(({ path }) =>
-    /\.(safetensors|gguf|onnx|onnx_data|data|npy|npz|pt|pth|bin|json|txt|model)$/i.test(path),
+    /\.(safetensors|gguf|onnx|onnx_data|data|npy|npz|pt|pth|bin|fbdc|json|txt|model)$/i.test(path),
   );
   return chosen.length > 0 ? chosen : files;
 }

@@ -14,13 +14,14 @@ use std::time::Duration;
 const SECONDS: u32 = 60;
 
 /// A target, folders with files to begin with, and words that its inputs are made of.
-const TARGETS: [(&str, &[&str], Option<&str>); 7] = [
+const TARGETS: [(&str, &[&str], Option<&str>); 8] = [
     (
         "any_file",
         &[
             "tests/data/corpus",
             "tests/data/corpus/onnx",
             "tests/data/corpus/sharded",
+            "tests/data/deep",
             "tests/data/gguf",
             "tests/data/parts",
             "tests/data/zips",
@@ -32,6 +33,7 @@ const TARGETS: [(&str, &[&str], Option<&str>); 7] = [
     ("gguf_header", &["fuzz/seeds/gguf_header"], Some("gguf.dict")),
     ("onnx_graph", &["fuzz/seeds/onnx_graph"], None),
     ("checkpoint", &["fuzz/seeds/checkpoint"], Some("pickle.dict")),
+    ("deep_container", &["fuzz/seeds/deep_container"], None),
     ("decode", &["fuzz/seeds/decode"], None),
 ];
 

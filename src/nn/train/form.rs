@@ -33,13 +33,14 @@ impl Form {
         Form::Pruned { kept }
     }
 
-    /// Gathers the weights that are not zero around 2^bits values (Lloyd, from values evenly over their range, as Deep Compression does).
+    /// Gathers the weights that are not zero around 2^bits − 1 values (Lloyd, from values evenly over their range, as Deep Compression does): a
+    /// code of so many bits tells of these and of zero.
     pub(super) fn shared(weights: &[f32], bits: u32) -> Form {
-        let count = 1 << bits;
+        let count = (1_u32 << bits) - 1;
         let mut values: Vec<f32> = weights.iter().copied().filter(|&w| w != 0.0).collect();
         values.sort_by(f32::total_cmp);
         let (low, high) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
-        let step = (f64::from(high) - f64::from(low)) / f64::from(count - 1);
+        let step = (f64::from(high) - f64::from(low)) / f64::from((count - 1).max(1));
         let mut centres: Vec<f64> = (0..count).map(|i| f64::from(low) + step * f64::from(i)).collect();
         for _ in 0..LLOYD_TURNS {
             let mut sums = vec![(0.0, 0_u32); centres.len()];

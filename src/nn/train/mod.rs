@@ -175,8 +175,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// Makes a tensor's weights share 2^`bits` values, found by k-means from a linear start; pruned weights stay zero and take no part. From now
-    /// on the values learn, not the weights.
+    /// Makes a tensor's weights share 2^`bits` − 1 values beside zero, found by k-means from a linear start; pruned weights stay zero and take no
+    /// part. From now on the values learn, not the weights.
     ///
     /// # Errors
     /// `unknown_tensor`; `invalid_argument` for other than 1 to 8 bits.

@@ -109,6 +109,14 @@ pub fn default_schemes(to: Target) -> Vec<SchemeChoice> {
         }
         Target::Safetensors => plain(&["fp8_e4m3", "fp8_e5m2", "bf16", "f16"]),
         Target::Npz => plain(&["f16"]),
+        // Sizes of records are the most that they can be: what is written is smaller.
+        Target::Deep => [(8.0, 0.2), (6.0, 0.4), (5.0, 0.5), (4.0, 0.6), (3.0, 0.7)]
+            .map(|(bits, share)| {
+                let options = [("bits", bits), ("pruneRatio", share)];
+                let options = options.map(|(name, value)| (name.to_owned(), Value::Number(value)));
+                SchemeChoice { id: "deep".into(), options: Options::from(options) }
+            })
+            .to_vec(),
     }
 }
 

@@ -33,38 +33,79 @@ pub const ITERATIONS: usize = 500;
 /// Times that many weights are looked through for those near the cuts, at most: cuts rarely leave the buckets that they were found in.
 const LOOKS: usize = 4;
 
+/// Where the levels stand first.
 #[derive(Debug, Clone, Copy)]
-enum Start {
+pub(in super::super) enum Start {
     Linear,
     Density,
     Random(u32),
 }
 
+impl Start {
+    /// The one that options choose.
+    pub fn from_options(options: &Resolved) -> Start {
+        match options.choice("init") {
+            "density" => Start::Density,
+            "random" => Start::Random(options.number("seed").unwrap_or_default() as u32),
+            _ => Start::Linear,
+        }
+    }
+}
+
+/// At most `count` values that finite weights share, ascending: their own where those are so few, else the means of the weights nearest to each.
+pub(in super::super) fn shared_values(x: &[f32], count: usize, start: Start) -> Result<Vec<f32>> {
+    if let Some(own) = few_values(x, count) {
+        return Ok(own);
+    }
+    let book = KMeans { bits: 8, levels: count, granularity: Granularity::Tensor, start };
+    let mut values: Vec<f32> = book.levels_of(x, &mut Sorted::default())?.iter().map(|&level| level as f32).collect();
+    values.dedup();
+    Ok(values)
+}
+
+/// The values of weights, ascending, if they are no more than `count`.
+fn few_values(x: &[f32], count: usize) -> Option<Vec<f32>> {
+    let mut values: Vec<f32> = Vec::new();
+    for &x in x {
+        let at = values.partition_point(|&value| value < x);
+        if values.get(at) != Some(&x) {
+            if values.len() == count {
+                return None;
+            }
+            values.insert(at, x);
+        }
+    }
+    Some(values)
+}
+
+/// The cuts between ascending values: a weight belongs to the nearest, of two to the lower.
+pub(in super::super) fn cuts_between(values: &[f32]) -> Vec<f32> {
+    values.windows(2).map(|pair| cut(pair[0], pair[1])).collect()
+}
+
 #[derive(Debug, Clone, Copy)]
 struct KMeans {
     bits: u32,
+    /// Levels of a table: all that a code tells.
+    levels: usize,
     granularity: Granularity,
     start: Start,
 }
 
 impl KMeans {
-    fn levels(&self) -> usize {
-        1 << self.bits
-    }
-
     fn table(&self, entries: Vec<f32>) -> Table {
         let side = to_bytes(entries.iter().copied());
-        Table { side, entries, len: self.levels(), is_learned: true, ..Table::default() }
+        Table { side, entries, len: self.levels, is_learned: true, ..Table::default() }
     }
 
     /// The first levels, ascending, given the ends and the weight of each rank.
     fn starts(&self, n: usize, (lo, hi): (f32, f32), at: impl Fn(usize) -> f64) -> Vec<f64> {
-        let k = self.levels();
+        let k = self.levels;
         let (lo, hi) = (f64::from(lo), f64::from(hi));
         let at = |share: f64| at(((share * n as f64) as usize).min(n - 1));
         let mut starts: Vec<f64> = (0..k)
             .map(|i| match self.start {
-                Start::Linear => lo + (hi - lo) * (i as f64 / (k - 1) as f64),
+                Start::Linear => lo + (hi - lo) * (i as f64 / (k - 1).max(1) as f64),
                 Start::Density => at((i as f64 + 0.5) / k as f64),
                 Start::Random(seed) => at(f64::from(uniform(seed, i as u32))),
             })
@@ -76,7 +117,7 @@ impl KMeans {
     /// The levels of the weights of a run. `sorted` lends its memory.
     fn levels_of(&self, x: &[f32], sorted: &mut Sorted) -> Result<Vec<f64>> {
         if x.is_empty() {
-            return Ok(vec![0.0; self.levels()]);
+            return Ok(vec![0.0; self.levels]);
         }
         if x.len() >= MANY
             && let Some(levels) = self.levels_of_many(x)?
@@ -158,7 +199,7 @@ fn cut(low: f32, high: f32) -> f32 {
 
 impl Book for KMeans {
     fn layout(&self, shape: &Shape) -> Result<Layout> {
-        Layout::new(shape, self.granularity, Packing::Bits(self.bits))?.with_side(4 * self.levels())
+        Layout::new(shape, self.granularity, Packing::Bits(self.bits))?.with_side(4 * self.levels)
     }
 
     fn cost(&self) -> f64 {
@@ -179,8 +220,7 @@ impl Book for KMeans {
             }
         });
         failed?;
-        let tables = entries.chunks(self.levels());
-        let cuts = tables.flat_map(|table| table.windows(2).map(|pair| cut(pair[0], pair[1]))).collect();
+        let cuts = entries.chunks(self.levels).flat_map(cuts_between).collect();
         Ok(Rc::new(Table { cuts, ..self.table(entries) }))
     }
 
@@ -189,7 +229,7 @@ impl Book for KMeans {
     }
 }
 
-const BITS: OptionSpec = OptionSpec {
+pub(in super::super) const BITS: OptionSpec = OptionSpec {
     name: "bits",
     title: "bits",
     help: "Width of a code; each bit less halves the number of levels.",
@@ -197,7 +237,7 @@ const BITS: OptionSpec = OptionSpec {
     when: None,
 };
 
-const INIT: OptionSpec = OptionSpec {
+pub(in super::super) const INIT: OptionSpec = OptionSpec {
     name: "init",
     title: "start",
     help: "Where the levels stand first: evenly from the least weight to the greatest, with equally many weights each, or on weights \
@@ -213,7 +253,7 @@ const INIT: OptionSpec = OptionSpec {
     when: None,
 };
 
-const SEED: OptionSpec = OptionSpec {
+pub(in super::super) const SEED: OptionSpec = OptionSpec {
     name: "seed",
     title: "seed",
     help: "Chooses the sequence of chances; the same seed gives the same codes.",
@@ -256,16 +296,13 @@ fn build(_entry: &Entry, options: &Resolved) -> Result<Rc<dyn Family>> {
     let number = |name| options.number(name).unwrap_or_default();
     let book = KMeans {
         bits: number("bits") as u32,
+        levels: 1 << number("bits") as u32,
         granularity: match options.choice("granularity") {
             "channel" => Granularity::Channel { axis: number("axis") as usize },
             "group" => Granularity::Group { size: number("groupSize") as usize },
             _ => Granularity::Tensor,
         },
-        start: match options.choice("init") {
-            "density" => Start::Density,
-            "random" => Start::Random(number("seed") as u32),
-            _ => Start::Linear,
-        },
+        start: Start::from_options(options),
     };
     Ok(family(book, options))
 }

@@ -12,7 +12,10 @@ import { bytes, table } from './terminal.js';
  * @typedef {import('../shrink/plan.js').Plan} Plan
  */
 
-const FORMATS = /** @type {const} */ (['gguf', 'onnx', 'safetensors', 'npz']);
+const FORMATS = /** @type {const} */ (['gguf', 'onnx', 'safetensors', 'npz', 'deep']);
+
+/** Endings that are not a format's name. */
+const ENDINGS = { deep: 'fbdc' };
 
 /** @type {import('./arguments.js').Command['options']} */
 export const OPTIONS = {
@@ -46,7 +49,8 @@ export async function choicesOf(values) {
     (name) => values[name] !== undefined,
   );
   if (ways.length > 1) throw new Usage(`--${ways.join(' and --')} exclude each other`);
-  if (ways.length === 0 && values.to === undefined && values.rule === undefined) {
+  const isBare = ways.length === 0 && values.to === undefined && values.rule === undefined;
+  if (isBare && formatOf(values.output ?? '') !== 'deep') {
     throw new Usage(
       'nothing says what the tensors shall become: give --target-size, --scheme, --preset, --recipe, --rule or --to',
     );
@@ -130,7 +134,12 @@ export async function planFor(model, options, terminal, isMeasured = false) {
  * @param {string} path
  */
 export function formatOf(path) {
-  return FORMATS.find((format) => path.toLowerCase().endsWith(`.${format}`));
+  return FORMATS.find((format) => path.toLowerCase().endsWith(`.${endingOf(format)}`));
+}
+
+/** What a format's files end in. @param {string} format */
+export function endingOf(format) {
+  return ENDINGS[/** @type {keyof typeof ENDINGS} */ (format)] ?? format;
 }
 
 /** @param {string} file */
@@ -164,13 +173,20 @@ export function planTable({ tensors }) {
   return table(['tensor', 'from', '>bytes', 'to', '>bytes', '>bits/weight', ''], rows);
 }
 
-/** A sentence about the whole. @param {Plan} plan */
-export function planSummary({ model, outputBytes, bitsPerWeight, tensors }) {
+/**
+ * A sentence about the whole.
+ * @param {Plan} plan
+ * @param {{outputBytes: number, bitsPerWeight: number}} [outcome] what was written, where that was not known before
+ */
+export function planSummary(plan, outcome) {
+  const { model, tensors } = plan;
+  const { outputBytes, bitsPerWeight } = outcome ?? plan;
+  const most = outcome || plan.isExact ? '' : 'at most ';
   const kept = tensors.filter(({ scheme }) => scheme === null).length;
   const fallbacks = tensors.filter(({ insteadOf }) => insteadOf !== null).length;
   const share = model.byteLength === 0 ? 100 : (outputBytes / model.byteLength) * 100;
   return (
-    `${bytes(model.byteLength)} → ${bytes(outputBytes)} (${share.toFixed(1)} %), ${bitsPerWeight.toFixed(2)} bits per weight; ` +
+    `${bytes(model.byteLength)} → ${most}${bytes(outputBytes)} (${share.toFixed(1)} %), ${bitsPerWeight.toFixed(2)} bits per weight; ` +
     `${tensors.length - kept} tensors changed, ${kept} kept` +
     (fallbacks > 0 ? `, ${fallbacks} fell back to another type` : '')
   );

@@ -31,5 +31,5 @@ export const CHOICES = `  --target-size SIZE            all files together take 
   --rule GLOB=SCHEME            for tensors whose names match; may be repeated, the last that matches decides
   --keep GLOB                   leaves tensors as they are; may be repeated, stronger than rules
   --workers N                   as many as there are cores, 4 at most, by default
-  --to FORMAT                   gguf, onnx, safetensors or npz; by default what OUT ends in, or the input's own
+  --to FORMAT                   gguf, onnx, safetensors, npz or deep (Deep Compression, .fbdc); by default what OUT ends in, or the input's own
   --layout NAME                 how safetensors store what is quantized: plain or compressed-tensors; ONNX: qdq or contrib`;

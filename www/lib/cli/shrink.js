@@ -4,7 +4,17 @@ import { basename, join } from 'node:path';
 import { openModel } from '../model.js';
 import { shrink } from '../shrink/job.js';
 import { Usage, countOf } from './arguments.js';
-import { OPTIONS, aimSummary, choicesOf, formatOf, planData, planFor, planSummary, planTable } from './choices.js';
+import {
+  OPTIONS,
+  aimSummary,
+  choicesOf,
+  endingOf,
+  formatOf,
+  planData,
+  planFor,
+  planSummary,
+  planTable,
+} from './choices.js';
 import { exists, isFolder, refuseTaken, sizeOf, writeText } from './files.js';
 import { CHOICES } from './help.js';
 import { bytes, counted, decibels, plain, table } from './terminal.js';
@@ -134,18 +144,19 @@ async function run(planned, path, { what, terminal, ...options }) {
  * @param {Plan} plan
  */
 function outputName(name, { to, files }) {
-  const stem = basename(name).replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|ckpt)$/i, '') || 'model';
-  return files.every((file) => file.name === '') ? `${stem}.${to}` : stem;
+  const stem = basename(name).replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|ckpt|fbdc)$/i, '') || 'model';
+  return files.every((file) => file.name === '') ? `${stem}.${endingOf(to)}` : stem;
 }
 
 /**
- * Whether all files are there, as long as planned. They only ever take their places when they are complete.
+ * Whether all files are there, as long as planned where that is known. They only ever take their places when they are complete.
  * @param {string} path
  * @param {Plan} plan
  */
-async function isComplete(path, { files }) {
+async function isComplete(path, { files, isExact }) {
   for (const { name, byteLength } of files) {
-    if ((await sizeOf(name === '' ? path : join(path, name))) !== byteLength) return false;
+    const size = await sizeOf(name === '' ? path : join(path, name));
+    if (isExact ? size !== byteLength : size === null) return false;
   }
   return true;
 }
@@ -155,7 +166,8 @@ async function isComplete(path, { files }) {
  * @param {Plan} planned
  * @param {Report} report
  */
-function summary(path, planned, { seconds, inputBytes, peakMemory, tensors }) {
+function summary(path, planned, report) {
+  const { seconds, inputBytes, peakMemory, tensors, stages } = report;
   const changed = tensors.filter(({ sqnrDb }) => sqnrDb !== null);
   const worst = changed
     .toSorted((a, b) => Number(a.sqnrDb) - Number(b.sqnrDb))
@@ -166,8 +178,20 @@ function summary(path, planned, { seconds, inputBytes, peakMemory, tensors }) {
   ]);
   const speed = bytes(inputBytes / Math.max(seconds, 1e-3));
   return [
-    `${plain(path)}: ${planSummary(planned)}`,
+    `${plain(path)}: ${planSummary(planned, report)}`,
     `${seconds.toFixed(1)} s, ${speed}/s, ${bytes(peakMemory)} of memory at most; ${counted(changed.length, 'tensor')} read back and compared`,
+    ...(stages ? ['', stageTable(stages), '', 'without retraining'] : []),
     ...(rows.length > 0 ? ['', table(['lost the most', 'from', 'to', '>SQNR dB', '>max error'], rows)] : []),
   ].join('\n');
+}
+
+/** What each stage of Deep Compression came to. @param {import('../shrink/report.js').StageBytes} stages */
+function stageTable({ float, pruned, shared, coded }) {
+  const rows = [
+    ['float', float],
+    ['pruned, with indices', pruned],
+    ['shared', shared],
+    ['Huffman coded', coded],
+  ].map(([stage, size]) => [String(stage), String(size), `${(float / Number(size)).toFixed(2)}×`]);
+  return table(['stage', '>bytes', '>ratio'], rows);
 }

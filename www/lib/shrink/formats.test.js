@@ -23,15 +23,17 @@ const SOURCES = {
   npy: ['corpus/half.npy', 'corpus/fortran.npy', 'corpus/big.npy', 'corpus/bfloat16.npy', 'corpus/i8.npy'],
   npz: ['zips/stored.npz', 'zips/deflated.npz'],
   torch: ['zips'],
+  deep: ['deep/digits.fbdc'],
 };
 /** What each can become. */
 const TARGETS = {
-  safetensors: ['safetensors', 'gguf', 'npz'],
-  gguf: ['gguf', 'safetensors', 'npz'],
-  onnx: ['onnx', 'safetensors', 'gguf', 'npz'],
-  npy: ['safetensors', 'gguf', 'npz'],
-  npz: ['safetensors', 'gguf', 'npz'],
-  torch: ['safetensors', 'gguf', 'npz'],
+  safetensors: ['safetensors', 'gguf', 'npz', 'deep'],
+  gguf: ['gguf', 'safetensors', 'npz', 'deep'],
+  onnx: ['onnx', 'safetensors', 'gguf', 'npz', 'deep'],
+  npy: ['safetensors', 'gguf', 'npz', 'deep'],
+  npz: ['safetensors', 'gguf', 'npz', 'deep'],
+  torch: ['safetensors', 'gguf', 'npz', 'deep'],
+  deep: ['safetensors', 'npz', 'deep'],
 };
 
 /** @type {string} */
@@ -69,7 +71,9 @@ for (const [format, targets] of Object.entries(TARGETS)) {
         /** @type {import('./plan.js').Plan} */
         let p;
         try {
-          p = await plan(model, { to: /** @type {any} */ (to) });
+          // A container compresses unless it is asked not to.
+          const rules = to === 'deep' ? [{ match: '*', keep: true }] : [];
+          p = await plan(model, { to: /** @type {any} */ (to), rules });
           await shrink(p, join(out, 'model'), { workers: 0, overwrite: true });
         } catch (error) {
           // Weights that are not finite are refused where they would have to be computed with; names and shapes, where a format has no room.

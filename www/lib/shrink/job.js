@@ -28,6 +28,8 @@ import { isPlain, readerOf } from './stored.js';
  * @property {number} deaths workers that died and were replaced
  *
  * @typedef {import('./report.js').TensorReport} TensorReport
+ * @typedef {{energy: number, error2: number, maxAbs: number, count: number, stages?: import('./report.js').Stages, length?: number}} Sums
+ * @typedef {Sums & {length: number, bytes: Uint8Array<ArrayBuffer> | null}} Ahead
  * @typedef {import('./report.js').Report} Report
  *
  * @typedef {object} ShrinkOptions
@@ -45,6 +47,9 @@ const COPY_BYTES = 4 << 20;
 /** Buffers between these are kept. */
 const LEAST_KEPT = 1 << 18;
 const MOST_KEPT = 16 << 20;
+
+/** Bytes of records that are packed before all sizes are known and kept until they are written, at most; what goes beyond is packed again. */
+const PACKED_AHEAD = 64 << 20;
 
 /** Bytes that are read before what came before them is written, at most; a single larger step goes alone. */
 const UNDER_WAY = 64 << 20;
@@ -92,6 +97,10 @@ class Running {
     if (!held) throw new FewerbitsError('freed', 'the model has been closed', { file: plan.model.name });
     this.sources = held.sources;
     this.placed = held.tensors;
+    this.job = plan.job;
+    this.literals = plan.literals;
+    /** What was packed before its place was known. @type {Map<number, Ahead>} */
+    this.ahead = new Map();
     /** @type {Output[]} */
     this.outputs = [];
     /** Steps that have been read and are not done. @type {Set<Promise<void>>} */
@@ -126,7 +135,8 @@ class Running {
     /** @type {Set<Output>} */
     const closed = new Set();
     try {
-      for (const { name, byteLen } of this.plan.job.files) this.outputs.push(await sink.open(name, byteLen));
+      if (this.job.places.length > 0) await this.#packAhead();
+      for (const { name, byteLen } of this.job.files) this.outputs.push(await sink.open(name, byteLen));
       await this.#all();
       // One is kept only when all can be.
       for (const output of this.outputs) await output.prepare?.();
@@ -154,12 +164,12 @@ class Running {
   async #all() {
     /** @type {{at: number, file: number, run: () => Promise<void>}[]} */
     const units = [];
-    this.plan.job.files.forEach(({ segments }, file) =>
+    this.job.files.forEach(({ segments }, file) =>
       segments.forEach((segment, i) => {
         units.push({ at: segment.at, file, run: () => this.#segment(file, i) });
       }),
     );
-    for (const task of this.plan.job.tasks) {
+    for (const task of this.job.tasks) {
       const { at, file } = task.parts[0];
       units.push({ at, file, run: () => this.#task(task) });
     }
@@ -167,6 +177,66 @@ class Running {
     for (const { run } of units) await run();
     while (this.busy.size > 0) await this.#someDone();
     this.#check();
+  }
+
+  /** Packs records, so that it is known how long they are, and lays the file out anew. */
+  async #packAhead() {
+    let held = 0;
+    for (const task of this.job.tasks.filter(({ packing }) => packing.pack === 'record')) {
+      const tensor = this.placed[task.tensor];
+      const size = isPlain(tensor) ? tensor.end - tensor.start : 4 * tensor.count;
+      await this.#room(size);
+      const reader = readerOf(this.plan.model, tensor, this.signal);
+      this.#start(size, async () => {
+        const read = () => reader(0, tensor.count, this.#buffer(size));
+        const { parts, ...sums } = await this.#pack(task, tensor, read, task.dims, 0);
+        const [part] = parts;
+        const keeps = held + part.length <= PACKED_AHEAD;
+        if (keeps) held += part.length;
+        this.#hold(keeps ? part.length : 0);
+        this.ahead.set(task.tensor, { ...sums, length: part.length, bytes: keeps ? part.slice() : null });
+        this.#recycle(part.buffer);
+        this.read += tensor.end - tensor.start;
+        this.#tell(tensor.name, null);
+      });
+    }
+    while (this.busy.size > 0) await this.#someDone();
+    this.#check();
+    this.#layOut();
+  }
+
+  /** Gives every tensor its place, now that all lengths are known; the header says them. */
+  #layOut() {
+    const [file] = this.job.files;
+    const head = /** @type {Uint8Array<ArrayBuffer>} */ (this.plan.literals.get('0/0')).slice();
+    const view = new DataView(head.buffer);
+    const tasks = new Map(this.job.tasks.map((task) => [task.tensor, task]));
+    const segments = new Map(
+      file.segments.flatMap((segment) => (segment.stored ? [[segment.stored.tensor, segment]] : [])),
+    );
+    /** @type {Map<number, {at: number, byteLen: number}>} */
+    const places = new Map();
+    let at = head.length;
+    for (const [i, tensor] of this.plan.order.entries()) {
+      const planned = tasks.get(tensor)?.parts[0].byteLen ?? segments.get(tensor)?.stored?.byteLen ?? 0;
+      const byteLen = this.ahead.get(tensor)?.length ?? planned;
+      places.set(tensor, { at, byteLen });
+      view.setBigUint64(this.job.places[i], BigInt(at), true);
+      view.setBigUint64(this.job.places[i] + 8, BigInt((at += byteLen)), true);
+    }
+    const placed = (/** @type {number} */ tensor) => /** @type {{at: number, byteLen: number}} */ (places.get(tensor));
+    this.literals = new Map([['0/0', head]]);
+    this.job = {
+      ...this.job,
+      files: [
+        {
+          ...file,
+          byteLen: at,
+          segments: file.segments.map((x) => (x.stored ? { ...x, at: placed(x.stored.tensor).at } : x)),
+        },
+      ],
+      tasks: this.job.tasks.map((task) => ({ ...task, parts: [{ ...task.parts[0], ...placed(task.tensor) }] })),
+    };
   }
 
   /** Waits until there is room for a step that holds so many bytes. @param {number} bytes */
@@ -242,9 +312,9 @@ class Running {
    * @param {number} index
    */
   async #segment(file, index) {
-    const { at, bytes, copy, stored } = this.plan.job.files[file].segments[index];
+    const { at, bytes, copy, stored } = this.job.files[file].segments[index];
     if (bytes !== undefined) {
-      const literal = /** @type {Uint8Array<ArrayBuffer>} */ (this.plan.literals.get(`${file}/${index}`));
+      const literal = /** @type {Uint8Array<ArrayBuffer>} */ (this.literals.get(`${file}/${index}`));
       await this.#write(file, at, await this.#checked(file, at, literal));
     } else if (copy) {
       await this.#copy(this.sources[copy.part], copy.range.start, copy.range.end, file, at);
@@ -307,6 +377,18 @@ class Running {
    */
   async #task(task) {
     const tensor = this.placed[task.tensor];
+    const ahead = this.ahead.get(task.tensor);
+    if (ahead?.bytes) {
+      const { bytes } = ahead;
+      await this.#room(0);
+      this.#start(0, async () => {
+        await this.#write(task.parts[0].file, task.parts[0].at, bytes);
+        ahead.bytes = null;
+        this.#hold(-bytes.length);
+        this.#finish(task.tensor, ahead);
+      });
+      return;
+    }
     const [rows, ...rest] = task.dims.length === 0 ? [1] : task.dims.length === 1 ? [1, ...task.dims] : task.dims;
     const columns = rest.reduce((product, n) => product * n, 1);
     const storedBits = tensor.count === 0 ? 0 : ((tensor.end - tensor.start) * 8) / tensor.count;
@@ -320,7 +402,7 @@ class Running {
     const done = () => {
       if (--left > 0) return;
       this.#hold(-held);
-      this.#finish(task.tensor, sums);
+      this.#finish(task.tensor, ahead ?? sums);
     };
     for (let row = 0; row < rows || row === 0; row += task.rowsAtOnce) {
       const end = Math.min(rows, row + task.rowsAtOnce);
@@ -342,7 +424,8 @@ class Running {
         sums.error2 += packed.error2;
         sums.maxAbs = Math.max(sums.maxAbs, packed.maxAbs);
         sums.count += packed.count;
-        this.read += rows === 0 ? 0 : ((end - row) / rows) * (tensor.end - tensor.start);
+        // What was packed ahead has been counted.
+        this.read += ahead || rows === 0 ? 0 : ((end - row) / rows) * (tensor.end - tensor.start);
         done();
         this.#tell(tensor.name, null);
       });
@@ -477,7 +560,7 @@ class Running {
 
   /**
    * @param {number} index
-   * @param {{energy: number, error2: number, maxAbs: number, count: number} | null} sums
+   * @param {Sums | null} sums
    */
   #finish(index, sums) {
     const planned = this.planned.get(this.placed[index].name);
@@ -499,13 +582,19 @@ class Running {
 
   /** @returns {Report} */
   #report() {
-    const { model, to, files, outputBytes, bitsPerWeight } = this.plan;
+    const { model, to } = this.plan;
+    const files = this.job.files.map(({ name, byteLen }) => ({ name, byteLength: byteLen }));
+    const outputBytes = files.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    // A tensor that was copied along with what surrounds it was not told of.
+    const tensors = this.plan.tensors.map((tensor) => this.reports.get(tensor.name) ?? reportOf(tensor, null));
+    const count = tensors.reduce((sum, tensor) => sum + tensor.count, 0);
+    const bitsPerWeight = (tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0) * 8) / Math.max(1, count);
     return {
       ...{ model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight },
       seconds: (Date.now() - this.started) / 1000,
       peakMemory: this.peak,
-      // A tensor that was copied along with what surrounds it was not told of.
-      tensors: this.plan.tensors.map((tensor) => this.reports.get(tensor.name) ?? reportOf(tensor, null)),
+      tensors,
+      ...(to === 'deep' ? { stages: stagesOf(tensors, outputBytes) } : {}),
     };
   }
 }
@@ -554,12 +643,27 @@ class Bands {
 }
 
 /**
+ * Bytes of a file of Deep Compression after each stage: what is not compressed, and the header, count in each.
+ * @param {TensorReport[]} tensors
+ * @param {number} outputBytes
+ * @returns {import('./report.js').StageBytes}
+ */
+function stagesOf(tensors, outputBytes) {
+  const records = tensors.flatMap(({ stages }) => stages ?? []);
+  const sum = (/** @type {'float' | 'pruned' | 'shared' | 'coded'} */ stage) =>
+    records.reduce((total, stages) => total + stages[stage], 0);
+  const rest = outputBytes - sum('coded');
+  return { float: rest + sum('float'), pruned: rest + sum('pruned'), shared: rest + sum('shared'), coded: outputBytes };
+}
+
+/**
  * @param {import('./plan.js').PlannedTensor} planned
- * @param {{energy: number, error2: number, maxAbs: number, count: number} | null} sums
+ * @param {Sums | null} sums
  * @returns {TensorReport}
  */
-function reportOf({ name, target, from, dtype, byteLength, count, scheme }, sums) {
-  const is = { name, target, from, dtype, byteLength, count, scheme };
+function reportOf({ name, target, from, dtype, byteLength: planned, count, scheme }, sums) {
+  const byteLength = sums?.length ?? planned;
+  const is = { name, target, from, dtype, byteLength, count, scheme, ...(sums?.stages ? { stages: sums.stages } : {}) };
   if (sums === null) return { ...is, sqnrDb: null, rmse: null, maxAbs: null };
   const { energy, error2, maxAbs } = sums;
   const sqnrDb = error2 === 0 ? Infinity : 10 * Math.log10(energy / error2);

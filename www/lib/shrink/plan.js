@@ -17,7 +17,7 @@ import { textsBeside } from './texts.js';
  * @typedef {import('./recipe.js').Rule} Rule
  *
  * @typedef {object} PlanOptions
- * @property {'gguf' | 'onnx' | 'safetensors' | 'npz'} [to] the format that is written; by default the model's own, where it can be written
+ * @property {'gguf' | 'onnx' | 'safetensors' | 'npz' | 'deep'} [to] the format that is written; by default the model's own, where it can be written
  * @property {Scheme} [scheme] one for all tensors that are quantized
  * @property {string} [preset] a named set of the target's rules, such as `Q4_K_M`
  * @property {string} [layout] which of the target's ways to store quantized tensors
@@ -69,7 +69,8 @@ import { textsBeside } from './texts.js';
  * @typedef {{tensor: number, packing: any, dims: number[], rowsAtOnce: number, apart: boolean, band?: number, headRows?: number,
  *   parts: {file: number, at: number, byteLen: number, rowBytes: number | null}[]}} Task
  * @typedef {{file: number, of: {start: number, end: number}, at: number[]}} Check CRC-32 of a stretch, at places that hold zeros
- * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[]}} Job
+ * @typedef {{files: {name: string, byteLen: number, segments: Segment[]}[], tasks: Task[], checks: Check[], places: number[]}} Job
+ *   `places`: where the header says where each tensor lies; empty where sizes are known before anything is packed
  */
 
 /** Formats that are written, by the format that is read; the first is the default. */
@@ -80,6 +81,7 @@ const TARGETS = /** @type {const} */ ({
   npz: 'npz',
   npy: 'npz',
   torch: 'safetensors',
+  deep: 'safetensors',
 });
 
 /**
@@ -294,9 +296,12 @@ function asked(model, given) {
   if (recipe !== undefined) record(recipe, 'the recipe');
   const of = recipe ?? /** @type {Recipe} */ ({});
   const choice = own.scheme !== undefined || own.preset !== undefined ? own : of;
+  const to = targetOf(model, own.to ?? of.to);
+  // Who asks for nothing but the container asks for its scheme.
+  const isBare = to === 'deep' && ['recipe', 'rules', 'targetBytes', 'targetBits'].every((name) => isNone(given, name));
   return {
-    to: targetOf(model, own.to ?? of.to),
-    scheme: choice.scheme && schemeRecord(choice.scheme),
+    to,
+    scheme: choice.scheme ? schemeRecord(choice.scheme) : isBare ? { id: 'deep' } : undefined,
     preset: choice.preset,
     layout: own.layout ?? of.layout,
     effort: own.effort ?? of.effort,
@@ -307,6 +312,12 @@ function asked(model, given) {
       rules ?? [],
     ),
   };
+}
+
+/** @param {{[name: string]: any} | undefined} options @param {string} name */
+function isNone(options, name) {
+  const value = options?.[name];
+  return value === undefined || (Array.isArray(value) && value.length === 0);
 }
 
 /**
@@ -354,7 +365,7 @@ function planned(model, planner, sizes, request, given = {}) {
  */
 function planOf(model, planner, request) {
   const { tensors: placed } = /** @type {{tensors: import('../model.js').Placed[]}} */ (inside.get(model));
-  const { files, tasks, checks, packings, ...answer } = JSON.parse(planner.plan(JSON.stringify(request)));
+  const { files, tasks, checks, places, packings, ...answer } = JSON.parse(planner.plan(JSON.stringify(request)));
   const bytes = /** @type {Uint8Array<ArrayBuffer>} */ (planner.literals());
   /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
   const literals = new Map();
@@ -365,7 +376,7 @@ function planOf(model, planner, request) {
     }),
   );
   for (const task of tasks) task.packing = packings[task.packing];
-  const job = { files, tasks, checks };
+  const job = { files, tasks, checks, places };
   return new Plan(model, request, { ...answer, packings, job }, placed, literals);
 }
 
@@ -394,7 +405,7 @@ export class Plan {
   constructor(model, request, { to, choices, notes, packings, lefts, job }, placed, literals) {
     this.model = model;
     this.request = request;
-    /** @type {'gguf' | 'onnx' | 'safetensors' | 'npz'} */
+    /** @type {'gguf' | 'onnx' | 'safetensors' | 'npz' | 'deep'} */
     this.to = to;
     /** What is to be said of the whole. @type {{code: string, text: string}[]} */
     this.notes = notes;
@@ -429,6 +440,10 @@ export class Plan {
     });
     /** How it was found, where a size was aimed at. @type {Found | null} */
     this.found = null;
+    /** Whether sizes are known; else they are the most that they can be, and the report says what they are. */
+    this.isExact = job.places.length === 0;
+    /** Of each tensor, in the order of the file, which of the model it is. @type {number[]} */
+    this.order = choices.map((/** @type {any} */ choice) => choice.tensor);
     /** Bytes of all files that are written. */
     this.outputBytes = this.job.files.reduce((sum, file) => sum + file.byteLen, 0);
     /** The files that are written; one without a name bears that of the whole. */

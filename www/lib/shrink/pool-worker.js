@@ -4,16 +4,11 @@
  */
 import { init, memoryBytes, wasm } from '../engine.js';
 import { builtin, isNode } from '../node.js';
+import { packRows } from './rows.js';
 
 const port = isNode ? builtin('worker_threads').parentPort : globalThis;
 const started = init();
 started.catch(() => {});
-
-/** @param {import('./pool.js').Rows} rows the parts lie in the memory that they came in, where they fit */
-function pack({ packing, dtype, bigEndian, bytes, dims, first, headRows = 0 }) {
-  const room = new Uint8Array(bytes.buffer);
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, headRows, room);
-}
 
 /** @param {import('./pool.js').Samples} samples */
 function survey({ packings, dtype, bigEndian, bytes, dims, places, count, used }) {
@@ -29,7 +24,7 @@ async function answer({ data: { id, ...work } }) {
       port.postMessage({ id, losses: survey(work), memory: memoryBytes() });
       return;
     }
-    const packed = pack(work);
+    const packed = packRows(work);
     const buffers = new Set(packed.parts.map((/** @type {Uint8Array} */ part) => part.buffer));
     port.postMessage({ id, ...packed, memory: memoryBytes() }, [...buffers]);
   } catch (error) {

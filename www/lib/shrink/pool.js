@@ -5,6 +5,7 @@
 import { wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { builtin, isNode } from '../node.js';
+import { packRows } from './rows.js';
 
 /**
  * @typedef {object} Rows what a worker is handed
@@ -22,6 +23,7 @@ import { builtin, isNode } from '../node.js';
  * @property {number} energy the sum of their squares
  * @property {number} error2 the sum of the errors' squares
  * @property {number} maxAbs the greatest error
+ * @property {import('./report.js').Stages} [stages] of a record of Deep Compression
  *
  * @typedef {object} Samples rows to be measured, see `surveyRows`
  * @property {string} packings as JSON
@@ -121,7 +123,7 @@ export class Pool {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new FewerbitsError('freed', 'the pool has been closed'));
       if (this.count === 0)
-        return resolve(work.pack ? packHere(work.pack) : surveyHere(/** @type {any} */ (work.survey)));
+        return resolve(work.pack ? packRows(work.pack) : surveyHere(/** @type {any} */ (work.survey)));
       this.#waiting.push({ work, resolve, reject });
       this.#next();
     });
@@ -187,15 +189,6 @@ export class Pool {
     this.#workers.push(worker);
     return worker;
   }
-}
-
-/**
- * @param {Rows} rows
- * @returns {Packed}
- */
-function packHere({ packing, dtype, bigEndian, bytes, dims, first, headRows = 0 }) {
-  const room = new Uint8Array(bytes.buffer);
-  return wasm().packRows(packing, dtype, bigEndian, bytes, Float64Array.from(dims), first, headRows, room);
 }
 
 /** @param {Samples} samples */

@@ -9,7 +9,7 @@ import { FewerbitsError } from '../errors.js';
  *
  * @typedef {object} Recipe
  * @property {1} [version]
- * @property {'gguf' | 'onnx' | 'safetensors' | 'npz'} [to]
+ * @property {'gguf' | 'onnx' | 'safetensors' | 'npz' | 'deep'} [to]
  * @property {string} [preset]
  * @property {Scheme} [scheme] for all tensors that nothing else is said of
  * @property {string} [layout]

@@ -11,8 +11,8 @@ import { isSummed } from '../model.js';
  */
 
 /** Whether elements are stored one after the other, as they are. @param {Placed} tensor */
-export function isPlain({ strides, deflated, fortranOrder, derived }) {
-  return strides === null && deflated === null && !fortranOrder && derived === undefined;
+export function isPlain({ strides, deflated, deep, fortranOrder, derived }) {
+  return strides === null && deflated === null && !deep && !fortranOrder && derived === undefined;
 }
 
 /**
@@ -37,7 +37,7 @@ export function readerOf(model, tensor, signal, hold) {
       return { dtype, bigEndian, bytes };
     }
     let values;
-    if (tensor.fortranOrder || tensor.deflated !== null) {
+    if (tensor.fortranOrder || tensor.deflated !== null || tensor.deep) {
       all ??= model.read(name, { signal }).then(
         (values) => (hold?.(values.byteLength), values),
         (error) => {

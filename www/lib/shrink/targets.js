@@ -4,7 +4,7 @@
 
 /**
  * @typedef {object} Target
- * @property {'gguf' | 'onnx' | 'safetensors' | 'npz'} to
+ * @property {'gguf' | 'onnx' | 'safetensors' | 'npz' | 'deep'} to
  * @property {string} title
  * @property {string} extension of its files
  * @property {string[]} presets named sets of rules; the first is the default, where there are any
@@ -53,7 +53,7 @@ const GGUF = {
 /** @type {(Target & {from: string[]})[]} */
 const TARGETS = [
   {
-    from: ['safetensors', 'npy', 'npz', 'torch'],
+    from: ['safetensors', 'npy', 'npz', 'torch', 'deep'],
     to: 'safetensors',
     title: 'safetensors',
     extension: 'safetensors',
@@ -92,7 +92,19 @@ const TARGETS = [
     layouts: ['auto', 'qdq', 'contrib'],
   },
   {
-    from: ['safetensors', 'gguf', 'onnx', 'npy', 'npz', 'torch'],
+    from: ['safetensors', 'gguf', 'onnx', 'npy', 'npz', 'torch', 'deep'],
+    to: 'deep',
+    title: 'Deep Compression',
+    extension: 'fbdc',
+    presets: [],
+    schemes: [
+      { kind: 'block', ids: ['deep'] },
+      { kind: 'cast', ids: ['f16', 'bf16'] },
+    ],
+    layouts: [],
+  },
+  {
+    from: ['safetensors', 'gguf', 'onnx', 'npy', 'npz', 'torch', 'deep'],
     to: 'npz',
     title: 'npz',
     extension: 'npz',
