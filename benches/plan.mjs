@@ -3,8 +3,8 @@
  * package's wasm and runs it: `node plan.mjs PYTHON`.
  *
  * - The digits network: for every single scheme of GGUF the plan of at most its bytes; both run by the engine on the held-out images.
- * - The tiny language model: for every preset the plan of at most 98 % of its file; both run by llama.cpp on held-out text (`plan_logits.py`),
- *   where a Python with llama.cpp's library and the model are.
+ * - The tiny language model: for every preset plans of smaller files (`tests/peers/plan.js`); all run by llama.cpp on held-out text
+ *   (`plan_logits.py`), where a Python with llama.cpp's library and the model are.
  * - Time: 300 tensors, 1 GB of f16, every scheme of GGUF, two workers; then one plan after the other for moving sizes.
  */
 import { execFileSync } from 'node:child_process';
@@ -26,8 +26,10 @@ await init();
 const folder = mkdtempSync(join(tmpdir(), 'fewerbits-plan-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 console.log(`${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`);
-await digits();
-await language();
+if (process.env.FEWERBITS_BENCH_ONLY !== 'time') {
+  await digits();
+  await language();
+}
 await time();
 
 /** The network with what a plan makes of its weights. */
@@ -82,7 +84,7 @@ async function language() {
   if (!existsSync(path)) return console.log('\nThe language model is not here.');
   if (python === '') return console.log('\nWithout Python and llama.cpp the language model is not run.');
   const made = await presetsAndPlans(path, folder);
-  const files = [path, ...made.flatMap(({ file, planned }) => [file, planned])];
+  const files = [path, ...made.flatMap(({ file, plans }) => [file, ...plans.map((plan) => plan.file)])];
   const script = fileURLToPath(new URL('../tests/peers/plan_logits.py', import.meta.url));
   console.log('\nThe language model, run by llama.cpp on held-out text:\n');
   process.stdout.write(execFileSync(python, [script, text, ...files], { maxBuffer: 1 << 24 }));
