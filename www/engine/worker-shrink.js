@@ -61,7 +61,8 @@ export class Shrinking {
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
     this.answers = {
       'shrink-plan': ({ options }) => this.#plan(options),
-      'shrink-range': async ({ options: { isWeighed: _, ...options } }) => (await this.#planning()).planning.range(options),
+      'shrink-range': async ({ options: { isWeighed: _, ...options } }) =>
+        (await this.#planning()).planning.range(options),
       'shrink-survey': ({ options }, tools) => this.#survey(options, tools),
       'shrink-weights': (payload, tools) => this.#weigh(payload, tools),
       'shrink-trial': (payload, tools) => this.#trial(payload, tools),
