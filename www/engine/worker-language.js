@@ -2,7 +2,8 @@
  * What the worker answers about the language model: float and quantized continue the same text, and lose so much on text that neither has read.
  * Loaded with the first such question; the model and its text come then, whole, and are held against their hashes.
  */
-import { LanguageModel, openModel } from '../lib/index.js';
+import { openModel } from '../lib/core.js';
+import { LanguageModel } from '../lib/lm.js';
 import { openSource } from '../lib/folders.js';
 
 /** What `models/LM_PROVENANCE.md` says of the files. */

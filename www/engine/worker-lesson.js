@@ -2,7 +2,7 @@
  * What the worker answers to the lesson's figures, each about the sample network: nothing is remembered between questions but the network itself.
  * Weights cross as histograms, levels and pictures. Loaded with the first question.
  */
-import { DigitsNet, Weights, article, compare, openModel, quantize, stats } from '../lib/index.js';
+import { DigitsNet, Weights, article, compare, openModel, quantize, stats } from '../lib/core.js';
 import { overRows } from './worker-sample.js';
 import { meant, meantCode, meantValue } from './worker-formula.js';
 

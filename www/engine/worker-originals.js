@@ -1,6 +1,6 @@
 /** What running both models needs of the engine: the files of the one that is open, and arrays that a person gives as inputs. */
 import { FewerbitsError } from '../lib/errors.js';
-import { openModel } from '../lib/index.js';
+import { openModel } from '../lib/core.js';
 import { givenIn } from '../lib/measure/given.js';
 import { MOST_BYTES } from '../lib/measure/limits.js';
 import { inside } from '../lib/model.js';

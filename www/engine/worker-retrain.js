@@ -2,7 +2,8 @@
  * Deep Compression of the digits network with retraining, as the paper describes it: pruned, the weights that stay trained again, shared, the shared values
  * fine-tuned, and all of it stored in a container that is read back. Loaded with the first such question.
  */
-import { Trainer, openModel, plan, shrink } from '../lib/index.js';
+import { openModel, plan, shrink } from '../lib/core.js';
+import { Trainer } from '../lib/trainer.js';
 import { blobSink } from '../lib/shrink/sinks.js';
 
 /** Steps between two looks at the clock. */

@@ -1,7 +1,8 @@
 /**
  * What the worker answers to the lesson about training: loaded with the first such question.
  */
-import { Trainer, openModel } from '../lib/index.js';
+import { openModel } from '../lib/core.js';
+import { Trainer } from '../lib/trainer.js';
 
 /** Steps between two looks at the clock. */
 const STRIDE = 5;

@@ -15,7 +15,7 @@ import {
   requests,
   schemes,
   stats,
-} from '../lib/index.js';
+} from '../lib/core.js';
 import * as first from '../lib/first.js';
 import { answersWith } from './worker-answers.js';
 
