@@ -1,5 +1,5 @@
 /**
- * Models that the engine can run itself: what each matrix's error counts, and what a plan does to the answers.
+ * Models that can be run: what each matrix's error counts, and, of those that the engine runs itself, what a plan does to the answers.
  *
  * Weights are found with one matrix after the other quantized and all others left as they are. Where errors are small, the damage of a matrix is
  * its relative squared error times a number of its own (the answers move in proportion to the weights' error, and their divergence with its
@@ -22,6 +22,12 @@ import { DIGITS, runnable } from './runnable.js';
  * @property {number} [tokens] of a language model: how many it reads, 256 by default
  * @property {Uint8Array} [images] of the digits network: `[n, 8, 8]`, 0…16; for weights such as those of digits-training.safetensors
  * @property {Uint8Array} [labels] of these images, for the number that is read rightly; weights need none
+ * @property {import('../measure/session.js').Runtime} [ort] of an ONNX model: what runs it, such as `import * as ort from 'onnxruntime-web'`
+ * @property {number} [runs] of an ONNX model: on so many random inputs, 8 by default
+ * @property {number} [seed] of random inputs, 1 by default
+ * @property {{[dimension: string]: number}} [sizes] of an ONNX model: dimensions that it leaves open
+ * @property {{[input: string]: import('../measure/inputs.js').Fill}} [fills] of an ONNX model: in the place of what is guessed
+ * @property {{[input: string]: import('../measure/inputs.js').Given}} [given] of an ONNX model: inputs in the place of random ones
  * @property {AbortSignal} [signal]
  * @property {(progress: Progress) => void} [onProgress]
  *
@@ -47,16 +53,24 @@ const SEEDS = Object.freeze({ choosing: 1, judging: 2 });
 
 /**
  * Weights for a plan's option `weights`: nats for a relative squared error of 1. With them a plan's cost is the Kullback–Leibler divergence, in
- * nats for each answer, that is expected of all errors together.
+ * nats for each answer, that is expected of all errors together. Of an ONNX model, whose outputs may be anything: their relative squared error in
+ * the place of nats.
  *
  * @param {Model} model
  * @param {MeasureOptions} [given]
  * @returns {Promise<{[tensor: string]: number}>}
- * @throws {FewerbitsError} `unsupported` for a model that the engine cannot run; `aborted`
+ * @throws {FewerbitsError} `unsupported` for a model that cannot be run; `aborted`; of an ONNX model as `runBoth`, and `non_finite`
  */
 export async function measureWeights(model, given) {
   const { signal, onProgress = () => {}, ...how } = options(given);
   throwIfAborted(signal);
+  if (runnable(model) === 'onnx') {
+    const { ort } = how;
+    if (!ort) throw wrong('ort', "a runtime for ONNX models: import * as ort from 'onnxruntime-web'", ort);
+    const { runs, seed, sizes, fills, given: values } = how;
+    const { weighOnnx } = await import('../measure/weigh.js');
+    return weighOnnx(model, { ort, probe: PROBE, ...{ runs, seed, sizes, fills, given: values }, signal, onProgress });
+  }
   const runner = await runnerOf(model, how, 'choosing', signal);
   try {
     const total = runner.names.length;
