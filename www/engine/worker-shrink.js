@@ -6,6 +6,7 @@ import { wasm } from '../lib/engine.js';
 import { inside, openModel } from '../lib/model.js';
 import { shrink } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
+import { readyWorkers } from '../lib/shrink/pool.js';
 import { measureDamage, measureWeights } from '../lib/shrink/running.js';
 import { runnable } from '../lib/shrink/runnable.js';
 import { arraysIn, originals } from './worker-originals.js';
@@ -70,6 +71,8 @@ export class Shrinking {
       'shrink-trial': (payload, tools) => this.#trial(payload, tools),
       'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
       'shrink-place': async ({ bytes }) => {
+        // The job is about to begin.
+        readyWorkers();
         await sweep();
         return placeFor(bytes);
       },
@@ -95,6 +98,7 @@ export class Shrinking {
 
   /** Closes a model that is no longer shown, at once or when the job that reads it is over. @param {Model} model */
   async release(model) {
+    readyWorkers(0);
     if (this.planner?.model === model) this.#freePlanner();
     if (this.weighed?.model === model) this.weighed = null;
     if (this.used.has(model)) this.used.set(model, true);
@@ -232,6 +236,7 @@ export class Shrinking {
    * @param {Tools} tools
    */
   async #run({ options, place }, { signal, tell }) {
+    readyWorkers();
     // A worker that took a dead one's place has measured nothing yet.
     if (options.targetBytes !== undefined) await this.#survey(options, { signal });
     const { model, plan } = await this.#planFor(options);
