@@ -57,6 +57,8 @@ export class Shrinking {
     this.used = new Map();
     /** What was written last. @type {import('./worker-sinks.js').Kept | null} */
     this.kept = null;
+    /** @type {Promise<import('./worker-batch.js').Batch> | null} */
+    this.several = null;
     /** A question to the page that waits for its answer. @type {((choice: 'retry' | 'stop') => void) | null} */
     this.asked = null;
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
@@ -82,6 +84,16 @@ export class Shrinking {
       // What was written is open in the page: it stays until the tab is closed.
       'shrink-keep': () => void (this.kept = null),
     };
+    for (const what of ['look', 'plan', 'run', 'end', 'forget']) {
+      const type = `shrink-batch-${what}`;
+      this.answers[type] = async (payload, tools) => (await this.#batch()).answers[type](payload, tools);
+    }
+  }
+
+  /** What several models are asked of: fetched with the first of them. */
+  #batch() {
+    this.several ??= import('./worker-batch.js').then(({ Batch }) => new Batch());
+    return this.several;
   }
 
   /** Closes a model that is no longer shown, at once or when the job that reads it is over. @param {Model} model */

@@ -129,6 +129,10 @@ export class Pool {
     this.deaths = 0;
   }
 
+  get isClosed() {
+    return this.#closed;
+  }
+
   /** Bytes of WebAssembly memory that the workers hold, as they last said; not this thread's own. */
   get memory() {
     return this.#workers.reduce((sum, worker) => sum + worker.memory, 0);
