@@ -22,7 +22,10 @@ test('many reads that wait for one signal are one listener, and all of them stop
 
 test('what is done before the signal is not touched by it, and a failure stays what it was', async () => {
   const stop = new AbortController();
-  const [done, failed] = [abortable(Promise.resolve(1), stop.signal), abortable(Promise.reject(new Error('no')), stop.signal)];
+  const [done, failed] = [
+    abortable(Promise.resolve(1), stop.signal),
+    abortable(Promise.reject(new Error('no')), stop.signal),
+  ];
   assert.equal(await done, 1);
   await assert.rejects(failed, { message: 'no' });
   stop.abort();
