@@ -4,7 +4,9 @@
  * What each way of each tensor does is measured with all others left as they are (where these are more than half of the runs, one probe for each
  * matrix and the survey's errors stand for it). Taken to add up, that foretells what a recipe does. The search begins with the plan by cost, the plan by
  * these measures and every single scheme that fits, and goes on from the best: one tensor is raised or lowered, or one raised and another
- * lowered, the most promising first, and kept if the answers come nearer. It ends when nothing near is better, or with the last run.
+ * lowered, the most promising first, and kept if the answers come nearer. It ends when nothing near is better, or with the last run. Of a
+ * language model a recipe must be nearer by more than chance would have it: from token to token divergences differ widely, and the best of many
+ * recipes is otherwise the luckiest.
  *
  * Nothing is known of other inputs than those that it is chosen by: judge it by others (`measureDamage`).
  */
@@ -25,17 +27,21 @@ import { breath, cosineFrom, divergenceFrom, reconstructed, runnerOf, weigh } fr
  * @typedef {{run: number, runs: number, moved: number}} RunProgress runs done, of at most so many; how far the answers move under the best yet
  *
  * @typedef {object} RunOptions
- * @property {number} [runs] of the model at most, 300 by default; as it is and under the plan by cost it is run anyway
+ * @property {number} [runs] of the model at most, 200 by default; as it is and under the plan by cost it is run anyway
  * @property {string} [text] of a language model: what it reads; by default what it says itself
- * @property {number} [tokens] of a language model: how many it reads, 256 by default
+ * @property {number} [tokens] of a language model: how many it reads, 1024 by default; what it says itself in passages of 256
  * @property {Uint8Array} [images] of the digits network: `[n, 8, 8]`, 0…16; labels are not looked at
  * @property {AbortSignal} [signal]
  * @property {(progress: RunProgress) => void} [onProgress]
  *
  * @typedef {Map<string, number>} Picks of each tensor that is free which of its ways
+ * @typedef {import('./running.js').Moved & {picks: Picks}} Trial a recipe that was run
  */
 
-const RUNS = 300;
+const RUNS = 200;
+const TOKENS = 1024;
+/** By so many standard deviations of the mean difference a language model's recipe must be nearer. */
+const SURE = 2;
 /** So many recipes near the best one are tried without a gain before the search ends. */
 const PATIENCE = 40;
 /** Of the moves that gain, and of those that save bytes, so many are paired. */
@@ -73,12 +79,12 @@ export async function chosenByRunning(planning, model, given, how) {
   const most = whole(runs, 'the number of runs');
   throwIfAborted(signal);
   const recipes = await planning.recipes(given);
-  const runner = await runnerOf(model, inputs, 'choosing', signal);
+  const runner = await runnerOf(model, { tokens: TOKENS, ...inputs }, 'choosing', signal);
   try {
     const trials = new Trials(runner, recipes.budget, most, signal, onProgress);
     const found = await searched(trials, recipes);
     const measure = runner.kind === 'digits' ? /** @type {const} */ ('cosine') : /** @type {const} */ ('divergence');
-    const byCost = /** @type {number} */ (trials.known(recipes.picks));
+    const byCost = /** @type {Trial} */ (trials.known(recipes.picks)).moved;
     for (const { picks, moved } of found) {
       const facts = { measure, answers: trials.answers, runs: trials.runs, moved, byCost };
       const plan = recipes.of(picks, facts);
@@ -93,7 +99,7 @@ export async function chosenByRunning(planning, model, given, how) {
 
 /** The model under one recipe after the other. */
 class Trials {
-  /** @type {Map<string, {picks: Picks, moved: number}>} */
+  /** @type {Map<string, Trial>} */
   #known = new Map();
   /** Which way is set of each tensor; none: as it is. @type {Picks} */
   #set = new Map();
@@ -131,9 +137,9 @@ class Trials {
     return this.tensors.map(({ name }) => picks.get(name)).join();
   }
 
-  /** How far the answers moved under it, if it was run. @param {Picks} picks */
+  /** What came of a recipe, if it was run. @param {Picks} picks */
   known(picks) {
-    return this.#known.get(this.#key(picks))?.moved;
+    return this.#known.get(this.#key(picks));
   }
 
   /** Everything that was run, the best first; of equal ones the earlier. */
@@ -148,17 +154,18 @@ class Trials {
     this.onProgress({ run: this.runs, runs: this.most, moved: this.best });
   }
 
-  /** Runs the model under a recipe. @param {Picks} picks */
+  /** Runs the model under a recipe. @param {Picks} picks @returns {Promise<Trial>} */
   async run(picks) {
     const known = this.known(picks);
-    if (known !== undefined) return known;
+    if (known) return known;
     await this.#begin();
     for (const tensor of this.tensors) this.#put(tensor, picks.get(tensor.name));
-    const moved = this.distance();
+    const { moved, terms } = this.distance();
     // What is no number is as bad as can be.
-    this.#known.set(this.#key(picks), { picks, moved: Number.isNaN(moved) ? Infinity : moved });
-    this.best = Math.min(this.best, moved);
-    return moved;
+    const trial = { picks, terms, moved: Number.isNaN(moved) ? Infinity : moved };
+    this.#known.set(this.#key(picks), trial);
+    this.best = Math.min(this.best, trial.moved);
+    return trial;
   }
 
   /**
@@ -195,7 +202,7 @@ class Trials {
         }
         await this.#begin();
         this.#put(tensor, at);
-        row.push(this.distance());
+        row.push(this.distance().moved);
       }
       this.#put(tensor, undefined);
       costs.push(row);
@@ -231,7 +238,7 @@ class Trials {
 }
 
 /**
- * Recipes of the size that were run, the best first.
+ * Recipes of the size that were run, the one that is chosen first.
  * @param {Trials} trials
  * @param {Awaited<ReturnType<Planning['recipes']>>} recipes
  */
@@ -239,7 +246,6 @@ async function searched(trials, { picks: byCost, budget, room }) {
   const { tensors } = trials;
   await trials.run(byCost);
   const costs = await trials.alone();
-  const first = tensors.map(({ name }) => /** @type {number} */ (byCost.get(name)));
   // What running says nothing of stays as it was planned.
   const all = (/** @type {number[]} */ own) => {
     const picks = new Map(byCost);
@@ -251,28 +257,46 @@ async function searched(trials, { picks: byCost, budget, room }) {
     return tensors.some((tensor) => tensor.name === name) ? sum : sum + ways[byCost.get(name) ?? 0].bytes;
   }, 0);
   const fits = (/** @type {number} */ bytes) => bytes + others <= room;
+  /** @type {Trial | null} */
+  let best = null;
   for (const own of starts(trials, costs, budget.survey, room - others)) {
     if (trials.left <= 0) break;
-    if (fits(bytesOf(own))) await trials.run(all(own));
+    if (!fits(bytesOf(own))) continue;
+    const trial = await trials.run(all(own));
+    if (best === null || isNearer(trial, best)) best = trial;
   }
-  let [best] = trials.ranked();
+  const planned = await trials.run(byCost);
+  if (best === null || isNearer(planned, best)) best = planned;
   for (let isBetter = true; isBetter && trials.left > 0;) {
     isBetter = false;
     let misses = 0;
-    const own = tensors.map(({ name }, t) => best.picks.get(name) ?? first[t]);
+    const own = tensors.map(({ name }) => /** @type {number} */ (best?.picks.get(name)));
     for (const next of neighbours(tensors, costs, own, (more) => fits(bytesOf(own) + more))) {
       if (misses >= PATIENCE || trials.left <= 0) break;
       const picks = all(next);
       if (trials.known(picks) !== undefined) continue;
-      if ((await trials.run(picks)) < best.moved) {
-        [best] = trials.ranked();
-        isBetter = true;
+      const trial = await trials.run(picks);
+      isBetter = isNearer(trial, best);
+      if (isBetter) {
+        best = trial;
         break;
       }
       misses++;
     }
   }
-  return trials.ranked();
+  return [best, ...trials.ranked()];
+}
+
+/** Whether a recipe's answers are nearer than another's, by more than chance where that can be told. @param {Trial} a @param {Trial} b */
+function isNearer(a, b) {
+  if (!(a.moved < b.moved)) return false;
+  if (a.terms === null || b.terms === null) return true;
+  const n = a.terms.length;
+  const rest = b.terms;
+  const each = a.terms.map((x, i) => x - rest[i]);
+  const mean = each.reduce((sum, x) => sum + x, 0) / n;
+  const square = each.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, n - 1);
+  return mean < -SURE * Math.sqrt(square / n);
 }
 
 /**

@@ -41,6 +41,7 @@ import { DIGITS, runnable } from './runnable.js';
  * @property {() => void} free
  * @property {readonly number[] | Uint8Array | Uint32Array | null} right the answer to each, where it is known
  * @typedef {import('./reasons.js').Damage} Damage
+ * @typedef {{moved: number, terms: Float64Array | null}} Moved how far answers moved; `terms`: each of them, where that is their mean
  */
 
 /** What a matrix is tried with: errors of half a percent, whatever its rows are. */
@@ -89,7 +90,7 @@ export async function measureWeights(model, given) {
 /**
  * The weight of each matrix: how far a rough one moves the answers, by its error.
  * @param {Runner} runner
- * @param {() => number} distance of the answers as they are from those of the floats
+ * @param {() => Moved} distance of the answers as they are from those of the floats
  * @param {(tensor: string, done: number) => Promise<void>} before each
  * @returns {Promise<{[tensor: string]: number}>}
  */
@@ -103,7 +104,7 @@ export async function weigh(runner, distance, before) {
     weights[name] = 0;
     if (error === 0) continue;
     runner.set(name, rough);
-    weights[name] = distance() / error;
+    weights[name] = distance().moved / error;
     runner.set(name, values);
   }
   return { ...weights };
@@ -143,22 +144,25 @@ export async function runnerOf(model, how, what, signal) {
 async function language(model, { text, tokens = TOKENS }, seed, signal) {
   const most = whole(tokens, 'the number of tokens');
   if (most < 2) throw wrong('the number of tokens', 'a whole number, 2 or above', tokens);
-  const lm = await LanguageModel.load(model, { context: most + 1, signal });
+  const lm = await LanguageModel.load(model, {
+    context: (text === undefined ? Math.min(most, TOKENS) : most) + 1,
+    signal,
+  });
   try {
     const width = lm.sizes.vocabulary;
     const room = Math.max(2, Math.min(most, Math.floor(LOGITS / width)));
-    const read = text === undefined ? said(lm, room, seed) : beginning(lm, lm.tokenize(text)).subarray(0, room);
-    if (read.length < 2) throw wrong('the text', 'two tokens or more', text);
+    const read = text === undefined ? passages(lm, room, seed) : [beginning(lm, lm.tokenize(text)).subarray(0, room)];
+    if (!read[0] || read[0].length < 2) throw wrong('the text', 'two tokens or more', text);
     const floats = new Map(lm.matrices.map(({ name }) => [name, lm.floats(name)]));
     return {
       kind: 'language',
       names: [...floats.keys()],
       floats: (name) => floats.get(name),
       set: (name, values) => lm.set(name, values),
-      answers: () => lm.logitsOf(read),
+      answers: () => joined(read.map((tokens) => lm.logitsOf(tokens))),
       width,
       // What the model says itself is no measure of what it knows.
-      right: text === undefined ? null : read.subarray(1),
+      right: text === undefined ? null : read[0].subarray(1),
       free: () => lm.free(),
     };
   } catch (error) {
@@ -167,9 +171,26 @@ async function language(model, { text, tokens = TOKENS }, seed, signal) {
   }
 }
 
-/** What the model says by itself. @param {LanguageModel} lm @param {number} room @param {number} seed */
-function said(lm, room, seed) {
+/**
+ * What the model says by itself, each time from the beginning: no longer at once than it may have learnt to.
+ * @param {LanguageModel} lm
+ * @param {number} room
+ * @param {number} seed
+ */
+function passages(lm, room, seed) {
   lm.seed(seed);
+  /** @type {Uint32Array[]} */
+  const found = [];
+  for (let left = room; left >= 2;) {
+    const tokens = said(lm, Math.min(left, TOKENS));
+    if (tokens.length >= 2) found.push(tokens);
+    left -= Math.max(2, tokens.length);
+  }
+  return found;
+}
+
+/** @param {LanguageModel} lm @param {number} room */
+function said(lm, room) {
   lm.begin('');
   /** @type {number[]} */
   const tokens = [];
@@ -179,6 +200,14 @@ function said(lm, room, seed) {
     tokens.push(next.token);
   }
   return beginning(lm, tokens);
+}
+
+/** @param {Float32Array[]} parts */
+function joined(parts) {
+  if (parts.length === 1) return parts[0];
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+  return all;
 }
 
 /** @param {LanguageModel} lm @param {Uint32Array | number[]} tokens */
@@ -313,10 +342,13 @@ function logProbabilities(logits, width) {
 export function divergenceFrom(runner) {
   const { width } = runner;
   const reference = logProbabilities(runner.answers(), width);
-  return () => divergence(reference, logProbabilities(runner.answers(), width), width);
+  return () => {
+    const terms = divergences(reference, logProbabilities(runner.answers(), width), width);
+    return { moved: mean(terms), terms };
+  };
 }
 
-/** The same by the cosine of all logits together: what it lacks of 1. @param {Runner} runner */
+/** The same by the cosine of all logits together: what it lacks of 1. @param {Runner} runner @returns {() => Moved} */
 export function cosineFrom(runner) {
   const reference = runner.answers();
   return () => {
@@ -326,13 +358,19 @@ export function cosineFrom(runner) {
       const [a, b] = [reference[i], answers[i]];
       [ab, aa, bb] = [ab + a * b, aa + a * a, bb + b * b];
     }
-    return Math.max(0, 1 - ab / Math.sqrt(aa * bb));
+    return { moved: Math.max(0, 1 - ab / Math.sqrt(aa * bb)), terms: null };
   };
 }
 
 /** Mean Kullback–Leibler divergence of the rows, in nats. @param {Float64Array} p @param {Float64Array} q @param {number} width */
-function divergence(p, q, width) {
-  let sum = 0;
-  for (let i = 0; i < p.length; i++) sum += Math.exp(p[i]) * (p[i] - q[i]);
-  return Math.max(0, sum / (p.length / width));
+const divergence = (p, q, width) => mean(divergences(p, q, width));
+
+/** Of each row. @param {Float64Array} p @param {Float64Array} q @param {number} width */
+function divergences(p, q, width) {
+  const rows = new Float64Array(p.length / width);
+  for (let i = 0; i < p.length; i++) rows[Math.floor(i / width)] += Math.exp(p[i]) * (p[i] - q[i]);
+  return rows;
 }
+
+/** @param {Float64Array} terms */
+const mean = (terms) => Math.max(0, terms.reduce((sum, x) => sum + x, 0) / terms.length);
