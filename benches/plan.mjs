@@ -27,6 +27,27 @@ const MODELS = fileURLToPath(new URL('../www/public/models/', import.meta.url));
 const [python = ''] = process.argv.slice(2);
 const megabytes = Number(process.env.FEWERBITS_BENCH_MB ?? 1000);
 
+/** Runs in the page: moves the slider, and waits for what is drawn of it; how long that took, and how many steps of progress were seen. */
+const MOVE = `
+  const [size, done] = arguments;
+  const slider = document.querySelector('#shrink-size');
+  const bytes = () => document.querySelector('.totals').dataset.bytes;
+  const before = bytes();
+  const steps = new Set();
+  const started = performance.now();
+  const look = () => {
+    const progress = document.querySelector('.surveying progress');
+    if (progress) steps.add(progress.value);
+    if (progress || !document.querySelector('fb-shrink-size .curve .point') || bytes() === before) return;
+    observer.disconnect();
+    done({ ms: performance.now() - started, engine: performance.getEntriesByName('fewerbits:plan').at(-1).duration, steps: steps.size });
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document.querySelector('main'), { subtree: true, childList: true, attributes: true, characterData: true });
+  slider.value = size;
+  slider.dispatchEvent(new Event('input', { bubbles: true }));
+`;
+
 await init();
 const folder = mkdtempSync(join(tmpdir(), 'fewerbits-plan-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -165,27 +186,6 @@ async function time() {
   planning.free();
   await model.close();
 }
-
-/** Runs in the page: moves the slider, and waits for what is drawn of it; how long that took, and how many steps of progress were seen. */
-const MOVE = `
-  const [size, done] = arguments;
-  const slider = document.querySelector('#shrink-size');
-  const bytes = () => document.querySelector('.totals').dataset.bytes;
-  const before = bytes();
-  const steps = new Set();
-  const started = performance.now();
-  const look = () => {
-    const progress = document.querySelector('.surveying progress');
-    if (progress) steps.add(progress.value);
-    if (progress || !document.querySelector('fb-shrink-size .curve .point') || bytes() === before) return;
-    observer.disconnect();
-    done({ ms: performance.now() - started, engine: performance.getEntriesByName('fewerbits:plan').at(-1).duration, steps: steps.size });
-  };
-  const observer = new MutationObserver(look);
-  observer.observe(document.querySelector('main'), { subtree: true, childList: true, attributes: true, characterData: true });
-  slider.value = size;
-  slider.dispatchEvent(new Event('input', { bubbles: true }));
-`;
 
 /** The same by a person on the page: from the slider's first move to the plan, then from each move to what is drawn. */
 async function inPage() {
