@@ -1,6 +1,7 @@
 /** The worker of `shrink.html`: one job on a File as the page does it, with workers of its own. */
 import { init, memoryBytes, openModel, plan, shrink } from '../www/lib/index.js';
 import { wasm } from '../www/lib/engine.js';
+import { readyWorkers } from '../www/lib/shrink/pool.js';
 import { keepIn } from '../www/engine/worker-sinks.js';
 
 /** Takes everything and keeps nothing. */
@@ -27,6 +28,7 @@ async function run({ file, options, workers, isSummed, isDiscarded }) {
   const kept = isDiscarded ? null : await keepIn({ kind: 'storage' }, ['']);
   try {
     const begun = performance.now();
+    readyWorkers(workers);
     const { peakMemory } = await shrink(await plan(model, options), kept?.sink ?? NOWHERE, { workers });
     const ms = performance.now() - begun;
     const crc = isSummed && kept ? await checksum((await kept.made())[0].file) : null;

@@ -131,7 +131,8 @@ export class Session {
 
   /** Long work on a setting: the worker is ended and the last setting that worked comes back. A job of the Shrink room is not ended with it. */
   cancelComputing() {
-    if (this.store.state.shrink?.job?.state !== 'running') this.client.stop();
+    const { shrink, batch } = this.store.state;
+    if (shrink?.job?.state !== 'running' && batch?.job?.state !== 'running') this.client.stop();
     this.asked.file = '';
     this.shown = {};
     this.store.update((s) => ({ ...s, computing: null, sides: this.computed ?? s.result?.sides ?? s.sides }));

@@ -47,6 +47,7 @@ export function initialState() {
     settings: {},
     shrinkQuery: '',
     shrink: null,
+    batch: null,
   };
 }
 

@@ -89,7 +89,8 @@
  *   data: OpenTensor | null, result: Result | null, pictures: Pictures | null, weight: Weight | null,
  *   sparks: {[tensor: string]: Spark}, file: FileResult | null, compared: Comparison | null, requests: {url: string, bytes?: number}[],
  *   language: string, theme: 'system' | 'light' | 'dark', offered: string | null, continuous: boolean, dropping: boolean,
- *   room: 'learn' | 'explore' | 'shrink', chapter: number, settings: {[figure: string]: string}, shrinkQuery: string, shrink: import('./shrink/state.js').Shrink | null
+ *   room: 'learn' | 'explore' | 'shrink', chapter: number, settings: {[figure: string]: string}, shrinkQuery: string, shrink: import('./shrink/state.js').Shrink | null,
+ *   batch: import('./shrink/batch-state.js').Batch | null
  * }} State
  *
  * @typedef {{loss: number, correct: number, total: number}} RetrainedScore what a network does on the held-out digits

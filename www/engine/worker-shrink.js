@@ -6,6 +6,7 @@ import { wasm } from '../lib/engine.js';
 import { inside, openModel } from '../lib/model.js';
 import { shrink } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
+import { readyWorkers } from '../lib/shrink/pool.js';
 import { measureDamage, measureWeights } from '../lib/shrink/running.js';
 import { runnable } from '../lib/shrink/runnable.js';
 import { arraysIn, originals } from './worker-originals.js';
@@ -56,6 +57,8 @@ export class Shrinking {
     this.used = new Map();
     /** What was written last. @type {import('./worker-sinks.js').Kept | null} */
     this.kept = null;
+    /** @type {Promise<import('./worker-batch.js').Batch> | null} */
+    this.several = null;
     /** A question to the page that waits for its answer. @type {((choice: 'retry' | 'stop') => void) | null} */
     this.asked = null;
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
@@ -68,6 +71,8 @@ export class Shrinking {
       'shrink-trial': (payload, tools) => this.#trial(payload, tools),
       'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
       'shrink-place': async ({ bytes }) => {
+        // The job is about to begin.
+        readyWorkers();
         await sweep();
         return placeFor(bytes);
       },
@@ -79,10 +84,21 @@ export class Shrinking {
       // What was written is open in the page: it stays until the tab is closed.
       'shrink-keep': () => void (this.kept = null),
     };
+    for (const what of ['look', 'plan', 'run', 'end', 'forget']) {
+      const type = `shrink-batch-${what}`;
+      this.answers[type] = async (payload, tools) => (await this.#batch()).answers[type](payload, tools);
+    }
+  }
+
+  /** What several models are asked of: fetched with the first of them. */
+  #batch() {
+    this.several ??= import('./worker-batch.js').then(({ Batch }) => new Batch());
+    return this.several;
   }
 
   /** Closes a model that is no longer shown, at once or when the job that reads it is over. @param {Model} model */
   async release(model) {
+    readyWorkers(0);
     if (this.planner?.model === model) this.#freePlanner();
     if (this.weighed?.model === model) this.weighed = null;
     if (this.used.has(model)) this.used.set(model, true);
@@ -226,6 +242,7 @@ export class Shrinking {
    * @param {Tools} tools
    */
   async #run({ options, place }, { signal, tell }) {
+    readyWorkers();
     // A worker that took a dead one's place has measured nothing yet.
     if (options.targetBytes !== undefined) await this.#survey(options, { signal });
     const { model, plan } = await this.#planFor(options);

@@ -118,8 +118,8 @@ async function keepInStorage() {
             done += written;
           }
         },
+        // Not flushed to the disk: what reads the file asks the same browser.
         async close() {
-          access.flush();
           close();
         },
         async abort() {

@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { init, schemes } from '../lib/index.js';
 import { firstLanguage, speak, t } from './index.js';
 import enTexts from './en.js';
+import enBatch from './en-batch.js';
 import enErrors from './en-errors.js';
 import enMeasure from './en-measure.js';
 import enSchemes from './en-schemes.js';
 import enShrink from './en-shrink.js';
 import zhTexts from './zh.js';
+import zhBatch from './zh-batch.js';
 import zhErrors from './zh-errors.js';
 import zhMeasure from './zh-measure.js';
 import zhSchemes from './zh-schemes.js';
@@ -15,8 +17,8 @@ import zhShrink from './zh-shrink.js';
 
 /** @type {{[key: string]: string}[]} */
 const [en, zh] = [
-  { ...enTexts, ...enErrors, ...enSchemes, ...enShrink, ...enMeasure },
-  { ...zhTexts, ...zhErrors, ...zhSchemes, ...zhShrink, ...zhMeasure },
+  { ...enTexts, ...enErrors, ...enSchemes, ...enShrink, ...enMeasure, ...enBatch },
+  { ...zhTexts, ...zhErrors, ...zhSchemes, ...zhShrink, ...zhMeasure, ...zhBatch },
 ];
 const holes = (/** @type {string} */ text) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 

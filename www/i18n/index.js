@@ -8,6 +8,7 @@ const MORE = {
   schemes: { en: () => import('./en-schemes.js'), zh: () => import('./zh-schemes.js') },
   shrink: { en: () => import('./en-shrink.js'), zh: () => import('./zh-shrink.js') },
   measure: { en: () => import('./en-measure.js'), zh: () => import('./zh-measure.js') },
+  batch: { en: () => import('./en-batch.js'), zh: () => import('./zh-batch.js') },
 };
 /** The subjects whose words are there. @type {Set<string>} */
 const subjects = new Set();
@@ -36,7 +37,7 @@ export async function speak(language) {
 
 /**
  * Adds the words for a subject, in the language that is spoken and in those spoken later.
- * @param {'errors' | 'schemes' | 'shrink' | 'measure'} subject
+ * @param {'errors' | 'schemes' | 'shrink' | 'measure' | 'batch'} subject
  */
 export async function speakOf(subject) {
   const spoken = current;
@@ -47,7 +48,7 @@ export async function speakOf(subject) {
   texts = { ...texts, ...loaded.default };
 }
 
-/** Whether they are there. @param {'errors' | 'schemes' | 'shrink' | 'measure'} subject */
+/** Whether they are there. @param {'errors' | 'schemes' | 'shrink' | 'measure' | 'batch'} subject */
 export const speaksOf = (subject) => subjects.has(subject);
 
 export const language = () => current;

@@ -77,6 +77,21 @@ export async function measureDamage(planned, options) {
 }
 
 /**
+ * A plan for a size, chosen by running the model: of the recipes that fit, the one under which its answers move least, by the cosine of the
+ * digits network's logits or the divergence of a language model. Judge it by other inputs than those that it was chosen by.
+ *
+ * @param {import('./model.js').Model} model
+ * @param {import('./shrink/plan.js').PlanOptions} options with `targetBytes` or `targetBits`
+ * @param {import('./shrink/by-running.js').RunOptions} [how]
+ * @returns {Promise<import('./shrink/plan.js').Plan>} `found.byRunning` says how it was found
+ * @throws {import('./errors.js').FewerbitsError} as `plan`; `unsupported` for a model that the engine cannot run, `aborted`
+ */
+export async function planByRunning(model, options, how) {
+  const running = await import('./shrink/by-running.js');
+  return running.planByRunning(model, options, how);
+}
+
+/**
  * Writes a model as planned: rows are read, packed by workers, read back and compared, and written in their places. Memory is bounded by what
  * is under way, whatever the model's size.
  *

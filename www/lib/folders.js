@@ -6,6 +6,7 @@ import { FewerbitsError, throwIfAborted } from './errors.js';
 import { wrong } from './check.js';
 import { MAX_FILES, fromHandle } from './files.js';
 import { hubPlace, openHub } from './hub.js';
+import { SHARD, isIndexName, isMainIndex, isModelName, isShardName, likeliest } from './model-names.js';
 import { isNode } from './node.js';
 import { isFileUrl, nodeModules, pathSource } from './paths.js';
 import { blobSource, bytesSource, urlSource } from './sources.js';
@@ -164,18 +165,6 @@ function missing(name) {
   return new FewerbitsError('missing_file', 'this file of the model is missing', { file: name, found: 'no such file' });
 }
 
-/** @param {string} name */
-const isIndexName = (name) => /\.(safetensors|bin)\.index\.json$/i.test(name);
-/** @param {string} name */
-const isShardName = (name) => SHARD.test(name);
-/** How the writers of shards name them: `model-00001-of-00002.safetensors`. */
-const SHARD = /-\d{3,}-of-\d{3,}\.(safetensors|bin)$/i;
-/** @param {string} name */
-const isModelName = (name) =>
-  isIndexName(name) ||
-  /\.(safetensors|npy|npz|gguf|onnx|pt|pth|fbdc)$/i.test(name) ||
-  /^pytorch_model.*\.bin$/i.test(name);
-
 /**
  * The file of the folder to begin with.
  * @param {Folder} folder
@@ -185,7 +174,7 @@ const isModelName = (name) =>
 async function pick(folder, options) {
   const names = folder.names.filter(isModelName).sort();
   const indexes = names.filter(isIndexName);
-  const first = indexes.find((name) => /^model\.safetensors\.index\.json$/i.test(name));
+  const first = indexes.find(isMainIndex);
   const choice = indexes.length ? indexes : names.length ? likeliest(names) : folder.names;
   const name = first ?? (choice.length === 1 ? choice[0] : undefined);
   if (name !== undefined) {
@@ -205,15 +194,6 @@ async function pick(folder, options) {
   }
   const expected = 'one model, or shards with their index';
   throw new FewerbitsError('several_models', 'these are several models: open one of them', { ...facts, expected });
-}
-
-/**
- * Of the same model in several formats, as hubs keep them, the first of these is meant.
- * @param {string[]} names
- */
-function likeliest(names) {
-  const kinds = [/\.safetensors$/i, /\.gguf$/i, /\.onnx$/i];
-  return kinds.map((kind) => names.filter((name) => kind.test(name))).find((some) => some.length > 0) ?? names;
 }
 
 /**

@@ -4,6 +4,7 @@ import { t } from '../i18n/index.js';
 import { bytes, percent } from '../text/format.js';
 import { shownShort } from '../text/names.js';
 import { shrinking } from './actions.js';
+import { duration } from './duration.js';
 import { told } from './problem.js';
 import * as change from './state.js';
 
@@ -80,14 +81,6 @@ export class Progress extends View {
       </p>
     </div>`;
   }
-}
-
-/** @param {number} seconds */
-function duration(seconds) {
-  if (seconds < 1) return t('shrink.time.now');
-  if (seconds < 100) return t('shrink.time.s', { n: Math.ceil(seconds) });
-  const minutes = Math.ceil(seconds / 60);
-  return minutes < 100 ? t('shrink.time.min', { n: minutes }) : t('shrink.time.h', { n: (minutes / 60).toFixed(1) });
 }
 
 customElements.define('fb-shrink-progress', Progress);

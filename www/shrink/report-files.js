@@ -1,4 +1,5 @@
 /** A job's report as files: full precision, stable names, no translation. */
+import { reportText } from '../lib/shrink/batch.js';
 import { cell } from '../text/report.js';
 
 /** @typedef {import('../lib/shrink/report.js').Report} Report */
@@ -9,10 +10,7 @@ import { cell } from '../text/report.js';
  * @param {import('../lib/measure/run-both.js').Measured | null} [measured] both models run on the same inputs
  */
 export function reportJson(report, output, measured) {
-  // JSON has no infinities: a tensor that lost nothing has an SQNR of "Infinity".
-  const spell = (/** @type {string} */ _key, /** @type {unknown} */ value) =>
-    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
-  return `${JSON.stringify({ output, ...report, ...(measured ? { measured } : {}) }, spell, 2)}\n`;
+  return reportText({ output, ...report, ...(measured ? { measured } : {}) });
 }
 
 /** @param {Report} report */

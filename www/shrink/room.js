@@ -3,7 +3,7 @@ import { live } from 'lit/directives/live.js';
 import { View } from '../views/view.js';
 import { store } from '../store.js';
 import { schemesOf } from '../lib/shrink/targets.js';
-import { t, tn, tOr, schemeTitle } from '../i18n/index.js';
+import { speakOf, t, tn, tOr, schemeTitle } from '../i18n/index.js';
 import { bitsPerWeight, bytes, count, percent } from '../text/format.js';
 import { shown } from '../text/names.js';
 import { schemeText } from '../url.js';
@@ -23,7 +23,7 @@ import './report.js';
 /** The Shrink room: choose, shrink, save. */
 export class Room extends View {
   /** @param {import('../types.js').State} state */
-  pick({ shrink, model, catalogue }) {
+  pick({ shrink, model, catalogue, batch }) {
     return {
       plan: shrink?.plan,
       choice: shrink?.choice,
@@ -32,6 +32,8 @@ export class Room extends View {
       job: shrink?.job,
       model,
       catalogue,
+      several: batch !== null,
+      isBusy: batch?.job?.state === 'running',
     };
   }
 
@@ -40,14 +42,26 @@ export class Room extends View {
     shrinking();
   }
 
+  /** The list of several models is fetched with the first of them. */
+  updated() {
+    if (this.state.batch && !customElements.get('fb-shrink-batch')) {
+      speakOf('batch').then(
+        () => import('./batch.js'),
+        () => {},
+      );
+    }
+  }
+
   render() {
-    const { model, catalogue } = this.state;
+    const { model, catalogue, batch } = this.state;
+    const several = batch ? html`<fb-shrink-batch></fb-shrink-batch>` : nothing;
     const shrink = change.shrinkOf(this.state);
     const plan = shrink.job?.plan ?? shrink.plan;
-    if (!plan && !shrink.problem) return this.#waiting(model, catalogue.length > 0);
+    if (!plan && !shrink.problem) return html`${several}${this.#waiting(model, catalogue.length > 0)}`;
     const { job } = shrink;
     return html`
       <h1 class="sr">${t('shrink.title')}</h1>
+      ${several}
       <div class="head">
         ${job ? this.#fixed(job.plan) : this.#choices()} ${plan ? this.#totals(plan) : nothing}
         ${job || !plan ? nothing : this.#verb()}
@@ -248,11 +262,11 @@ export class Room extends View {
     const stale = !plan || plan.modelId !== this.state.model?.id;
     return html`<div class="verb">
       <button
-        class="primary start"
-        ?disabled=${problem?.what === 'plan' || stale || place === null}
+        class=${this.state.batch ? 'start' : 'primary start'}
+        ?disabled=${problem?.what === 'plan' || stale || place === null || this.state.batch?.job?.state === 'running'}
         @click=${this.#start}
       >
-        ${t('shrink.start')}
+        ${t(this.state.batch ? 'batch.alone' : 'shrink.start')}
       </button>
       <p class="soft place">${place && plan ? t(`shrink.place.${place}`, { bytes: bytes(plan.outputBytes) }) : ''}</p>
     </div>`;

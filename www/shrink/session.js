@@ -5,6 +5,7 @@
 import { runnable } from '../lib/shrink/runnable.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import { fromQuery, toQuery } from './address.js';
+import { pickFolder, problemOf, speedometer, warn } from './job-tools.js';
 import * as change from './state.js';
 import { setInputs, setWeighing, weighingOf } from './weighing-state.js';
 
@@ -17,8 +18,6 @@ import { setInputs, setWeighing, weighingOf } from './weighing-state.js';
 
 /** Names that are sent to be measured at once. */
 const BATCH = 64;
-/** Seconds over which a job's speed is taken. */
-const WINDOW = 4;
 
 export class ShrinkSession {
   /**
@@ -328,6 +327,7 @@ export class ShrinkSession {
     const { shrink, model } = this.store.state;
     const plan = shrink?.plan;
     if (!shrink || !plan || !model || plan.modelId !== model.id || shrink.job?.state === 'running') return;
+    if (this.store.state.batch?.job?.state === 'running') return;
     const [{ extension }] = targetsOf(model.format).filter(({ to }) => to === plan.to);
     const name = change.outputName(plan, extension);
     const kind = shrink.place ?? 'memory';
@@ -511,35 +511,5 @@ const sample = (name) => new URL(`models/${name}.safetensors`, document.baseURI)
 /** What must not stay shown of another model. @param {State} s @param {import('../types.js').Model} model */
 const others = (s, model) => (s.shrink?.plan?.modelId === model.id ? {} : { plan: null });
 
-/** @param {BeforeUnloadEvent} event */
-function warn(event) {
-  event.preventDefault();
-  event.returnValue = '';
-}
-
 /** @param {string} suggestedName */
 const pickFile = (suggestedName) => /** @type {any} */ (window).showSaveFilePicker({ suggestedName });
-const pickFolder = () => /** @type {any} */ (window).showDirectoryPicker({ mode: 'readwrite' });
-
-/** Bytes a second over the last few seconds. */
-function speedometer() {
-  /** @type {[time: number, read: number][]} */
-  const marks = [[performance.now(), 0]];
-  return (/** @type {number} */ read) => {
-    const now = performance.now();
-    marks.push([now, read]);
-    while (marks.length > 2 && now - marks[0][0] > WINDOW * 1000) marks.shift();
-    const [[then, before]] = marks;
-    return now > then ? ((read - before) / (now - then)) * 1000 : 0;
-  };
-}
-
-/**
- * @param {unknown} error
- * @param {'plan' | 'shrink' | 'weigh'} what
- * @returns {import('../types.js').Problem}
- */
-function problemOf(error, what) {
-  const { code = 'unexpected', message, file, tensor, offset, expected, found } = /** @type {any} */ (error);
-  return { code, message: message ?? String(error), file, tensor, offset, expected, found, what };
-}

@@ -51,6 +51,7 @@
  *   `survey`: measuring under way; `why`: the tensor whose reasons are shown; `running`: the model is run; `trial`: what that showed of a plan;
  *   `weighing`: what an ONNX model is run on to weigh errors
  */
+import { stemOf } from '../lib/model-names.js';
 import { ROLES as WEIGHTS } from '../lib/shrink/roles.js';
 import { groupsOf, targetsOf } from '../lib/shrink/targets.js';
 
@@ -131,6 +132,17 @@ export function fitted(state) {
   const target = targetOf(state);
   if (!target) return null;
   const { choice } = shrinkOf(state);
+  // Of several models those of another format may have been given a choice of their own.
+  const own = state.batch?.choices[state.model?.format ?? ''];
+  return choice.to !== target.to && choice.to !== '' && own ? own : fittedTo(target, choice);
+}
+
+/**
+ * @param {Target} target
+ * @param {Choice} choice
+ * @returns {Choice}
+ */
+export function fittedTo(target, choice) {
   const first = firstChoice(target);
   if (choice.to !== target.to && choice.to !== '') return { ...first, rules: choice.rules, tensors: choice.tensors };
   const preset = choice.preset !== null && target.presets.includes(choice.preset) ? choice.preset : null;
@@ -425,16 +437,17 @@ export function listed(shrink, plan) {
   return orders[sort] ? found.sort(orders[sort]) : found;
 }
 
-/** The file's name without its extension. @param {string} name */
-const stem = (name) => name.replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|zip|fbdc)$/i, '') || 'model';
-
 /**
  * A name for what is written: the model's, what was done to it, and the extension.
  * @param {Plan} plan
  * @param {string} extension
  */
 export function outputName({ model, choice }, extension) {
+  return `${stemOf(model)}-${whatOf(choice)}.${extension}`;
+}
+
+/** What is done to a model, in a word for its name. @param {Choice} choice */
+export function whatOf(choice) {
   const size = choice.targetBytes === null ? null : `${(choice.targetBytes / 1e6).toPrecision(3)}MB`;
-  const what = size ?? choice.preset ?? choice.scheme?.id ?? 'mixed';
-  return `${stem(model)}-${what}.${extension}`;
+  return size ?? choice.preset ?? choice.scheme?.id ?? 'mixed';
 }

@@ -5,6 +5,7 @@ import { actions } from './actions.js';
 import { nameOf } from './file-strip.js';
 import { t } from '../i18n/index.js';
 import { filesFromList } from '../lib/files.js';
+import { modelsIn } from '../lib/several.js';
 
 /** @typedef {import('../lib/files.js').PlacedFile} PlacedFile */
 
@@ -95,8 +96,14 @@ export function addressOf(text) {
   return /^[a-z][a-z\d+.-]*:/i.test(text) ? text : `https://${text}`;
 }
 
-/** @param {PlacedFile[]} files */
-export function openFiles(files) {
+/** Several models lead to the list of the Shrink room. @param {PlacedFile[]} files */
+export async function openFiles(files) {
+  const models = files.length > 1 ? modelsIn(files) : [];
+  if (models.length > 1) {
+    store.update((s) => ({ ...s, room: 'shrink' }));
+    const { openSeveral } = await import('../shrink/batch-actions.js');
+    return openSeveral(models);
+  }
   const [folder, ...inside] = files[0].path.split('/');
   const isFolder = inside.length > 0;
   const source = files.length === 1 && !isFolder ? files[0].file : wanted(files);

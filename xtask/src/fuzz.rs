@@ -3,9 +3,10 @@
 //! libFuzzer needs LLVM's coverage counters, which the stable compiler makes when LLVM itself is asked for them: these are the flags of
 //! cargo-fuzz, but for the address sanitizer, which the crate's safe code does without.
 
+use crate::outcome::{Counts, Outcome};
 use crate::paths::{at, target};
 use crate::process::{capture, cargo, command, on_path, watch};
-use crate::summary::{Counts, Report};
+use crate::summary::Report;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,7 @@ fn build() -> Result<PathBuf> {
 
 /// A minute of one target. What it finds stays in `target/fuzz/corpus`, from where the next run goes on; what breaks it, in
 /// `target/fuzz/artifacts`.
-fn run(programs: &Path, name: &str, seeds: &[&str], words: Option<&str>) -> Result<Counts> {
+fn run(programs: &Path, name: &str, seeds: &[&str], words: Option<&str>) -> Result<Outcome> {
     let [corpus, artifacts] = ["corpus", "artifacts"].map(|kind| target().join("fuzz").join(kind).join(name));
     fs::create_dir_all(&corpus)?;
     fs::create_dir_all(&artifacts)?;
@@ -97,5 +98,5 @@ fn run(programs: &Path, name: &str, seeds: &[&str], words: Option<&str>) -> Resu
     if !done.success() {
         bail!("{name}: the input that breaks it lies in {}", artifacts.display());
     }
-    Ok(Counts::ONE)
+    Ok(Counts::ONE.into())
 }

@@ -6,7 +6,8 @@
 //! | [`wasm`] | crate → wasm → JavaScript glue → optimized module |
 //! | [`site`] | the page: served while it is worked on, or built to `dist/` |
 //! | [`npm_package`] | the package in `pkg/` |
-//! | [`test`], [`summary`] | every test there is, and what they came to |
+//! | [`test`] | every test there is |
+//! | [`outcome`], [`summary`] | what a part of them came to, and all of them |
 //! | [`fuzz`] | the parsers under random input |
 //! | [`bench`] | SIMD against scalar, measured |
 //! | [`browsers`], [`python`], [`debian`] | what tests need from outside, found or installed |
@@ -17,6 +18,7 @@ mod browsers;
 mod debian;
 mod fuzz;
 mod npm_package;
+mod outcome;
 mod paths;
 mod process;
 mod python;

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything there is to test, part by part; one failing part stops none of the others.
 
 use crate::browsers::{self, Browser};
-use crate::paths::{at, files_below, target};
+use crate::outcome::{Outcome, twice};
+use crate::paths::{at, files_below, shown, target};
 use crate::process::{self, Watched, capture, cargo, command, watch};
 use crate::setup::{self, WASM_TARGET, node_tool};
-use crate::summary::{Counts, Report};
+use crate::summary::Report;
 use crate::wasm::{self, Simd};
 use crate::{fuzz, npm_package, python, site};
 use anyhow::{Context, Result, bail};
@@ -40,7 +41,7 @@ fn run(report: &mut Report) {
     consumers(report);
     report.part("rust: doc tests", || {
         let done = watch_plain(cargo().args(["test", "--package", "fewerbits", "--doc"]))?;
-        Ok(Counts::of_libtest(&done))
+        Ok(Outcome::of_libtest(&done))
     });
     report.part("rust: xtask", || rust_tests(&["--package", "xtask"], Some("xtask"), &[]));
     report.part("lint: Rust, native", || {
@@ -121,8 +122,8 @@ fn run(report: &mut Report) {
 }
 
 /// A check that passes or fails as a whole.
-fn check(command: &mut Command) -> Result<Counts> {
-    Ok(Counts::of_check(&watch_plain(command)?))
+fn check(command: &mut Command) -> Result<Outcome> {
+    Ok(Outcome::of_check(&watch_plain(command)?))
 }
 
 /// Watches a program that must not colour its output, since it is read.
@@ -132,25 +133,25 @@ fn watch_plain(command: &mut Command) -> Result<Watched> {
 }
 
 /// Some of them have numpy open what was written, where there is a Python.
-fn native_tests() -> Result<Counts> {
+fn native_tests() -> Result<Outcome> {
     let python = python::environment()?.ok();
     let variables: Vec<_> = python.iter().map(|python| ("FEWERBITS_PYTHON", python.as_path())).collect();
     rust_tests(&["--package", "fewerbits"], None, &variables)
 }
 
 /// With nextest where it is installed, which runs each test in a process of its own; else with cargo.
-fn rust_tests(packages: &[&str], profile: Option<&str>, variables: &[(&str, &Path)]) -> Result<Counts> {
+fn rust_tests(packages: &[&str], profile: Option<&str>, variables: &[(&str, &Path)]) -> Result<Outcome> {
     let has_nextest = capture(cargo().args(["nextest", "--version"]), "nextest").is_ok();
     let mut tests = cargo();
     tests.envs(variables.iter().copied());
     if has_nextest {
         tests.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--all-targets"]).args(packages);
         tests.args(profile.map(|profile| ["--cargo-profile", profile]).into_iter().flatten());
-        Ok(Counts::of_nextest(&watch_plain(&mut tests)?))
+        Ok(Outcome::of_nextest(&watch_plain(&mut tests)?))
     } else {
         tests.args(["test", "--no-fail-fast", "--all-targets"]).args(packages);
         tests.args(profile.map(|profile| ["--profile", profile]).into_iter().flatten());
-        Ok(Counts::of_libtest(&watch_plain(&mut tests)?))
+        Ok(Outcome::of_libtest(&watch_plain(&mut tests)?))
     }
 }
 
@@ -168,38 +169,44 @@ fn has_inputs(config: &str) -> bool {
 }
 
 /// The JavaScript tests that need no browser, against the wasm and the builds just made.
-fn js_tests() -> Result<Counts> {
+fn js_tests() -> Result<Outcome> {
     let files: Vec<PathBuf> = ["www", "tests/js"]
         .iter()
         .flat_map(|dir| files_below(&at(dir)))
         .filter(|file| file.to_str().is_some_and(|name| name.ends_with(".test.js")))
         .collect();
     if files.is_empty() {
-        return Ok(Counts::default());
+        return Ok(Outcome::default());
     }
     let mut node = command("node");
     node.env("FEWERBITS_XTASK", env::current_exe().context("where xtask itself is")?);
     node_tests(node, &files)
 }
 
-fn node_tests(mut node: Command, files: &[PathBuf]) -> Result<Counts> {
+fn node_tests(mut node: Command, files: &[PathBuf]) -> Result<Outcome> {
     // One file at a time: several browsers at once on a small machine make each of them slow.
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(files);
-    Ok(Counts::of_node(&watch_plain(&mut node)?))
+    Ok(Outcome::of_node(&watch_plain(&mut node)?))
 }
 
 /// The page's end-to-end tests in one browser, on `dist/` under a sub-path.
-fn page_tests(browser: &Browser) -> Result<Counts> {
+fn page_tests(browser: &Browser) -> Result<Outcome> {
     let files: Vec<PathBuf> = files_below(&at("tests/e2e"))
         .into_iter()
         .filter(|file| file.to_str().is_some_and(|name| name.ends_with(".test.js")))
         .collect();
     if files.is_empty() {
-        return Ok(Counts::default());
+        return Ok(Outcome::default());
     }
-    let mut node = command("node");
-    node.env("FEWERBITS_BROWSERS", browser.name);
-    node_tests(node, &files)
+    // File by file, so that a second try is one of a file.
+    files.iter().try_fold(Outcome::default(), |sum, file| {
+        let outcome = twice(&shown(file), || {
+            let mut node = command("node");
+            node.env("FEWERBITS_BROWSERS", browser.name);
+            node_tests(node, std::slice::from_ref(file))
+        })?;
+        Ok(sum.plus(outcome))
+    })
 }
 
 /// The crate's wasm-bindgen tests, compiled once and run in Node and in every engine, in a window and in a worker.
@@ -225,30 +232,36 @@ fn wasm_tests(report: &mut Report, browsers: &[(&str, Result<Browser, String>)])
     }
 }
 
-fn wasm_tests_in(binaries: &[PathBuf], browser: Option<&Browser>, mode: Option<&str>) -> Result<Counts> {
+fn wasm_tests_in(binaries: &[PathBuf], browser: Option<&Browser>, mode: Option<&str>) -> Result<Outcome> {
     let this = env::current_exe().context("where xtask itself is")?;
-    let mut sum = Counts::default();
+    let mut sum = Outcome::default();
     for binary in binaries {
-        let mut runner = match browser {
-            Some(browser) if browser.needs_display() => {
-                let mut screen = command("xvfb-run");
-                screen.arg("--auto-servernum").arg(&this);
-                screen
-            }
-            _ => command(&this),
-        };
-        runner.arg("wasm-test-runner").arg(binary);
-        runner.env("WASM_BINDGEN_TEST_TIMEOUT", "1800").env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "120");
-        runner.envs(mode.map(|mode| (mode, "1")));
-        if let Some(browser) = browser {
-            for name in ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVER"] {
-                runner.env_remove(name);
-            }
-            runner.envs(browser.for_wasm_tests()?);
-        }
-        sum = sum.plus(Counts::of_libtest(&watch_plain(&mut runner)?));
+        let run = || wasm_test(&this, binary, browser, mode);
+        let name = binary.file_stem().unwrap_or_default().to_string_lossy();
+        sum = sum.plus(if browser.is_some() { twice(&name, run)? } else { run()? });
     }
     Ok(sum)
+}
+
+fn wasm_test(this: &Path, binary: &Path, browser: Option<&Browser>, mode: Option<&str>) -> Result<Outcome> {
+    let mut runner = match browser {
+        Some(browser) if browser.needs_display() => {
+            let mut screen = command("xvfb-run");
+            screen.arg("--auto-servernum").arg(this);
+            screen
+        }
+        _ => command(this),
+    };
+    runner.arg("wasm-test-runner").arg(binary);
+    runner.env("WASM_BINDGEN_TEST_TIMEOUT", "1800").env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "120");
+    runner.envs(mode.map(|mode| (mode, "1")));
+    if let Some(browser) = browser {
+        for name in ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVER"] {
+            runner.env_remove(name);
+        }
+        runner.envs(browser.for_wasm_tests()?);
+    }
+    Ok(Outcome::of_libtest(&watch_plain(&mut runner)?))
 }
 
 /// Builds the wasm tests and returns the binaries that hold any.
@@ -288,7 +301,7 @@ fn consumers(report: &mut Report) {
             check(cargo().args(["build", "--package", "fewerbits", "--example", "shrink"]))?;
             let shrink = target().join("debug/examples").join(format!("shrink{}", env::consts::EXE_SUFFIX));
             let mut proof = python::script(&python, "tests/python/onnx_proof.py")?;
-            Ok(Counts::of_script(&watch_plain(proof.arg(shrink))?))
+            Ok(Outcome::of_script(&watch_plain(proof.arg(shrink))?))
         }),
     }
 }
@@ -333,7 +346,7 @@ fn of_python(report: &mut Report, part: &str, script: &str, args: &[&str]) {
         Ok(Err(why)) => report.skip(part, &why),
         Err(error) => report.part(part, || Err(error)),
         Ok(Ok(python)) => {
-            report.part(part, || Ok(Counts::of_script(&watch_plain(python::script(&python, script)?.args(args))?)))
+            report.part(part, || Ok(Outcome::of_script(&watch_plain(python::script(&python, script)?.args(args))?)))
         }
     }
 }

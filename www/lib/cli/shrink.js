@@ -2,6 +2,8 @@
 import { basename, join } from 'node:path';
 
 import { openModel } from '../model.js';
+import { stemOf } from '../model-names.js';
+import { batchReport, inTurn, isComplete, isFolder as isSeveral, reportText } from '../shrink/batch.js';
 import { shrink } from '../shrink/job.js';
 import { Usage, countOf } from './arguments.js';
 import {
@@ -65,7 +67,6 @@ ${CHOICES}
     const taken = new Set();
     /** @type {any[]} */
     const done = [];
-    let failed = 0;
     const one = async (/** @type {string} */ input, /** @type {string} */ place) => {
       const model = await openModel(input, { signal });
       try {
@@ -78,11 +79,12 @@ ${CHOICES}
           return;
         }
         // A model of several files is a folder itself; several models lie in one.
-        const isOne = isBatch || planned.files.every(({ name }) => name === '');
+        const isOne = isBatch || !isSeveral(planned.files);
         const path = inFolder && isOne ? join(output, outputName(model.name, planned)) : /** @type {string} */ (output);
         if (taken.has(path)) throw new Usage(`two of the inputs would be written to ${JSON.stringify(path)}`);
         taken.add(path);
-        if (resume && (await isComplete(path, planned))) {
+        const sizeIn = (/** @type {string} */ name) => sizeOf(name === '' ? path : join(path, name));
+        if (resume && (await isComplete(planned, sizeIn))) {
           terminal.say(`${path}: there and complete, left out`);
           done.push({ output: path, skipped: true });
           return;
@@ -97,23 +99,20 @@ ${CHOICES}
         await model.close();
       }
     };
-    for (const [i, input] of inputs.entries()) {
-      try {
-        await one(input, isBatch ? `${i + 1}/${inputs.length} ` : '');
-      } catch (error) {
-        // What was not understood, or was interrupted, is about all of them.
-        if (!isBatch || error instanceof Usage || signal.aborted) throw error;
-        const { code = 'unexpected', message } = /** @type {Error & {code?: string}} */ (error);
-        failed += 1;
+    const each = (/** @type {string} */ input, /** @type {number} */ i) =>
+      one(input, isBatch ? `${i + 1}/${inputs.length} ` : '');
+    const failed = await inTurn(inputs, each, {
+      signal,
+      // What was not understood is about all of them.
+      isAboutAll: (error) => !isBatch || error instanceof Usage,
+      onFailure(input, { code, message }) {
         done.push({ input, failed: { code, message } });
         terminal.clear();
         terminal.say(plain(`fewerbits: ${code}: ${message}`));
-      }
-    }
-    const data = { version: 1, [isDry ? 'plans' : 'outputs']: done };
-    if (report !== undefined && !isDry) {
-      await writeText(report, `${JSON.stringify(data, (_, x) => (x === Infinity ? 'Infinity' : x), 2)}\n`, force);
-    }
+      },
+    });
+    const data = isDry ? { version: 1, plans: done } : batchReport(done);
+    if (report !== undefined && !isDry) await writeText(report, reportText(data), force);
     if (json) terminal.json(data);
     if (failed > 0) terminal.say(`${failed} of ${inputs.length} models failed`);
     return failed > 0 ? 1 : 0;
@@ -144,21 +143,8 @@ async function run(planned, path, { what, terminal, ...options }) {
  * @param {Plan} plan
  */
 function outputName(name, { to, files }) {
-  const stem = basename(name).replace(/\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|ckpt|fbdc)$/i, '') || 'model';
-  return files.every((file) => file.name === '') ? `${stem}.${endingOf(to)}` : stem;
-}
-
-/**
- * Whether all files are there, as long as planned where that is known. They only ever take their places when they are complete.
- * @param {string} path
- * @param {Plan} plan
- */
-async function isComplete(path, { files, isExact }) {
-  for (const { name, byteLength } of files) {
-    const size = await sizeOf(name === '' ? path : join(path, name));
-    if (isExact ? size !== byteLength : size === null) return false;
-  }
-  return true;
+  const stem = stemOf(basename(name));
+  return isSeveral(files) ? stem : `${stem}.${endingOf(to)}`;
 }
 
 /**

@@ -73,8 +73,25 @@ export async function shrink(plan, to, given) {
   if (workers !== undefined) whole(workers, 'the number of workers');
   throwIfAborted(signal);
   const sink = sinkOf(to, { overwrite });
-  const job = new Running(plan, new Pool(workers ?? defaultWorkers()), { signal, onProgress, onFailure });
-  return job.run(sink);
+  const pool = new Pool(workers ?? defaultWorkers());
+  try {
+    return await shrinkBy(pool, plan, sink, { signal, onProgress, onFailure });
+  } finally {
+    pool.close();
+  }
+}
+
+/**
+ * The same by workers that stay for the next job. After a failure they are ended, for what they have in hand is not wanted any more.
+ * @param {Pool} pool
+ * @param {Plan} plan
+ * @param {import('./sinks.js').Sink} sink
+ * @param {{signal?: AbortSignal, onProgress?: (progress: Progress) => void, onFailure: NonNullable<ShrinkOptions['onFailure']>}} tools
+ * @returns {Promise<Report>}
+ */
+export async function shrinkBy(pool, plan, sink, tools) {
+  throwIfAborted(tools.signal);
+  return new Running(plan, pool, tools).run(sink);
 }
 
 class Running {
@@ -156,7 +173,6 @@ class Running {
       throwIfAborted(this.given);
       throw error;
     }
-    this.pool.close();
     return this.#report();
   }
 

@@ -7,9 +7,9 @@ import { after, before, test } from 'node:test';
 
 import { gaussians, memorySink, nowhere, safetensors, sparse } from '../../../tests/js/models.js';
 import { compare, init, openModel, schemes } from '../index.js';
-import { shrink } from './job.js';
+import { shrink, shrinkBy } from './job.js';
 import { plan } from './plan.js';
-import { platform } from './pool.js';
+import { Pool, platform } from './pool.js';
 
 /** @type {string} */
 let folder;
@@ -289,4 +289,31 @@ test('of several files none stays when one cannot be kept', async () => {
   await assert.rejects(shrink(planned, failing, { workers: 0 }), /no room/);
   assert.equal(blobs.files.size, 0);
   await model.close();
+});
+
+test('workers stay for the next job, and are ended after one that failed', async () => {
+  let spawned = 0;
+  const spawner = {
+    on: (/** @type {any[]} */ ...given) => (spawned++, platform.on(.../** @type {[any, any]} */ (given))),
+  };
+  const pool = new Pool(2, spawner);
+  const model = await openModel(large());
+  const planned = await plan(model, { scheme: { id: 'bf16' } });
+  const onFailure = () => /** @type {const} */ ('stop');
+  const [one, two] = [memorySink(), memorySink()];
+  try {
+    await shrinkBy(pool, planned, one, { onFailure });
+    const before = spawned;
+    await shrinkBy(pool, planned, two, { onFailure });
+    assert.deepEqual([before > 0, spawned, pool.isClosed], [true, before, false]);
+    assert.deepEqual(two.files.get(''), one.files.get(''));
+    const full = nowhere(() => {
+      throw new Error('no room');
+    });
+    await assert.rejects(shrinkBy(pool, planned, full, { onFailure }), /no room/);
+    assert.equal(pool.isClosed, true);
+  } finally {
+    pool.close();
+    await model.close();
+  }
 });

@@ -37,6 +37,8 @@ import { packRows } from './rows.js';
  *
  * @typedef {{post(message: any, transfer: any[]): void, end(): void}} Thread
  * @typedef {{on(message: (data: any) => void, died: (why: string) => void): Thread}} Spawner
+ * @typedef {{message(data: any): void, died(why: string): void}} Owner whoever is told what a thread says
+ * @typedef {{thread: Thread, spawner: Spawner, owner: Owner}} Started
  * @typedef {{thread: Thread, jobs: Job[], memory: number}} Worker
  * @typedef {{work: {pack?: Rows, survey?: Samples}, resolve: (answer: any) => void, reject: (error: Error) => void}} Job
  */
@@ -77,6 +79,38 @@ export const platform = {
   },
 };
 
+/** Threads that have been started and belong to no pool yet. @type {Started[]} */
+const spare = [];
+
+/** @param {Spawner} spawner @returns {Started} */
+function started(spawner) {
+  /** @type {Started} */
+  const one = { spawner, owner: { message() {}, died: () => drop(one) }, thread: /** @type {any} */ (null) };
+  one.thread = spawner.on(
+    (data) => one.owner.message(data),
+    (why) => one.owner.died(why),
+  );
+  return one;
+}
+
+/** @param {Started} one */
+function drop(one) {
+  const at = spare.indexOf(one);
+  if (at < 0) return;
+  spare.splice(at, 1);
+  one.thread.end();
+}
+
+/**
+ * Starts workers that the next pool takes over: a job that is about to begin does not wait a tenth of a second for them.
+ * @param {number} [count] of workers that stand ready; 0 ends those that do
+ * @param {Spawner} [spawner]
+ */
+export function readyWorkers(count = defaultWorkers(), spawner = platform) {
+  while (spare.length > count) drop(spare[spare.length - 1]);
+  while (spare.length < count) spare.push(started(spawner));
+}
+
 export class Pool {
   /** @type {Worker[]} */
   #workers = [];
@@ -93,6 +127,10 @@ export class Pool {
     this.count = count;
     /** Workers that died. */
     this.deaths = 0;
+  }
+
+  get isClosed() {
+    return this.#closed;
   }
 
   /** Bytes of WebAssembly memory that the workers hold, as they last said; not this thread's own. */
@@ -185,7 +223,10 @@ export class Pool {
         job?.resolve(data.losses ?? data);
       }
     };
-    worker.thread = this.spawner.on(message, died);
+    const ready = spare.findIndex(({ spawner }) => spawner === this.spawner);
+    const one = ready < 0 ? started(this.spawner) : spare.splice(ready, 1)[0];
+    one.owner = { message, died };
+    worker.thread = one.thread;
     this.#workers.push(worker);
     return worker;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Pool } from './pool.js';
+import { Pool, readyWorkers } from './pool.js';
 
 /**
  * A pool whose workers do as they are told: `behave(message, nth worker)` gives the answer, `'die'` or nothing.
@@ -110,4 +110,33 @@ test('real threads pack in the memory that they were handed', async () => {
   } finally {
     pool.close();
   }
+});
+
+test('workers that stand ready are taken over; one that dies before is forgotten; what is not wanted ends', async () => {
+  const log = { spawned: 0, ended: 0 };
+  /** @type {((why: string) => void)[]} */
+  const kill = [];
+  const spawner = {
+    on(/** @type {(data: any) => void} */ message, /** @type {(why: string) => void} */ died) {
+      log.spawned++;
+      kill.push(died);
+      return {
+        post: (/** @type {any} */ data) => queueMicrotask(() => message({ id: 0, parts: [], count: data.first })),
+        end: () => void log.ended++,
+      };
+    },
+  };
+  readyWorkers(3, spawner);
+  kill[1]('out of memory');
+  assert.deepEqual(log, { spawned: 3, ended: 1 });
+  const pool = new Pool(3, spawner);
+  const counts = await Promise.all([0, 1, 2].map(async (at) => (await pool.pack(rows(at))).count));
+  assert.deepEqual(counts, [0, 1, 2]);
+  // Two were there, one came.
+  assert.deepEqual(log, { spawned: 4, ended: 1 });
+  readyWorkers(1, spawner);
+  readyWorkers(0, spawner);
+  assert.deepEqual(log, { spawned: 5, ended: 2 });
+  pool.close();
+  assert.equal(log.ended, 5);
 });

@@ -199,17 +199,15 @@ export function folderSink(folder, overwrite) {
   return {
     async open(name) {
       const file = name === '' ? 'model' : name;
-      if (!overwrite) {
-        const found = await folder.getFileHandle(file).then(
-          () => true,
-          () => false,
-        );
-        if (found) throw taken(file);
-      }
+      const found = await folder.getFileHandle(file).then(
+        () => true,
+        () => false,
+      );
+      if (!overwrite && found) throw taken(file);
       const output = await handleOutput(await folder.getFileHandle(file, { create: true }));
-      // A file that was made for this and not finished does not stay.
       const undo = () => folder.removeEntry(file).catch(() => {});
-      return { ...output, abort: () => output.abort().then(undo), undo };
+      // A file that was made for this and not finished does not stay; one that was there before is what it was.
+      return { ...output, abort: () => (found ? output.abort() : output.abort().then(undo)), undo };
     },
   };
 }

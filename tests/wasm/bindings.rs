@@ -1,5 +1,4 @@
-//! The face that JavaScript sees, called with JavaScript values. Runs in Node and in browsers.
-#![cfg(target_arch = "wasm32")]
+//! The face that JavaScript sees, called with JavaScript values.
 
 use fewerbits::bindings::{Weights, compare, dequantize, packed_length, schemes, stats};
 use js_sys::{Array, Float32Array, JSON, Reflect};

@@ -1,5 +1,4 @@
 //! The sample network's layers in SIMD128 against their scalar forms, bit for bit, and the network in wasm.
-#![cfg(target_arch = "wasm32")]
 
 use fewerbits::kernels::llama::{self, Matrix};
 use fewerbits::kernels::nn::{Activation, LANES};
@@ -178,8 +177,8 @@ mod network {
     use super::*;
     use fewerbits::nn::{DigitsNet, TENSORS};
 
-    const WEIGHTS: &[u8] = include_bytes!("../www/public/models/digits.safetensors");
-    const HELD_OUT: &[u8] = include_bytes!("../www/public/models/digits-heldout.safetensors");
+    const WEIGHTS: &[u8] = include_bytes!("../../www/public/models/digits.safetensors");
+    const HELD_OUT: &[u8] = include_bytes!("../../www/public/models/digits-heldout.safetensors");
 
     /// A tensor's bytes in a safetensors file that is known to be good.
     fn tensor<'a>(file: &'a [u8], name: &str) -> &'a [u8] {

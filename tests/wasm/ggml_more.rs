@@ -1,10 +1,6 @@
-//! ggml's formats of unequal levels, ternary and small floats in SIMD128 against their scalar form, byte for byte. Runs in Node and in
-//! browsers.
-#![cfg(target_arch = "wasm32")]
+//! ggml's formats of unequal levels, ternary and small floats in SIMD128 against their scalar form, byte for byte.
 
-mod edges;
-
-use edges::{Random, assert_same_bits, table};
+use crate::edges::{Random, assert_same_bits, table};
 use fewerbits::kernels::ggml_more as simd;
 use fewerbits::kernels::scalar::{iq, mx, ternary};
 use wasm_bindgen_test::wasm_bindgen_test;

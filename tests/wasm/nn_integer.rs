@@ -1,9 +1,6 @@
 //! The integer layers in SIMD128 against naive sums and, for numbers, against arithmetic written out; the network in wasm.
-#![cfg(target_arch = "wasm32")]
 
-mod edges;
-
-use edges::Random;
+use crate::edges::Random;
 use fewerbits::kernels::nn::LANES;
 use fewerbits::kernels::nn::integer::{
     Int8Weights, MAX_BIAS, MAX_FAN_IN, SignWeights, conv3x3_int8, conv3x3_xnor, dense_int8, dense_xnor, requantize,
@@ -175,8 +172,8 @@ mod network {
     use super::*;
     use fewerbits::nn::{Arithmetic, DigitsNet, TENSORS};
 
-    const WEIGHTS: &[u8] = include_bytes!("../www/public/models/digits.safetensors");
-    const HELD_OUT: &[u8] = include_bytes!("../www/public/models/digits-heldout.safetensors");
+    const WEIGHTS: &[u8] = include_bytes!("../../www/public/models/digits.safetensors");
+    const HELD_OUT: &[u8] = include_bytes!("../../www/public/models/digits-heldout.safetensors");
 
     /// A tensor's bytes in a safetensors file that is known to be good.
     fn tensor<'a>(file: &'a [u8], name: &str) -> &'a [u8] {

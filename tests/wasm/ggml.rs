@@ -1,13 +1,8 @@
-//! ggml's formats in SIMD128 against their scalar forms, byte for byte, and decoders bit for bit. Runs in Node and in browsers.
-#![cfg(target_arch = "wasm32")]
+//! ggml's formats in SIMD128 against their scalar forms, byte for byte, and decoders bit for bit.
 
-mod edges;
-mod ggml_support;
-mod goldens;
-
-use edges::{Random, assert_same_bits, table};
+use crate::edges::{Random, assert_same_bits, table};
+use crate::ggml_support::{Decode, Encode, generated, random_bytes};
 use fewerbits::kernels::{ggml, scalar::ggml as scalar};
-use ggml_support::{Decode, Encode, generated, random_bytes};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// Name, weights and bytes of a block, and both forms of what writes and reads it.

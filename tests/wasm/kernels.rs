@@ -1,9 +1,6 @@
-//! Every kernel in SIMD128 against its scalar form, bit for bit, on the edge table. Runs in Node and in browsers.
-#![cfg(target_arch = "wasm32")]
+//! Every kernel in SIMD128 against its scalar form, bit for bit, on the edge table.
 
-mod edges;
-
-use edges::{Random, assert_same_bits, for_each_input};
+use crate::edges::{Random, assert_same_bits, for_each_input};
 use fewerbits::kernels::errors::Window;
 use fewerbits::kernels::{self, Axis, CodeCounts, CompareSums, EvenRuns, Grid, Moments, Rounding, column_bits, scalar};
 use wasm_bindgen_test::wasm_bindgen_test;

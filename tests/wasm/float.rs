@@ -1,9 +1,6 @@
-//! The float formats in WebAssembly: long inputs, which LLVM makes vectors of, against one value at a time. Runs in Node and in browsers.
-#![cfg(target_arch = "wasm32")]
+//! The float formats in WebAssembly: long inputs, which LLVM makes vectors of, against one value at a time.
 
-mod edges;
-
-use edges::{assert_same_bits, for_each_input};
+use crate::edges::{assert_same_bits, for_each_input};
 use fewerbits::kernels::float::{self, Narrow};
 use fewerbits::kernels::scalar;
 use wasm_bindgen_test::wasm_bindgen_test;

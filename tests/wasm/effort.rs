@@ -1,14 +1,9 @@
-//! The search for less error in WebAssembly: SIMD128 against scalar, bit for bit. Runs in Node and in browsers.
-#![cfg(target_arch = "wasm32")]
+//! The search for less error in WebAssembly: SIMD128 against scalar, bit for bit.
 
-mod edges;
-mod ggml_support;
-mod goldens;
-
-use edges::{Random, assert_same_bits, for_each_input, table};
+use crate::edges::{Random, assert_same_bits, for_each_input, table};
+use crate::ggml_support::generated;
 use fewerbits::kernels::best::{self, FP4_TIMES_TWO, Rule, Sums, Weighting, iq4_rule};
 use fewerbits::kernels::scalar;
-use ggml_support::generated;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 fn assert_same(ours: Sums, theirs: Sums, what: &str) {

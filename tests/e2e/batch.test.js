@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Key, axeSource, forEachBrowser, framed } from './harness/index.js';
+import { ExplorePage } from './explore-page.js';
+import { gaussians, safetensors } from '../js/models.js';
+
+/** Without a picker for folders, as most browsers are. */
+const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
+  delete window[name]; delete Window.prototype[name]; }`;
+
+/** A folder of the browser's own storage in the place of one that a person would choose. */
+const PICKER = `window.asked = 0; window.showDirectoryPicker = async () => {
+  window.asked += 1;
+  return (await navigator.storage.getDirectory()).getDirectoryHandle('picked', { create: true }); };`;
+
+/** A small model: a matrix and a bias. @param {number} seed @param {(values: Float32Array) => void} [change] */
+function model(seed, change = () => {}) {
+  const values = gaussians(64 * 256, seed);
+  change(values);
+  return safetensors({ 'blk.0.attn_q.weight': [[64, 256], values], 'norm.bias': [[64], gaussians(64, seed + 1)] });
+}
+const withNaN = (/** @type {number} */ seed) => model(seed, (values) => void (values[7] = NaN));
+const BROKEN = new TextEncoder().encode('this is no model');
+
+forEachBrowser((browser) => {
+  const page = new ExplorePage(browser);
+  const run = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
+    browser.driver.executeScript(script, ...args);
+  const wait = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
+    browser.driver.executeAsyncScript(
+      `const done = arguments[arguments.length - 1];
+       (async () => { ${script} })().then(done, (error) => done('failed: ' + error));`,
+      ...args,
+    );
+
+  /** @param {string} [rest] @param {string} [before] is run before the room is entered */
+  async function open(rest = '?lang=en#/shrink', before = NO_PICKER) {
+    const [search, hash] = rest.split('#');
+    await browser.driver.get('about:blank');
+    await browser.driver.get(browser.site.url + search);
+    await run(`${before}; location.hash = arguments[0]`, `#${hash}`);
+    await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the room');
+  }
+
+  /** Drops files, those of a folder by their paths. @param {{[name: string]: Uint8Array}} files */
+  const drop = (files) =>
+    run(
+      `const dataTransfer = new DataTransfer();
+       for (const [name, text] of arguments[0]) dataTransfer.items.add(
+         new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { lastModified: 1 }));
+       for (const type of ['dragenter', 'dragover', 'drop']) {
+         document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true })); }`,
+      Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+    );
+
+  /** @returns {Promise<{[name: string]: string}>} */
+  const states = () =>
+    run(
+      `return Object.fromEntries([...document.querySelectorAll('.model')].map((x) => [x.dataset.name, x.dataset.state]))`,
+    );
+
+  /** Waits until the models are in these states. @param {{[name: string]: string}} wanted */
+  const reach = (wanted) =>
+    page.until(
+      `const found = Object.fromEntries([...document.querySelectorAll('.model')].map((x) => [x.dataset.name, x.dataset.state]));
+       return Object.keys(found).length === Object.keys(arguments[0]).length
+         && Object.entries(arguments[0]).every(([name, state]) => found[name] === state)`,
+      JSON.stringify(wanted),
+      wanted,
+    );
+
+  const start = async () => {
+    await page.until(`return document.querySelector('.start-all')?.disabled === false`, 'the button');
+    await page.click('.start-all');
+  };
+  const over = () => page.until(`return document.querySelector('.over')`, 'the end');
+  /** Chooses for all. @param {string} value */
+  const chooseAll = async (value) => {
+    await page.set('#shrink-all', value);
+    await page.until(
+      `return [...document.querySelectorAll('.model .becomes')].every((x) => x.textContent === '' || x.textContent.includes(arguments[0]))`,
+      `${value} for all`,
+      value.split(':')[1],
+    );
+  };
+
+  const catchSaves = () =>
+    run(`window.saved = []; let made = null; const { createObjectURL } = URL;
+      URL.createObjectURL = (blob) => ((made = blob), createObjectURL.call(URL, blob));
+      HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, made]); };`);
+  /** @returns {Promise<[name: string, size: number][]>} */
+  const saved = () => run(`return window.saved.map(([name, blob]) => [name, blob.size])`);
+  /** @param {number} at @returns {Promise<any>} */
+  const savedJson = async (at) => JSON.parse(await wait(`return window.saved[arguments[0]][1].text()`, at));
+
+  describe('several models', () => {
+    test('dropped in Learn they lead to a list in Shrink; one of them is shown, another by a press', async () => {
+      await browser.driver.get('about:blank');
+      await browser.driver.get(`${browser.site.url}?lang=en#/learn`);
+      await page.until(`return document.querySelector('fb-learn')`, 'the lesson');
+      await drop({ 'b.safetensors': BROKEN, 'c.safetensors': model(1), 'd.safetensors': model(2) });
+      await reach({ 'b.safetensors': 'failed', 'c.safetensors': 'planned', 'd.safetensors': 'planned' });
+      await page.until(`return location.hash.startsWith('#/shrink')`, 'the address');
+      await page.waitText('.model[data-name="b.safetensors"] .problem', 'b.safetensors');
+      await page.until(`return document.querySelector('.model[data-name="c.safetensors"][data-open]')`, 'the first');
+      await page.until(`return document.querySelector('fb-shrink-table [data-name="norm.bias"]')`, 'its tensors');
+      await page.click('.model[data-name="d.safetensors"] .look');
+      await page.until(`return document.querySelector('.model[data-name="d.safetensors"][data-open]')`, 'the other');
+      await page.waitText('fb-file-strip .name', 'd.safetensors');
+      assert.deepEqual(Object.keys(await states()).sort(), ['b.safetensors', 'c.safetensors', 'd.safetensors']);
+      // Taken off the list one by one; what is open stays open.
+      await page.click('.model[data-name="b.safetensors"] .remove');
+      await page.waitText('.batch h2', '2 models');
+      await page.click('.put-away');
+      await page.until(`return !document.querySelector('.batch')`, 'no list');
+      assert.equal(await page.text('fb-file-strip .name'), 'd.safetensors');
+      await page.assertQuiet();
+    });
+
+    test('one press shrinks all; the one that fails is named, the others are saved, the report tells of all', async () => {
+      await open();
+      await catchSaves();
+      await drop({ 'a.safetensors': model(1), 'm.safetensors': withNaN(2), 'z.safetensors': model(3) });
+      await reach({ 'a.safetensors': 'planned', 'm.safetensors': 'planned', 'z.safetensors': 'planned' });
+      await chooseAll('scheme:fp8_e4m3');
+      await page.until(`return document.querySelector('.place-all')?.textContent`, 'where to');
+      await start();
+      await over();
+      await reach({ 'a.safetensors': 'done', 'm.safetensors': 'failed', 'z.safetensors': 'done' });
+      await page.waitText('.over .headline', '2 done and read back, 1 failed');
+      await page.waitText('.model[data-name="m.safetensors"] .problem', 'blk.0.attn_q.weight');
+      await page.click('.batch-json');
+      const { version, outputs } = await savedJson(0);
+      assert.equal(version, 1);
+      assert.deepEqual(
+        outputs.map((/** @type {any} */ x) => x.output ?? `${x.input}: ${x.failed.code}`),
+        ['a-fp8_e4m3.safetensors', 'm.safetensors: non_finite', 'z-fp8_e4m3.safetensors'],
+      );
+      assert.ok(outputs[0].tensors[0].sqnrDb > 25);
+      await page.click('.save-all');
+      const sizes = outputs.flatMap((/** @type {any} */ x) => x.outputBytes ?? []);
+      assert.deepEqual((await saved()).slice(1), [
+        ['a-fp8_e4m3.safetensors', sizes[0]],
+        ['z-fp8_e4m3.safetensors', sizes[1]],
+      ]);
+      await page.click('.model[data-name="a.safetensors"] .details');
+      await page.waitText('.model .report', 'decoded again');
+      await page.click('.model .report .json');
+      assert.equal((await savedJson(3)).outputBytes, sizes[0]);
+      // A rule that leaves the tensor alone mends the one that failed; what is done is not done again.
+      await page.click('fb-shrink-rules .add');
+      await page.set('.rule input', 'blk.*');
+      await reach({ 'a.safetensors': 'done', 'm.safetensors': 'planned', 'z.safetensors': 'done' });
+      await start();
+      await reach({ 'a.safetensors': 'done', 'm.safetensors': 'done', 'z.safetensors': 'done' });
+      await page.until(
+        `return document.querySelector('.over') && !document.querySelector('.start-all')`,
+        'nothing left',
+      );
+      await page.assertQuiet();
+    });
+
+    test('cancelled in the middle, what is finished is kept, and the rest is gone on with', async () => {
+      await open();
+      const large = safetensors({ 'a.weight': [[1024, 1024], gaussians(1 << 20, 5)] });
+      await drop({ 'a.safetensors': model(1), 'b.safetensors': large, 'c.safetensors': model(3) });
+      await reach({ 'a.safetensors': 'planned', 'b.safetensors': 'planned', 'c.safetensors': 'planned' });
+      // Slow enough that a person could: k-means looks for its values.
+      await chooseAll('scheme:kmeans');
+      await page.until(`return document.querySelector('.start-all')?.disabled === false`, 'the button');
+      await run(`new MutationObserver((_, observer) => {
+          if (document.querySelector('.model[data-name="b.safetensors"][data-state="running"]')) {
+            observer.disconnect(); document.querySelector('.cancel-all').click(); }
+        }).observe(document.querySelector('fb-shrink-batch'), { subtree: true, childList: true, attributes: true });
+        document.querySelector('.start-all').click();`);
+      await over();
+      await reach({ 'a.safetensors': 'done', 'b.safetensors': 'planned', 'c.safetensors': 'planned' });
+      await page.waitText(
+        '.over .headline',
+        'Cancelled; what was finished is kept: 1 done and read back, 2 still to do',
+      );
+      await page.waitText('.start-all', 'Go on with the 2 left');
+      await start();
+      await reach({ 'a.safetensors': 'done', 'b.safetensors': 'done', 'c.safetensors': 'done' });
+      await page.assertQuiet();
+    });
+
+    if (browser.name !== 'webkit') {
+      test('into one folder, chosen once; what stands there is left out on the next visit, and overwritten when told', async () => {
+        await open('?lang=en#/shrink', PICKER);
+        await wait(
+          `await (await navigator.storage.getDirectory()).removeEntry('picked', { recursive: true }).catch(() => {});`,
+        );
+        const files = { 'a.safetensors': model(1), 'm.safetensors': withNaN(2), 'z.safetensors': model(3) };
+        await drop(files);
+        await reach({ 'a.safetensors': 'planned', 'm.safetensors': 'planned', 'z.safetensors': 'planned' });
+        await page.waitText('.place-all', 'You choose a folder');
+        await chooseAll('scheme:fp8_e4m3');
+        await start();
+        await reach({ 'a.safetensors': 'done', 'm.safetensors': 'failed', 'z.safetensors': 'done' });
+        await over();
+        const inside = () =>
+          wait(`const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked'); const found = {};
+            for await (const [name, handle] of folder.entries()) found[name] = (await handle.getFile()).size; return found;`);
+        const first = await inside();
+        assert.deepEqual(Object.keys(first).sort(), ['a-fp8_e4m3.safetensors', 'z-fp8_e4m3.safetensors']);
+        await page.waitText('.start-all', 'Go on with the one left');
+        await start();
+        await reach({ 'a.safetensors': 'done', 'm.safetensors': 'failed', 'z.safetensors': 'done' });
+        assert.equal(await run('return window.asked'), 1);
+        // Another visit, with one of them cut.
+        await open('?lang=en#/shrink', PICKER);
+        await wait(`const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked');
+          const stream = await (await folder.getFileHandle('z-fp8_e4m3.safetensors')).createWritable();
+          await stream.write('half'); await stream.close();`);
+        await drop(files);
+        await reach({ 'a.safetensors': 'planned', 'm.safetensors': 'planned', 'z.safetensors': 'planned' });
+        await chooseAll('scheme:fp8_e4m3');
+        await start();
+        await reach({ 'a.safetensors': 'skipped', 'm.safetensors': 'failed', 'z.safetensors': 'failed' });
+        await over();
+        await page.waitText('.model[data-name="z.safetensors"] .problem', 'is there already');
+        assert.equal((await inside())['z-fp8_e4m3.safetensors'], 4);
+        await page.set('.overwrite', true);
+        await start();
+        await reach({ 'a.safetensors': 'skipped', 'm.safetensors': 'failed', 'z.safetensors': 'done' });
+        assert.deepEqual(await inside(), first);
+        await page.assertQuiet();
+      });
+    }
+
+    test('by keys alone, from the list to the report; what is said aloud is little', async () => {
+      await open();
+      await drop({ 'a.safetensors': model(1), 'b.safetensors': model(2) });
+      await reach({ 'a.safetensors': 'planned', 'b.safetensors': 'planned' });
+      await page.until(`return document.querySelector('.start-all')?.disabled === false`, 'the button');
+      await run(`window.spoken = new Set(); const live = document.querySelector('.batch > [aria-live]');
+        new MutationObserver(() => window.spoken.add(live.textContent)).observe(live, { subtree: true, childList: true, characterData: true });
+        document.querySelector('.start-all').focus();`);
+      const active = await browser.driver.switchTo().activeElement();
+      await active.sendKeys(Key.ENTER);
+      await reach({ 'a.safetensors': 'done', 'b.safetensors': 'done' });
+      await over();
+      await page.until(`return [...window.spoken].some((x) => x.includes('2 done and read back'))`, 'the end, aloud');
+      assert.ok((await run(`return window.spoken.size`)) <= 4);
+      await run(`document.querySelector('.model .details').focus()`);
+      await (await browser.driver.switchTo().activeElement()).sendKeys(Key.SPACE);
+      await page.until(`return document.querySelector('.model .report')`, 'a report');
+      await page.assertQuiet();
+    });
+  });
+
+  describe('for everyone', () => {
+    for (const language of ['en', 'zh']) {
+      test(`axe finds nothing in ${language}, in light and dark, planned and when over`, async () => {
+        for (const theme of ['light', 'dark']) {
+          await page.open('?lang=en');
+          await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
+          await open(`?lang=${language}#/shrink?scheme=fp8_e4m3`);
+          await drop({ 'a.safetensors': model(1), 'b.safetensors': BROKEN, 'm.safetensors': withNaN(3) });
+          await reach({ 'a.safetensors': 'planned', 'b.safetensors': 'failed', 'm.safetensors': 'planned' });
+          await audit(`${theme}, planned`);
+          await start();
+          await reach({ 'a.safetensors': 'done', 'b.safetensors': 'failed', 'm.safetensors': 'failed' });
+          await over();
+          await page.click('.model .details');
+          await audit(`${theme}, over`);
+          assert.doesNotMatch(await page.text('main'), /(batch|shrink|error|remedy)\.[a-z]/);
+        }
+        await run(`localStorage.clear()`);
+      });
+    }
+
+    test('nothing is wider than 360 pixels', async () => {
+      await browser.driver.get('about:blank');
+      await browser.driver.get(framed(browser.site, 360, 760, '?lang=en#/shrink'));
+      await browser.driver.switchTo().frame(0);
+      try {
+        await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the room');
+        await run(NO_PICKER);
+        const long = `${'long-name-'.repeat(9)}.safetensors`;
+        await drop({ [long]: model(1), 'b.safetensors': BROKEN, 'c.safetensors': model(3) });
+        await reach({ [long]: 'planned', 'b.safetensors': 'failed', 'c.safetensors': 'planned' });
+        await start();
+        await over();
+        await page.click('.model .details');
+        await page.until(`return document.querySelector('.model .report')`, 'a report');
+        const wide =
+          await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
+            .filter((e) => e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
+        assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
+      } finally {
+        await browser.driver.switchTo().defaultContent();
+      }
+    });
+  });
+
+  /** @param {string} when */
+  async function audit(when) {
+    await run(axeSource());
+    const found = await browser.driver.executeAsyncScript(
+      `const done = arguments[arguments.length - 1];
+       axe.run(document, { resultTypes: ['violations'] }).then((r) =>
+         done(r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | '))), (e) => done([String(e)]))`,
+    );
+    assert.deepEqual(found, [], when);
+  }
+});
