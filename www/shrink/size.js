@@ -129,7 +129,7 @@ export class Size extends View {
     const on = t(about?.isGiven ? 'shrink.size.weighed.given' : 'shrink.size.weighed.random', {
       ...{ n: count(about?.runs ?? 0, this.state.language), seed: about?.seed ?? 0, runtime: about?.runtime ?? '' },
     });
-    return `${on} ${t('shrink.size.weighed.expected', facts)}`;
+    return [on, t('shrink.size.weighed.expected', facts)].join(this.state.language === 'zh' ? '' : ' ');
   }
 
   /**
