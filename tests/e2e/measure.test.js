@@ -261,9 +261,10 @@ forEachBrowser((browser) => {
       await page.drop('encoder.onnx', bytes);
       await page.until(
         `return document.querySelector('fb-shrink-table [data-name="' + arguments[0] + '"]') && document.querySelector('#shrink-to')?.value === 'onnx'
-          && Number(document.querySelector('#shrink-size')?.max) > 30000`,
-        'the encoder and its sizes',
+          && Number(document.querySelector('#shrink-size')?.min) <= arguments[1] && Number(document.querySelector('#shrink-size').max) > arguments[1]`,
+        'the encoder and its sizes, not those of what was open before',
         tensor,
+        SIZE,
       );
       await page.slide(SIZE);
       await page.aimed(SIZE);
