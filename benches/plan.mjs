@@ -5,32 +5,67 @@
  * - The digits network: for every single scheme of GGUF the plan of at most its bytes; both run by the engine on the held-out images.
  * - The tiny language model: for every preset plans of smaller files (`tests/peers/plan.js`); all run by llama.cpp on held-out text
  *   (`plan_logits.py`), where a Python with llama.cpp's library and the model are.
- * - Time: 300 tensors, 1 GB of f16, every scheme of GGUF, two workers; then one plan after the other for moving sizes.
+ * - ONNX models: a small encoder and the digits network, planned with roles' weights and with weights that onnxruntime-web found.
+ * - Time: 300 tensors, 1 GB of f16, every scheme of GGUF, two workers; then one plan after the other for moving sizes. In Node, and on the
+ *   built page in Chromium, from the slider's move to what is drawn; alone with `FEWERBITS_BENCH_ONLY=time`.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-import { DigitsNet, compare, init, openModel, shrink } from '../www/lib/index.js';
+import { DigitsNet, compare, init, measureWeights, openModel, shrink } from '../www/lib/index.js';
 import { openPlanning } from '../www/lib/shrink/plan.js';
+import { DIST, find, launch, serve } from '../tests/e2e/harness/index.js';
+import { damage, digits as digitsOnnx, encoder, images } from '../tests/js/onnx-plans.js';
 import { presetsAndPlans } from '../tests/peers/plan.js';
 
 const MODELS = fileURLToPath(new URL('../www/public/models/', import.meta.url));
 const [python = ''] = process.argv.slice(2);
 const megabytes = Number(process.env.FEWERBITS_BENCH_MB ?? 1000);
 
+/** Runs in the page: moves the slider, and waits for what is drawn of it; how long that took, and how many steps of progress were seen. */
+const MOVE = `
+  const [size, done] = arguments;
+  const slider = document.querySelector('#shrink-size');
+  const bytes = () => document.querySelector('.totals').dataset.bytes;
+  const before = bytes();
+  const steps = new Set();
+  const started = performance.now();
+  const look = () => {
+    const progress = document.querySelector('.surveying progress');
+    if (progress) steps.add(progress.value);
+    if (progress || !document.querySelector('fb-shrink-size .curve .point') || bytes() === before) return;
+    observer.disconnect();
+    done({ ms: performance.now() - started, engine: performance.getEntriesByName('fewerbits:plan').at(-1).duration, steps: steps.size });
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document.querySelector('main'), { subtree: true, childList: true, attributes: true, characterData: true });
+  slider.value = size;
+  slider.dispatchEvent(new Event('input', { bubbles: true }));
+`;
+
 await init();
 const folder = mkdtempSync(join(tmpdir(), 'fewerbits-plan-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 console.log(`${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`);
-if (process.env.FEWERBITS_BENCH_ONLY !== 'time') {
+const only = process.env.FEWERBITS_BENCH_ONLY;
+if (only === 'onnx') {
+  await onnxModels();
+  process.exit();
+}
+if (only !== 'time') {
   await digits();
   await language();
+  await onnxModels();
 }
+const path = join(folder, 'large.safetensors');
+const count = large(path);
 await time();
+await inPage();
 
 /** The network with what a plan makes of its weights. */
 async function digits() {
@@ -77,6 +112,46 @@ async function digits() {
   await model.close();
 }
 
+/** ONNX models planned with roles' weights, and with those that running them showed: how far the outputs move, on other inputs. */
+async function onnxModels() {
+  // The runtime is a package of www/.
+  const { default: ort } = await import(
+    createRequire(new URL('../www/package.json', import.meta.url)).resolve('onnxruntime-web')
+  );
+  ort.env.wasm.numThreads = 1;
+  const [training, heldOut] = [
+    { given: { x: await images('training', 200) } },
+    { given: { x: await images('heldout', 360) } },
+  ];
+  console.log('\nONNX models, relative squared error of the outputs:\n');
+  console.log('| model | bytes at most | by roles: bytes | error | weighed: bytes | error | expected |');
+  console.log('|---|--:|--:|--:|--:|--:|--:|');
+  const sample = await digitsOnnx();
+  const shares = [0.2, 0.25, 0.3, 0.4].map((share) => Math.round(sample.length * share));
+  for (const [name, file, on, inputs, sizes] of /** @type {[string, Uint8Array, any, any, number[]][]} */ ([
+    ['encoder', encoder(), {}, { seed: 99, runs: 16 }, [21e3, 24e3, 28e3, 34e3, 42e3]],
+    ['digits', sample, training, heldOut, shares],
+  ])) {
+    const model = await openModel(file);
+    const weights = await measureWeights(model, { ort, ...on });
+    await model.close();
+    for (const targetBytes of sizes) {
+      const by = (/** @type {any} */ options) =>
+        damage(file, { targetBytes, ...options }, { ort, ...inputs }).catch(() => null);
+      const [roles, weighed] = [await by({}), await by({ weights })];
+      if (roles === null || weighed === null) continue;
+      const row = [
+        roles.bytes,
+        roles.error.toPrecision(3),
+        weighed.bytes,
+        weighed.error.toPrecision(3),
+        weighed.cost?.toPrecision(3),
+      ];
+      console.log(`| ${name} | ${targetBytes} | ${row.join(' | ')} |`);
+    }
+  }
+}
+
 /** The language model under presets and under plans, run by llama.cpp. */
 async function language() {
   const path = join(MODELS, 'rust-docs.gguf');
@@ -92,8 +167,6 @@ async function language() {
 
 /** The least time of measuring a large model, and of plans for moving sizes. */
 async function time() {
-  const path = join(folder, 'large.safetensors');
-  const count = large(path);
   const model = await openModel(path);
   const planning = await openPlanning(model);
   const survey = await planning.survey({ to: 'gguf', workers: 2 });
@@ -112,6 +185,56 @@ async function time() {
   );
   planning.free();
   await model.close();
+}
+
+/** The same by a person on the page: from the slider's first move to the plan, then from each move to what is drawn. */
+async function inPage() {
+  if (!find('chromium') || !existsSync(DIST))
+    return console.log('In the page: not measured, Chromium or dist/ is missing.');
+  const site = await serve(DIST, '/');
+  const browser = await launch('chromium');
+  const { driver } = browser;
+  const until = async (/** @type {string} */ what, /** @type {string} */ script) => {
+    const end = Date.now() + 60_000;
+    while (!(await driver.executeScript(script))) {
+      if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  try {
+    await driver.manage().setTimeouts({ script: 300_000 });
+    await driver.get(`${site.url}#/explore`);
+    await until('the sample', `return document.querySelector('.measures td') && !document.querySelector('.job')`);
+    await driver.executeScript(`document.querySelector('.strip .open').click()`);
+    await until('the file input', `return document.querySelector('input[type=file]')`);
+    await driver.findElement({ css: 'input[type=file]' }).sendKeys(path);
+    await until('the file', `return document.querySelector('.strip')?.textContent.includes('large.safetensors')`);
+    await driver.executeScript(`location.hash = '#/shrink?to=gguf&scheme=q8_0'`);
+    // The rows in sight are measured under the first scheme before the slider is moved.
+    await until(
+      'the plan',
+      `return document.querySelector('#shrink-to')?.value === 'gguf' && Number(document.querySelector('#shrink-size')?.max) > 1e6
+        && document.querySelector('fb-shrink-table .body .row')?.dataset.name.startsWith('blk.')
+        && !document.querySelector('fb-shrink-strip .swatch.loss-unknown')`,
+    );
+    const size = statSync(path).size;
+    const first = await driver.executeAsyncScript(MOVE, Math.round(size * 0.4));
+    const moves = [];
+    for (let i = 0; i < 40; i++) {
+      moves.push(await driver.executeAsyncScript(MOVE, Math.round(size * (0.25 + (0.6 * ((i * 17) % 40)) / 40))));
+    }
+    const median = (/** @type {'ms' | 'engine'} */ of) => moves.map((move) => move[of]).sort((a, b) => a - b);
+    const [drawn, engine] = [median('ms'), median('engine')];
+    const cores = await driver.executeScript('return navigator.hardwareConcurrency');
+    console.log(
+      `On the page in Chromium, ${Math.min(4, cores)} workers: from the first move of the slider to the plan ${(first.ms / 1000).toFixed(1)} s ` +
+        `(${first.steps} steps of progress drawn); from a later move to strip, curve and table ${drawn[20].toFixed(1)} ms ` +
+        `(median of 40; the slowest ${drawn[39].toFixed(1)}), of it the plan ${engine[20].toFixed(1)}`,
+    );
+  } finally {
+    await browser.close();
+    await site.close();
+  }
 }
 
 /** A model of 300 matrices of bell-shaped weights in f16, each of another width. @param {string} path */

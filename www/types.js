@@ -56,7 +56,7 @@
  * }} View
  * @typedef {{
  *   code: string, message: string, file?: string, tensor?: string, offset?: number, expected?: string, found?: string,
- *   what: 'open' | 'tensor' | 'scheme' | 'start' | 'plan' | 'shrink' | 'measure'
+ *   what: 'open' | 'tensor' | 'scheme' | 'start' | 'plan' | 'shrink' | 'measure' | 'weigh'
  * }} Problem
  * @typedef {{name: string, stats: Stats, matrix: [number, number], epoch: number,
  *   suggestion: {scheme: Scheme, reasons: {code: string, text: string, facts: any}[]} | null}} OpenTensor

@@ -1,46 +1,28 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { axeSource, forEachBrowser, framed } from './harness/index.js';
-import { ExplorePage } from './explore-page.js';
-
-/** Without a save picker, as most browsers are. */
-const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
-  delete window[name]; delete Window.prototype[name]; }`;
+import { forEachBrowser } from './harness/index.js';
+import { ShrinkPage } from './shrink-page.js';
 
 forEachBrowser((browser) => {
-  const page = new ExplorePage(browser);
-  const run = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
-    browser.driver.executeScript(script, ...args);
+  const page = new ShrinkPage(browser);
+  const run = page.run.bind(page);
 
   /** Enters the room with this choice and waits until all of it is planned and measured. */
   async function open(language = 'en', choice = 'to=deep&scheme=deep') {
-    await browser.driver.get('about:blank');
-    await browser.driver.get(`${browser.site.url}?lang=${language}`);
-    await run(`${NO_PICKER}; location.hash = arguments[0]`, `#/shrink?${choice}`);
+    await page.enter(`?lang=${language}#/shrink?${choice}`);
     await planned();
   }
 
-  const planned = () =>
-    page.until(
-      `return document.querySelector('fb-shrink-deep .fields') && document.querySelector('fb-shrink-table .body .row')
-        && !document.querySelector('fb-shrink-strip .swatch.loss-unknown') && document.querySelector('.place')?.textContent !== ''`,
-      'the plan',
-    );
+  const planned = async () => {
+    await page.until(`return document.querySelector('fb-shrink-deep .fields')`, 'the options');
+    await page.planned();
+  };
 
-  const total = () => run(`return Number(document.querySelector('.totals').dataset.bytes)`);
-
-  const catchSaves = () =>
-    run(`window.saved = []; let made = null; const { createObjectURL } = URL;
-      URL.createObjectURL = (blob) => ((made = blob), createObjectURL.call(URL, blob));
-      HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, made]); };`);
-
-  /** @param {number} at @returns {Promise<{name: string, size: number, magic: string}>} */
-  const saved = (at) =>
-    browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1]; const [name, blob] = window.saved[arguments[0]];
-       blob.slice(0, 6).text().then((magic) => done({ name, size: blob.size, magic }), (e) => done({ name: String(e) }));`,
-      at,
-    );
+  /** Of the container that would have been saved. @param {number} at */
+  async function saved(at) {
+    const { name, bytes } = await page.saved(at);
+    return { name, size: bytes.length, magic: bytes.subarray(0, 6).toString() };
+  }
 
   /** @returns {Promise<{[stage: string]: number}>} */
   const stages = (/** @type {string} */ where) =>
@@ -53,7 +35,7 @@ forEachBrowser((browser) => {
   describe('Deep Compression', () => {
     test('its options change the plan and the address; what is written is counted stage by stage, and opens again', async () => {
       await open();
-      const before = await total();
+      const before = await page.total();
       await page.set('#shrink-deep-bits', '3');
       await page.until(`return /scheme=deep;bits=3/.test(decodeURIComponent(location.hash))`, 'the address');
       await page.until(
@@ -65,10 +47,9 @@ forEachBrowser((browser) => {
       await page.until(`return /indexBits=4/.test(location.hash)`, 'the width');
       assert.match(await page.text('.totals'), /at most/);
       assert.match(await page.text('fb-shrink-deep'), /nothing is retrained/);
-      await catchSaves();
-      await page.until(`return document.querySelector('.start')?.disabled === false`, 'the button');
-      await page.click('.start');
-      await page.until(`return document.querySelector('fb-shrink-report .done')`, 'the report');
+      await page.catchSaves();
+      await page.start();
+      await page.done();
       const of = await stages('fb-shrink-report');
       assert.ok(of.float > of.pruned && of.pruned > of.shared && of.shared > of.coded, JSON.stringify(of));
       await page.click('fb-shrink-report .save');
@@ -81,7 +62,7 @@ forEachBrowser((browser) => {
 
     test('the sample network is compressed with retraining; cancelled it leaves nothing, done it is saved and opened', async () => {
       await open();
-      await catchSaves();
+      await page.catchSaves();
       await page.click('.retrain');
       await page.until(`return document.querySelector('.retraining progress')?.value > 0`, 'progress');
       await page.click('.retraining .cancel');
@@ -126,38 +107,15 @@ forEachBrowser((browser) => {
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
           await open(language);
           assert.doesNotMatch(await page.text('main'), /shrink\.|option\./);
-          await audit(`${theme}, choosing`);
-          await page.until(`return document.querySelector('.start')?.disabled === false`, 'the button');
-          await page.click('.start');
+          await page.audit(`${theme}, choosing`);
+          await page.start();
           await page.until(`return document.querySelector('fb-shrink-report .stages')`, 'the report');
           await run(`document.querySelector('fb-shrink-report details').open = true`);
-          await audit(`${theme}, done`);
+          await page.audit(`${theme}, done`);
         }
         await run(`localStorage.clear()`);
-        await browser.driver.get('about:blank');
-        await browser.driver.get(framed(browser.site, 360, 760, `?lang=${language}#/shrink?to=deep&scheme=deep`));
-        await browser.driver.switchTo().frame(0);
-        try {
-          await planned();
-          const wide =
-            await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
-            .filter((e) => e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
-          assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
-        } finally {
-          await browser.driver.switchTo().defaultContent();
-        }
+        await page.assertNarrow(`?lang=${language}#/shrink?to=deep&scheme=deep`, planned);
       });
     }
   });
-
-  /** @param {string} when */
-  async function audit(when) {
-    await run(axeSource());
-    const found = await browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1];
-       axe.run(document, { resultTypes: ['violations'] }).then((r) =>
-         done(r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | '))), (e) => done([String(e)]))`,
-    );
-    assert.deepEqual(found, [], when);
-  }
 });

@@ -1,14 +1,12 @@
 /** Running both models of a finished ONNX job, in the built page. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gaussians } from '../js/models.js';
 import { node, onnx } from '../js/onnx.js';
-import { axeSource, forEachBrowser, framed } from './harness/index.js';
-import { ExplorePage } from './explore-page.js';
-
-/** Without a save picker, as most browsers are. */
-const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
-  delete window[name]; delete Window.prototype[name]; }`;
+import { ROOT, forEachBrowser } from './harness/index.js';
+import { NO_PICKER, ShrinkPage } from './shrink-page.js';
 
 const weights = (/** @type {number} */ rows, /** @type {number} */ columns, /** @type {number} */ seed) =>
   /** @type {[number[], Float32Array]} */ ([[rows, columns], gaussians(rows * columns, seed)]);
@@ -49,17 +47,12 @@ function npy(descr, shape, values) {
 }
 
 forEachBrowser((browser) => {
-  const page = new ExplorePage(browser);
-  const run = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
-    browser.driver.executeScript(script, ...args);
+  const page = new ShrinkPage(browser);
+  const run = page.run.bind(page);
 
   /** Shrinks a model and waits for the report. @param {Uint8Array} bytes @param {string} [rest] @param {string} [scheme] */
-  async function shrunk(bytes, rest = '?lang=en#/shrink', scheme = 'int8') {
-    const [search, hash] = rest.split('#');
-    await browser.driver.get('about:blank');
-    await browser.driver.get(browser.site.url + search);
-    await run(`${NO_PICKER}; location.hash = arguments[0]`, `#${hash}`);
-    await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+  async function shrunk(bytes, rest, scheme) {
+    await page.enter(rest);
     await finish(bytes, scheme);
   }
 
@@ -89,16 +82,7 @@ forEachBrowser((browser) => {
     );
   const failed = (/** @type {string} */ words) => page.waitText('.measure .problem', words);
 
-  /** Catches what would be downloaded. */
-  const catchSaves = () =>
-    run(`window.saved = []; let made = null; const { createObjectURL } = URL;
-      URL.createObjectURL = (blob) => ((made = blob), createObjectURL.call(URL, blob));
-      HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, made]); };`);
-  const savedText = (/** @type {number} */ at) =>
-    browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1]; window.saved[arguments[0]][1].text().then(done, (e) => done(String(e)));`,
-      at,
-    );
+  const savedText = async (/** @type {number} */ at) => (await page.saved(at)).bytes.toString();
 
   /** Puts files into the field for inputs. @param {[name: string, bytes: Uint8Array][]} files */
   const give = (files) =>
@@ -126,7 +110,7 @@ forEachBrowser((browser) => {
       assert.match(await page.text('.measure'), /not an accuracy/);
       assert.match(await page.text('[data-input="input_ids"]'), /int64 1 × 16 .*the rows of the table/);
       assert.equal(await run(`return document.querySelector('[data-input="input_ids"] .high').value`), '299');
-      await catchSaves();
+      await page.catchSaves();
       await page.click('.json');
       const { measured, tensors } = JSON.parse(await savedText(0));
       assert.equal(tensors.length, 4);
@@ -145,12 +129,13 @@ forEachBrowser((browser) => {
         `return [...document.querySelectorAll('.every tbody bdi')].map((cell) => cell.textContent)`,
       );
       assert.deepEqual(names, ['x', 'h', 't', 'u', 'mean', 'logits']);
-      assert.match(
-        await run(`return document.querySelector('fb-layers-figure').picture.getAttribute('aria-label')`),
-        /^SQNR of 6 tensors/,
+      const label = await page.until(
+        `return document.querySelector('fb-layers-figure')?.picture?.getAttribute('aria-label')`,
+        'the figure to be drawn',
       );
+      assert.match(label, /^SQNR of 6 tensors/);
       assert.match(await page.text('.between'), /No tensor falls by 12 dB or more/);
-      await catchSaves();
+      await page.catchSaves();
       await page.click('.layers-csv');
       const csv = (await savedText(0)).trim().split('\r\n');
       assert.deepEqual([csv.length, csv[0]], [7, 'name,op,dims,count,cosine,sqnrDb,maxAbs,fallDb']);
@@ -240,43 +225,171 @@ forEachBrowser((browser) => {
           await ran();
           await run(`for (const box of document.querySelectorAll('.measure details')) box.open = true`);
           assert.doesNotMatch(await page.text('.measure'), /measure\./);
-          await audit(theme);
+          await page.audit(theme);
         }
         await run(`localStorage.clear()`);
       });
     }
 
     test('nothing is wider than 360 pixels', async () => {
-      await browser.driver.get('about:blank');
-      await browser.driver.get(framed(browser.site, 360, 760, '?lang=en'));
-      await browser.driver.switchTo().frame(0);
-      try {
+      await page.assertNarrow('?lang=en', async () => {
         await page.until(`return document.querySelector('fb-learn')`, 'the page');
         await run(`${NO_PICKER}; location.hash = '#/shrink'`);
-        await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+        await page.listed();
         await finish(classifier());
         await page.click('.measure .layers input');
         await page.click('.run-both');
         await ran();
         await run(`for (const box of document.querySelectorAll('.measure details')) box.open = true`);
-        const wide =
-          await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
-          .filter((e) => !e.closest('.scroll') && e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
-        assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
-      } finally {
-        await browser.driver.switchTo().defaultContent();
-      }
+      });
     });
   });
 
-  /** @param {string} when */
-  async function audit(when) {
-    await run(axeSource());
-    const found = await browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1];
-       axe.run(document, { resultTypes: ['violations'] }).then((r) =>
-         done(r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | '))), (e) => done([String(e)]))`,
-    );
-    assert.deepEqual(found, [], when);
-  }
+  describe('weighing errors', () => {
+    const golden = readFileSync(join(ROOT, 'tests/goldens/weighed.jsonl'), 'utf8').split('\n');
+    const encoder = () => Buffer.from(JSON.parse(golden[0]).file, 'base64');
+    const SIZE = 28_000;
+
+    /** Opens the encoder and moves the slider. @param {string} [rest] @param {Uint8Array} [bytes] @param {string} [tensor] of it */
+    async function aimed(rest, bytes = encoder(), tensor = 'layer1.ffn.down') {
+      await page.enter(rest);
+      await sized(bytes, tensor);
+    }
+
+    /** @param {Uint8Array} bytes @param {string} tensor */
+    async function sized(bytes, tensor) {
+      await page.drop('encoder.onnx', bytes);
+      await page.until(
+        `return document.querySelector('fb-shrink-table [data-name="' + arguments[0] + '"]') && document.querySelector('#shrink-to')?.value === 'onnx'
+          && Number(document.querySelector('#shrink-size')?.min) <= arguments[1] && Number(document.querySelector('#shrink-size').max) > arguments[1]`,
+        'the encoder and its sizes, not those of what was open before',
+        tensor,
+        SIZE,
+      );
+      await page.slide(SIZE);
+      await page.aimed(SIZE);
+    }
+
+    const weighed = () =>
+      page.until(
+        `return document.querySelector('.weigh').checked && !document.querySelector('.run .running')
+          && /running the model|运行模型/.test(document.querySelector('.proxy')?.textContent ?? '')`,
+        'the plan by weights',
+      );
+
+    test('the runtime is fetched for it alone; the plan, its reasons and the recipe go by what running showed', async () => {
+      browser.site.requests.length = 0;
+      await aimed();
+      const runtime = () => browser.site.requests.filter(({ path }) => path.includes('/ort/')).length;
+      assert.equal(runtime(), 0);
+      assert.match(await page.text('.proxy'), /stand-in for what the model answers/);
+      assert.equal(await run(`return document.querySelector('.run .try')`), null);
+      const before = await page.rows();
+      await page.click('.weigh');
+      await weighed();
+      assert.ok(runtime() > 0);
+      assert.match(
+        await page.text('.proxy'),
+        /on random inputs \(8 of them, seed 1; onnxruntime-web 1\..*\)\. Expected .* lose 0\.\d+.% of their power .*not an accuracy/,
+      );
+      assert.match(await page.text('.run .settings'), /input_ids int64 1 × 16/);
+      const after = await page.rows();
+      assert.notDeepEqual(after, before);
+      assert.ok((await page.total()) <= SIZE);
+      await page.click('[data-name="layer1.ffn.down"] .ask-why');
+      await page.waitText('.why-panel', 'Found by running the model, its error has weight 0.0');
+      await page.catchSaves();
+      await page.click('.save-recipe');
+      const { aim } = JSON.parse((await page.saved(0)).bytes.toString());
+      assert.equal(Object.keys(aim.weights).length, 13);
+      assert.ok(aim.weights['layer0.ffn.down'] > 10 * aim.weights['layer1.ffn.down']);
+      assert.match(await run(`return location.hash`), /weights=run/);
+      // Back to parts, and to weights again: nothing is run anew.
+      await page.click('.weigh');
+      await page.waitText('.proxy', 'stand-in');
+      assert.deepEqual(await page.rows(), before);
+      await page.click('.weigh');
+      await weighed();
+      assert.deepEqual(await page.rows(), after);
+      await page.assertQuiet();
+    });
+
+    test('other inputs are weighed anew; given ones are said', async () => {
+      await aimed();
+      await page.click('.weigh');
+      await weighed();
+      await page.set('.run .settings .runs', '3');
+      await page.waitText('.proxy', '(3 of them, seed 1;');
+      await run(
+        `const input = document.querySelector('.run .given'); const transfer = new DataTransfer();
+         transfer.items.add(new File([Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0))], 'ids.npy'));
+         input.files = transfer.files; input.dispatchEvent(new Event('change', { bubbles: true }));`,
+        npy('<i8', [1, 4], BigInt64Array.from([3n, 63n, 0n, 17n])).toString('base64'),
+      );
+      await page.waitText('.proxy', 'on the given inputs');
+      await page.assertQuiet();
+    });
+
+    test('what cannot be run is said, the plan stays, and it is mended or cancelled', async () => {
+      await aimed('?lang=en#/shrink', classifier('Tanhh'), 'w2');
+      await page.click('.weigh');
+      await page.waitText('.run .problem', 'onnxruntime-web lacks an operator of this model');
+      assert.match(await page.text('.run .problem'), /Tanhh/);
+      // What it would have been run on is there to be changed.
+      assert.match(await page.text('.run .settings'), /input_ids int64 1 × 16/);
+      await page.until(`return document.querySelector('.weigh').checked === false`, 'the box');
+      assert.match(await page.text('.proxy'), /stand-in/);
+      assert.ok((await page.total()) <= SIZE);
+      await sized(encoder(), 'layer1.ffn.down');
+      assert.equal(await run(`return document.querySelector('.run .problem')`), null);
+      await page.set('.run .settings .runs', '1000');
+      // At once: a small model has soon run a thousand times.
+      await browser.driver.executeAsyncScript(
+        `const done = arguments[arguments.length - 1]; document.querySelector('.weigh').click();
+         const look = () => {
+           const button = document.querySelector('.cancel-run');
+           if (!button) return void requestAnimationFrame(look);
+           button.click(); done();
+         };
+         look();`,
+      );
+      await page.until(
+        `return document.querySelector('.weigh').checked === false && !document.querySelector('.run .running')`,
+        'an end',
+      );
+      assert.equal(await run(`return document.querySelector('.run .problem')`), null);
+      await page.set('.run .settings .runs', '2');
+      await page.click('.weigh');
+      await weighed();
+      await page.assertQuiet();
+    });
+
+    for (const language of ['en', 'zh']) {
+      test(`axe finds nothing in ${language}, in light and dark; nothing is wider than 360 pixels`, async () => {
+        const opened = async () => {
+          await page.click('.weigh');
+          await weighed();
+          await run(`document.querySelector('.run .settings').open = true`);
+          await page.click('[data-name="layer1.ffn.down"] .ask-why');
+          await page.until(`return document.querySelector('.why-panel')`, 'why');
+        };
+        for (const theme of ['light', 'dark']) {
+          await page.open('?lang=en');
+          await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
+          await aimed(`?lang=${language}#/shrink`);
+          await opened();
+          assert.doesNotMatch(await page.text('main'), /(shrink|measure)\.[a-z]/);
+          await page.audit(theme);
+        }
+        await run(`localStorage.clear()`);
+        await page.assertNarrow(`?lang=${language}`, async () => {
+          await page.until(`return document.querySelector('fb-learn')`, 'the page');
+          await run(`${NO_PICKER}; location.hash = '#/shrink'`);
+          await page.listed();
+          await sized(encoder(), 'layer1.ffn.down');
+          await opened();
+        });
+      });
+    }
+  });
 });

@@ -3,12 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DIST, Key, ROOT, axeSource, forEachBrowser, framed, serve } from './harness/index.js';
-import { ExplorePage, safetensors } from './explore-page.js';
-
-/** Without a save picker, as most browsers are. */
-const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
-  delete window[name]; delete Window.prototype[name]; }`;
+import { DIST, Key, ROOT, forEachBrowser, serve } from './harness/index.js';
+import { safetensors } from './explore-page.js';
+import { ShrinkPage } from './shrink-page.js';
 
 /** Before a worker's script: what it does first with rows ends in a trap, a real one. */
 const TRAP = `{
@@ -45,73 +42,23 @@ function fromHalf(bits) {
 }
 
 forEachBrowser((browser) => {
-  const page = new ExplorePage(browser);
-  const run = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
-    browser.driver.executeScript(script, ...args);
+  const page = new ShrinkPage(browser);
+  const run = page.run.bind(page);
 
-  /**
-   * Enters the room and waits for its plan.
-   * @param {string} [rest]
-   * @param {string} [before] is run before the room is entered: without a word of its own there is no save picker
-   */
-  async function open(rest = '?lang=en#/shrink', before = NO_PICKER) {
-    const [search, hash] = rest.split('#');
-    await browser.driver.get('about:blank');
-    await browser.driver.get(browser.site.url + search);
-    await run(`${before}; location.hash = arguments[0]`, `#${hash}`);
-    await planned();
+  /** Enters the room and waits until every tensor is planned and measured. @param {string} [rest] @param {string} [before] */
+  async function open(rest, before) {
+    await page.enter(rest, before);
+    await page.planned();
   }
-
-  /** Waits until every tensor is planned and measured. */
-  async function planned() {
-    await page.until(
-      `return document.querySelector('fb-shrink-table .body .row')
-        && !document.querySelector('fb-shrink-strip .swatch.loss-unknown') && document.querySelector('.place').textContent !== ''`,
-      'the plan',
-    );
-  }
-
-  /** @returns {Promise<{[tensor: string]: {becomes: string, sizes: string, loss: string}}>} */
-  const rows = () =>
-    run(`const text = (row, of) => row.querySelector(of).textContent.trim().replace(/\\s+/g, ' ');
-      const becomes = (row) => row.querySelector('select')?.selectedOptions[0].textContent.trim() ?? text(row, '.to');
-      return Object.fromEntries([...document.querySelectorAll('fb-shrink-table .body .row')].map((row) =>
-        [row.dataset.name, { becomes: becomes(row), sizes: text(row, '.sizes'), loss: text(row, '.loss') }]))`);
-
-  const total = () => run(`return Number(document.querySelector('.totals').dataset.bytes)`);
-
-  /** Catches what would be downloaded: its name and its bytes. */
-  const catchSaves = () =>
-    run(`window.saved = []; let made = null; const { createObjectURL } = URL;
-      URL.createObjectURL = (blob) => ((made = blob), createObjectURL.call(URL, blob));
-      HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, made]); };`);
-
-  /** @param {number} at @returns {Promise<{name: string, bytes: Buffer}>} */
-  async function saved(at) {
-    const [name, text] = await browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1]; const [name, blob] = window.saved[arguments[0]];
-       blob.arrayBuffer().then((buffer) => {
-         let text = ''; for (const byte of new Uint8Array(buffer)) text += String.fromCharCode(byte); done([name, btoa(text)]); },
-         (error) => done([String(error), '']));`,
-      at,
-    );
-    return { name, bytes: Buffer.from(text, 'base64') };
-  }
-
-  const start = async () => {
-    await page.until(`return document.querySelector('.start')?.disabled === false`, 'the button');
-    await page.click('.start');
-  };
-  const done = () => page.until(`return document.querySelector('fb-shrink-report .done')`, 'the report');
 
   describe('choosing', () => {
     test('the room is entered from the top bar, planned at once, and left as it was', async () => {
       await page.open('?lang=en#/explore?t=fc1.weight&b=int5');
       await page.click('.rooms a[href="#/shrink"]');
-      await planned();
+      await page.planned();
       assert.equal(await run(`return document.querySelector('.rooms [aria-current]').textContent`), 'Shrink');
       await page.until(`return location.hash.startsWith('#/shrink?to=safetensors&scheme=f16')`, 'the address');
-      const table = await rows();
+      const table = await page.rows();
       assert.deepEqual(table['fc1.weight'].becomes, 'F16');
       assert.match(table['fc1.weight'].loss, /^7\d\.\d\d\sdB$/);
       // From a script: WebKit's own button skips entries that no hand made.
@@ -127,12 +74,12 @@ forEachBrowser((browser) => {
       const weights = Object.values(sample.header)
         .filter((x) => x.dtype)
         .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-      const half_ = await total();
+      const half_ = await page.total();
       assert.ok(half_ > weights * 2 && half_ < weights * 2 + 4096, `${half_} bytes for ${weights} weights`);
       await page.set('#shrink-all', 'scheme:fp8_e4m3');
       await page.until(`return Number(document.querySelector('.totals').dataset.bytes) < arguments[0]`, 'fewer', half_);
       // The names of the types are in the header too.
-      assert.ok(Math.abs((await total()) - (half_ - weights)) < 100, `${await total()} bytes`);
+      assert.ok(Math.abs((await page.total()) - (half_ - weights)) < 100, `${await page.total()} bytes`);
       assert.match(await page.text('.totals'), /8\.00 bits\/weight/);
       await page.assertQuiet();
     });
@@ -149,7 +96,7 @@ forEachBrowser((browser) => {
         `return document.querySelector('[data-name="conv1.weight"] .loss').textContent.match(/5\\d\\.\\d\\d/)`,
         'the loss of bf16',
       );
-      const table = await rows();
+      const table = await page.rows();
       for (const [name, { becomes, loss }] of Object.entries(table)) {
         const wanted = name.endsWith('.bias') ? 'F32' : name === 'conv1.weight' ? 'bf16' : 'F16';
         assert.equal(becomes.toLowerCase(), wanted.toLowerCase(), name);
@@ -163,7 +110,7 @@ forEachBrowser((browser) => {
 
     test('a recipe is saved, loaded into a fresh page, and refused when it is broken', async () => {
       await open('?lang=en#/shrink?to=safetensors&scheme=fp8_e5m2&rule=conv*>f16');
-      await catchSaves();
+      await page.catchSaves();
       await run(`document.querySelector('[data-name="fc1.weight"] select').focus()`);
       await page.until(`return document.querySelector('[data-name="fc1.weight"] option[value="keep"]')`, 'choices');
       await page.set('[data-name="fc1.weight"] select', 'keep');
@@ -171,9 +118,9 @@ forEachBrowser((browser) => {
         `return document.querySelector('[data-name="fc1.weight"] .loss').textContent.includes('unchanged')`,
         '',
       );
-      const [before, table] = [await total(), await rows()];
+      const [before, table] = [await page.total(), await page.rows()];
       await page.click('.save-recipe');
-      const { bytes } = await saved(0);
+      const { bytes } = await page.saved(0);
       const recipe = JSON.parse(bytes.toString());
       assert.deepEqual(recipe, {
         version: 1,
@@ -192,13 +139,13 @@ forEachBrowser((browser) => {
         );
       await load(JSON.stringify({ ...recipe, tensors: { ...recipe.tensors, absent: 'keep' } }));
       await page.until(`return Number(document.querySelector('.totals').dataset.bytes) === arguments[0]`, 'it', before);
-      await planned();
-      assert.deepEqual(await rows(), table);
+      await page.planned();
+      assert.deepEqual(await page.rows(), table);
       assert.match(await page.text('fb-shrink-rules'), /names 1 tensor that this model does not have/);
       await load('{"to": "safetensors", "rules": 7}');
       await page.waitText('main.shrink .problem', 'The recipe cannot be used');
       assert.match(await page.text('main.shrink .problem'), /r\.json/);
-      assert.equal(await total(), before);
+      assert.equal(await page.total(), before);
       await page.assertQuiet();
     });
 
@@ -260,11 +207,7 @@ forEachBrowser((browser) => {
 
     /** Opens the layers as GGUF and waits until sizes are known. */
     async function ready(rest = '?lang=en#/shrink?to=gguf&scheme=q8_0') {
-      const [search, hash] = rest.split('#');
-      await browser.driver.get('about:blank');
-      await browser.driver.get(browser.site.url + search);
-      await run(`${NO_PICKER}; location.hash = arguments[0]`, `#${hash}`);
-      await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+      await page.enter(rest);
       await page.drop('layers.safetensors', layers());
       await page.until(
         `return document.querySelector('fb-shrink-table [data-name="token_embd.weight"]')`,
@@ -273,32 +216,18 @@ forEachBrowser((browser) => {
       await page.until(`return Number(document.querySelector('#shrink-size')?.max) > 1.5e6`, 'the sizes');
     }
 
-    const slide = (/** @type {number} */ size) =>
-      run(
-        `const slider = document.querySelector('#shrink-size'); slider.value = arguments[0];
-         slider.dispatchEvent(new Event('input', { bubbles: true }));`,
-        size,
-      );
-    const aimed = (/** @type {number} */ size) =>
-      page.until(
-        `const bytes = Number(document.querySelector('.totals').dataset.bytes);
-         return document.querySelector('fb-shrink-size .curve') && bytes <= arguments[0] && bytes > arguments[0] * 0.8`,
-        `a plan of ${size} bytes`,
-        size,
-      );
-
     test('moving the slider measures once, then plans at once; strip, table and curve follow', async () => {
       await ready();
-      await slide(400_000);
-      await aimed(402_000);
-      const small = await rows();
+      await page.slide(400_000);
+      await page.aimed(402_000);
+      const small = await page.rows();
       assert.equal(small['output_norm.weight'].becomes, 'F32');
       assert.ok(new Set(Object.values(small).map(({ becomes }) => becomes)).size > 2, JSON.stringify(small));
       const [circle] = [await run(`return document.querySelector('.curve .point').getAttribute('cx')`)];
-      await slide(600_000);
-      await aimed(602_000);
+      await page.slide(600_000);
+      await page.aimed(602_000);
       assert.ok((await run(`return document.querySelector('.curve .point').getAttribute('cx')`)) > Number(circle));
-      const large = await rows();
+      const large = await page.rows();
       assert.notDeepEqual(large, small);
       assert.equal(await run(`return document.querySelector('fb-shrink-strip .loss-unknown')`), null);
       await page.until(`return /size=\\d+/.test(location.hash)`, 'the address');
@@ -308,10 +237,10 @@ forEachBrowser((browser) => {
 
     test('one press raises a tensor, the rest makes room; why says what it costs; the recipe tells all', async () => {
       await ready();
-      await slide(420_000);
-      await aimed(422_000);
+      await page.slide(420_000);
+      await page.aimed(422_000);
       const row = '[data-name="blk.0.attn_q.weight"]';
-      const before = (await rows())['blk.0.attn_q.weight'].becomes;
+      const before = (await page.rows())['blk.0.attn_q.weight'].becomes;
       await page.click(`${row} .ask-why`);
       await page.waitText('.why-panel', 'of its power');
       assert.match(await page.text('.why-panel'), /attention, weight 1/);
@@ -322,14 +251,14 @@ forEachBrowser((browser) => {
         before,
       );
       await page.waitText('.why-panel', 'A rule or a hand decided');
-      assert.ok((await total()) <= 422_000);
+      assert.ok((await page.total()) <= 422_000);
       await page.until(`return decodeURIComponent(location.hash).includes('tensor=blk.0.attn_q.weight>')`, 'address');
-      await catchSaves();
+      await page.catchSaves();
       await page.click('.save-recipe');
-      const recipe = JSON.parse((await saved(0)).bytes.toString());
+      const recipe = JSON.parse((await page.saved(0)).bytes.toString());
       assert.deepEqual(Object.keys(recipe.tensors).length, 6);
       assert.deepEqual(recipe.aim.decided, ['blk.0.attn_q.weight']);
-      assert.equal(recipe.aim.outputBytes, await total());
+      assert.equal(recipe.aim.outputBytes, await page.total());
       await run(
         `document.querySelector('.why-panel').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))`,
       );
@@ -343,25 +272,25 @@ forEachBrowser((browser) => {
     test('a size out of reach is refused with the smallest, and the slider stays to choose another', async () => {
       await ready();
       await page.set('fb-shrink-size .mb', '0.45');
-      await aimed(450_000);
+      await page.aimed(450_000);
       await page.until(`return !document.querySelector('main.shrink .problem')`, 'no problem');
       await page.set('fb-shrink-size .mb', '0.001');
       await page.waitText('main.shrink .problem', 'cannot be made this small');
       assert.match(await page.text('main.shrink .problem'), /at least \d+ bytes/);
       await page.set('fb-shrink-size .mb', '0.45');
-      await aimed(450_000);
+      await page.aimed(450_000);
       await page.assertQuiet();
     });
 
     test('an address with a size is planned as it is opened, and what is written has that size', async () => {
       await ready('?lang=en#/shrink?to=gguf&size=500000&weight=output>2');
-      await aimed(500_000);
-      await catchSaves();
-      const planned_ = await total();
-      await start();
-      await done();
+      await page.aimed(500_000);
+      await page.catchSaves();
+      const planned_ = await page.total();
+      await page.start();
+      await page.done();
       await page.click('.save');
-      const { name, bytes } = await saved(0);
+      const { name, bytes } = await page.saved(0);
       assert.equal(name, 'layers-0.500MB.gguf');
       assert.equal(bytes.length, planned_);
       await page.assertQuiet();
@@ -393,7 +322,7 @@ forEachBrowser((browser) => {
       await page.click('fb-shrink-run .try');
       await page.waitText('.trial', 'held-out digits');
       assert.ok((await nats()) < plain, `${await nats()} after ${plain}`);
-      assert.ok((await total()) <= 60_000);
+      assert.ok((await page.total()) <= 60_000);
       await page.assertQuiet();
     });
 
@@ -402,9 +331,9 @@ forEachBrowser((browser) => {
       await browser.driver.get(`${browser.site.url}?lang=en`);
       await run(`location.hash = '#/shrink?to=safetensors&layout=compressed-tensors&scheme=int4'`);
       await page.until(`return document.querySelector('.config-compressed')`, 'the configuration');
-      await catchSaves();
+      await page.catchSaves();
       await page.click('.config-compressed');
-      const config = JSON.parse((await saved(0)).bytes.toString());
+      const config = JSON.parse((await page.saved(0)).bytes.toString());
       assert.equal(config.quant_method, 'compressed-tensors');
       assert.deepEqual(config.config_groups.group_0.targets, ['fc1', 'fc2']);
       await page.set('#shrink-to', 'gguf');
@@ -418,32 +347,23 @@ forEachBrowser((browser) => {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
           await ready(`?lang=${language}#/shrink?to=gguf&size=500000`);
-          await aimed(500_000);
+          await page.aimed(500_000);
           await page.click('[data-name="blk.0.attn_q.weight"] .ask-why');
           await page.until(`return document.querySelector('.why-panel')`, 'why');
           assert.doesNotMatch(await page.text('main'), /shrink\.[a-z]/);
-          await audit(theme);
+          await page.audit(theme);
         }
         await run(`localStorage.clear()`);
-        await browser.driver.get('about:blank');
-        await browser.driver.get(framed(browser.site, 360, 760, `?lang=${language}#/shrink?to=gguf&size=500000`));
-        await browser.driver.switchTo().frame(0);
-        try {
-          await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the plan');
+        await page.assertNarrow(`?lang=${language}#/shrink?to=gguf&size=500000`, async () => {
+          await page.listed();
           await page.drop('layers.safetensors', layers());
           await page.until(`return document.querySelector('fb-shrink-table [data-name="token_embd.weight"]')`, 'it');
           await page.set('#shrink-to', 'gguf');
           await page.set('fb-shrink-size .mb', '0.5');
-          await aimed(500_000);
+          await page.aimed(500_000);
           await page.click('[data-name="blk.0.attn_q.weight"] .ask-why');
           await page.until(`return document.querySelector('.why-panel')`, 'why');
-          const wide =
-            await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
-            .filter((e) => e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
-          assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
-        } finally {
-          await browser.driver.switchTo().defaultContent();
-        }
+        });
       });
     }
   });
@@ -451,12 +371,12 @@ forEachBrowser((browser) => {
   describe('shrinking', () => {
     test('the sample becomes f16, value by value, and opens in Explore', async () => {
       await open();
-      await catchSaves();
-      const planned_ = await total();
-      await start();
-      await done();
+      await page.catchSaves();
+      const planned_ = await page.total();
+      await page.start();
+      await page.done();
       await page.click('.save');
-      const { name, bytes } = await saved(0);
+      const { name, bytes } = await page.saved(0);
       assert.equal(name, 'digits-f16.safetensors');
       assert.equal(bytes.length, planned_);
       const before = parsed(readFileSync(join(DIST, 'models/digits.safetensors')));
@@ -486,15 +406,15 @@ forEachBrowser((browser) => {
 
     test('the sample becomes GGUF: what blocks do not divide is marked, and the file is read again', async () => {
       await open('?lang=en#/shrink?to=gguf&scheme=q4_k');
-      await catchSaves();
+      await page.catchSaves();
       assert.match(await page.text('.totals'), /fallback/);
       assert.match(await page.text('[data-name="conv2.weight"] .becomes'), /not Q4_K/);
       assert.match(await page.text('.totals'), /Tensors only/);
-      const planned_ = await total();
-      await start();
-      await done();
+      const planned_ = await page.total();
+      await page.start();
+      await page.done();
       await page.click('.save');
-      const { name, bytes } = await saved(0);
+      const { name, bytes } = await page.saved(0);
       assert.equal(name, 'digits-q4_k.gguf');
       assert.deepEqual([bytes.length, bytes.subarray(0, 4).toString()], [planned_, 'GGUF']);
       await page.click('.open-result');
@@ -506,7 +426,7 @@ forEachBrowser((browser) => {
       const at = join(ROOT, 'tests/data/hugging_face/llama');
       const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
       await open();
-      await catchSaves();
+      await page.catchSaves();
       await run(
         `const dataTransfer = new DataTransfer();
          for (const [name, text] of arguments[0])
@@ -523,11 +443,11 @@ forEachBrowser((browser) => {
       );
       await page.set('#shrink-all', 'preset:F16');
       await page.until(`return location.hash.includes('preset=F16')`, 'the preset');
-      await planned();
-      await start();
-      await done();
+      await page.planned();
+      await page.start();
+      await page.done();
       await page.click('.save');
-      const { bytes } = await saved(0);
+      const { bytes } = await page.saved(0);
       assert.equal(bytes.subarray(0, 4).toString(), 'GGUF');
       const header = bytes.toString('latin1');
       for (const word of [
@@ -548,23 +468,23 @@ forEachBrowser((browser) => {
 
     test('the report tells of every tensor, on the page, as JSON and as CSV', async () => {
       await open('?lang=en#/shrink?scheme=fp8_e4m3&rule=*.bias>keep');
-      await catchSaves();
-      await start();
-      await done();
+      await page.catchSaves();
+      await page.start();
+      await page.done();
       await page.click('.json');
       await page.click('.csv');
-      const report = JSON.parse((await saved(0)).bytes.toString());
-      const table = await rows();
+      const report = JSON.parse((await page.saved(0)).bytes.toString());
+      const table = await page.rows();
       assert.equal(report.tensors.length, Object.keys(table).length);
       for (const { name, sqnrDb, scheme } of report.tensors) {
         if (name.endsWith('.bias')) assert.deepEqual([sqnrDb, scheme], [null, null]);
         else assert.equal(table[name].loss.replace(/\s/g, ' '), `${sqnrDb.toFixed(2)} dB`, name);
       }
-      const csv = (await saved(1)).bytes.toString().trim().split('\r\n');
+      const csv = (await page.saved(1)).bytes.toString().trim().split('\r\n');
       assert.equal(csv.length, report.tensors.length + 1);
       assert.match(await page.text('.worst'), /dB/);
       await page.click('.back');
-      await planned();
+      await page.planned();
       await page.assertQuiet();
     });
 
@@ -575,8 +495,8 @@ forEachBrowser((browser) => {
       );
       await page.drop('large.safetensors', safetensors(tensors));
       await page.waitText('.totals', 'of 24 tensors');
-      await planned();
-      await start();
+      await page.planned();
+      await page.start();
       await page.until(`return document.querySelector('.cancel')`, 'the job');
       await page.click('.cancel');
       await page.until(`return document.querySelector('.start')`, 'choosing again');
@@ -594,8 +514,8 @@ forEachBrowser((browser) => {
          })().then(done, () => done([]));`,
       );
       assert.deepEqual(left, []);
-      await start();
-      await done();
+      await page.start();
+      await page.done();
       await page.assertQuiet();
     });
 
@@ -606,8 +526,8 @@ forEachBrowser((browser) => {
       );
       await page.drop('large.safetensors', safetensors(tensors));
       await page.waitText('.totals', 'of 40 tensors');
-      await planned();
-      await start();
+      await page.planned();
+      await page.start();
       const warned =
         await run(`const event = new Event('beforeunload', { cancelable: true }); window.dispatchEvent(event);
         return [event.defaultPrevented, document.querySelector('fb-shrink-report') !== null]`);
@@ -615,7 +535,7 @@ forEachBrowser((browser) => {
       await page.click('.rooms a[href="#/explore"]');
       await page.settled();
       await page.click('.rooms a[href="#/shrink"]');
-      await done();
+      await page.done();
       const quiet =
         await run(`const event = new Event('beforeunload', { cancelable: true }); window.dispatchEvent(event);
         return event.defaultPrevented`);
@@ -627,14 +547,14 @@ forEachBrowser((browser) => {
       await open();
       browser.site.options.refuse = /pool-worker/;
       try {
-        await start();
+        await page.start();
         await page.waitText('.asking', 'A worker of the engine died');
         assert.match(await page.text('.asking'), /tensor (conv|fc)\d\.(bias|weight)/);
         await page.click('.stop');
         await page.until(`return document.querySelector('fb-shrink-progress .back')`, 'the end');
         assert.match(await page.text('fb-shrink-progress .problem'), /A worker of the engine died/);
         await page.click('fb-shrink-progress .back');
-        await start();
+        await page.start();
         await page.waitText('.asking', 'A worker of the engine died');
         browser.site.options.refuse = undefined;
         for (;;) {
@@ -654,10 +574,10 @@ forEachBrowser((browser) => {
 
     test('an engine that traps in the middle of a job fails its tensor; others take over when asked, and what is open stays open', async () => {
       await open();
-      await catchSaves();
+      await page.catchSaves();
       browser.site.options.before = { path: /pool-worker/, script: TRAP };
       try {
-        await start();
+        await page.start();
         await page.waitText('.asking', 'A worker of the engine died');
         assert.match(await page.text('.asking'), /tensor (conv|fc)\d\.(bias|weight)/);
         browser.site.options.before = undefined;
@@ -673,7 +593,7 @@ forEachBrowser((browser) => {
         browser.site.options.before = undefined;
       }
       await page.click('.save');
-      const { bytes } = await saved(0);
+      const { bytes } = await page.saved(0);
       const { header } = parsed(bytes);
       assert.ok(Object.values(header).every(({ dtype }) => dtype === undefined || dtype === 'F16'));
       assert.equal(await page.text('.strip .name'), 'digits.safetensors');
@@ -700,7 +620,7 @@ forEachBrowser((browser) => {
         );
         const before = far.requests.length;
         await page.click('.rooms a[href="#/shrink"]');
-        await planned();
+        await page.planned();
         const asked = far.requests.slice(before).filter(({ method }) => method === 'GET');
         const sizes = asked.map(({ range }) => {
           const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? assert.fail('the whole file was asked for');
@@ -708,14 +628,14 @@ forEachBrowser((browser) => {
         });
         assert.ok(sizes.length <= 4, `${sizes.length} requests`);
         assert.ok(sizes.reduce((a, b) => a + b, 0) <= 3 * 65_536 + 65_536, `${sizes} of 12 MB`);
-        const told = await rows();
+        const told = await page.rows();
         for (const { loss } of Object.values(told)) assert.match(loss, /7\d\.\d\d\sdB/);
         await page.set('#shrink-all', 'scheme:bf16');
         await page.until(
           `return document.querySelector('[data-name="w0"] .loss').textContent.match(/5\\d\\.\\d\\d/)`,
           'the loss of bf16',
         );
-        await planned();
+        await page.planned();
         assert.equal(far.requests.slice(before).filter(({ method }) => method === 'GET').length, asked.length);
         await page.assertQuiet();
       } finally {
@@ -734,10 +654,10 @@ forEachBrowser((browser) => {
         );
         assert.match(await page.text('.place'), /You choose the file/);
         await page.set('#shrink-all', 'scheme:bf16');
-        await planned();
-        const size = await total();
-        await start();
-        await done();
+        await page.planned();
+        const size = await page.total();
+        await page.start();
+        await page.done();
         assert.match(await page.text('fb-shrink-report .headline'), /digits-bf16\.safetensors is written/);
         const written = await browser.driver.executeAsyncScript(
           `const done = arguments[arguments.length - 1]; window.picked.getFile().then((f) => done(f.size), () => done(-1))`,
@@ -751,7 +671,7 @@ forEachBrowser((browser) => {
           '?lang=en#/shrink',
           `window.showSaveFilePicker = async () => { throw new DOMException('put away', 'AbortError'); }`,
         );
-        await start();
+        await page.start();
         await page.until(`return document.querySelector('.start') && !document.querySelector('.problem')`, 'no job');
         await page.assertQuiet();
       });
@@ -765,27 +685,16 @@ forEachBrowser((browser) => {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
           await open(`?lang=${language}#/shrink?scheme=fp8_e4m3&rule=*.bias>keep`);
-          await audit(`${theme}, choosing`);
-          await start();
-          await done();
-          await audit(`${theme}, done`);
+          await page.audit(`${theme}, choosing`);
+          await page.start();
+          await page.done();
+          await page.audit(`${theme}, done`);
         }
         await run(`localStorage.clear()`);
       });
 
       test(`nothing is wider than 360 pixels in ${language}`, async () => {
-        await browser.driver.get('about:blank');
-        await browser.driver.get(framed(browser.site, 360, 760, `?lang=${language}#/shrink?rule=*.bias>keep`));
-        await browser.driver.switchTo().frame(0);
-        try {
-          await planned();
-          const wide =
-            await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
-            .filter((e) => e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
-          assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
-        } finally {
-          await browser.driver.switchTo().defaultContent();
-        }
+        await page.assertNarrow(`?lang=${language}#/shrink?rule=*.bias>keep`, () => page.planned());
       });
     }
 
@@ -798,15 +707,4 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
   });
-
-  /** @param {string} when */
-  async function audit(when) {
-    await run(axeSource());
-    const found = await browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1];
-       axe.run(document, { resultTypes: ['violations'] }).then((r) =>
-         done(r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | '))), (e) => done([String(e)]))`,
-    );
-    assert.deepEqual(found, [], when);
-  }
 });

@@ -149,12 +149,18 @@ export class Shrinking {
   }
 
   /**
-   * Runs the model to find what its errors count.
-   * @param {{images: string}} payload where images for the digits network are
+   * Runs the model to find what its errors count; an ONNX model was run elsewhere.
+   * @param {{images: string, weights?: {[tensor: string]: number}}} payload where images for the digits network are, or what was found
    * @param {Tools} tools
    */
-  async #weigh({ images }, { signal, tell }) {
+  async #weigh({ images, weights: known }, { signal, tell }) {
     const model = this.#model;
+    if (known) {
+      // Another model may have been opened since it was run.
+      const names = new Set(model.tensors.map(({ name }) => name));
+      if (Object.keys(known).every((name) => names.has(name))) this.weighed = { model, weights: known };
+      return;
+    }
     if (this.weighed?.model === model) return;
     const given = await pictures(model, images, signal);
     const weights = await measureWeights(model, { ...given, labels: undefined, signal, onProgress: tell });

@@ -209,6 +209,11 @@ export default {
     'Damage is the error of the weights themselves, whatever the tensor’s size, by the weight of its part: a stand-in for what the model answers.',
   'shrink.size.weighed':
     'Errors are weighed by what running the model showed. Expected of all of them together: the answers diverge by {nats} nats.',
+  'shrink.size.weighed.random':
+    'Errors are weighed by running the model on random inputs ({n} of them, seed {seed}; {runtime}).',
+  'shrink.size.weighed.given': 'Errors are weighed by running the model on the given inputs ({runtime}).',
+  'shrink.size.weighed.expected':
+    'Expected of all of them together: the outputs lose {share} of their power ({db}). That is a distance, not an accuracy.',
   'shrink.effort': 'search for less error',
   'shrink.effort.help':
     'The same bytes hold scales and codes that were searched for. It takes several times as long, and every engine loads the file.',
@@ -217,7 +222,12 @@ export default {
   'shrink.run.weigh': 'weigh errors by running the model',
   'shrink.run.weigh.help':
     'One matrix after the other is quantized, and the answers are compared: what moves them most gets the most bits.',
+  'shrink.run.weigh.onnx':
+    'Runs the model here, by onnxruntime-web (14 MB, loaded from this site only then): one weight after the other is quantized, and what moves the outputs most gets the most bits.',
   'shrink.run.weights': 'Weighing errors',
+  'shrink.run.weights.reading': 'reading the model, {n} of {all}',
+  'shrink.run.weights.runtime': 'loading onnxruntime-web',
+  'shrink.run.weights.run': '{n} of {all} runs',
   'shrink.run.weights.done': '{n} of {all} matrices tried',
   'shrink.run.trial': 'Running the model as planned',
   'shrink.run.trial.done': '{n} of {all} tensors packed',
@@ -253,6 +263,7 @@ export default {
   'shrink.reasons.close': 'close',
   'shrink.reasons.loss': 'It loses {share}{about} of its power ({db}).',
   'shrink.reasons.role': 'Its part: {role}, weight {weight}.',
+  'shrink.reasons.weighed': 'Found by running the model, its error has weight {weight}.',
   'shrink.reasons.decided': 'A rule or a hand decided, not the size.',
   'shrink.reasons.price': 'At this size a megabyte is worth {price} of error: what saves less for it is not bought.',
   'shrink.reasons.up':

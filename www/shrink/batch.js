@@ -1,17 +1,16 @@
 import { html, nothing } from 'lit';
 import { View } from '../views/view.js';
-import { detailLine } from '../views/file-strip.js';
 import { store } from '../store.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import { reportText } from '../lib/shrink/batch.js';
 import { t, tn } from '../i18n/index.js';
 import { bitsPerWeight, bytes, count, decibel, number, percent } from '../text/format.js';
 import { shown, shownShort } from '../text/names.js';
-import { tell } from '../text/tell.js';
 import { schemeText } from '../url.js';
 import { save } from '../figures/export.js';
 import { batching } from './batch-actions.js';
 import { duration } from './duration.js';
+import { told } from './problem.js';
 import { reportJson } from './report-files.js';
 import * as change from './batch-state.js';
 
@@ -53,7 +52,7 @@ export class BatchView extends View {
         ${this.#totals(batch)} ${isRunning ? nothing : this.#verbs(batch)}
       </div>
       ${isRunning ? this.#progress(batch) : nothing} ${job?.state === 'over' ? this.#over(batch) : nothing}
-      ${problem ? html`<div class="problem" role="alert">${this.#told(problem)}</div>` : nothing}
+      ${problem ? html`<div class="problem" role="alert">${told(problem, () => this.requestUpdate())}</div>` : nothing}
       <ol class="models">
         ${rows.map((row) => this.#row(row, batch))}
       </ol>
@@ -235,7 +234,7 @@ export class BatchView extends View {
               </button>`
         }
       </p>
-      ${state === 'failed' && problem ? html`<div class="problem">${this.#told(problem)}</div>` : nothing}
+      ${state === 'failed' && problem ? html`<div class="problem">${told(problem, () => this.requestUpdate())}</div>` : nothing}
       ${report && batch.shown === id ? this.#details(row, report) : nothing}
     </li>`;
   }
@@ -339,18 +338,6 @@ export class BatchView extends View {
   #report = () => {
     save(reportText(change.reportOf(change.batchOf(this.state))), 'batch-report.json', 'application/json');
   };
-
-  /** @param {import('../types.js').Problem} problem */
-  #told(problem) {
-    const told = tell(problem, () => this.requestUpdate());
-    if (!told) return nothing;
-    return html`<div>
-      <p class="headline">${told.what}</p>
-      ${told.where.length ? html`<p class="where">${told.where.map((fact) => html`<bdi>${fact}</bdi>`)}</p>` : nothing}
-      <p>${told.remedy}</p>
-      ${told.detail ? html`<p class="detail">${detailLine(told.detail)}</p>` : nothing}
-    </div>`;
-  }
 
   /** A model that is behind is worth a word, and now and then how far all are. @param {Batch} batch */
   #speak(batch) {

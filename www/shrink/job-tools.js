@@ -27,7 +27,7 @@ export const pickFolder = () => /** @type {any} */ (window).showDirectoryPicker(
 
 /**
  * @param {unknown} error
- * @param {'plan' | 'shrink'} what
+ * @param {'plan' | 'shrink' | 'weigh'} what
  * @returns {import('../types.js').Problem}
  */
 export function problemOf(error, what) {

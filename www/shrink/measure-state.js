@@ -18,10 +18,13 @@
  */
 import { setShrink, shrinkOf } from './state.js';
 
+/** @type {Settings} */
+export const SETTINGS = Object.freeze({ runs: 8, seed: 1, layers: false, sizes: {}, fills: {}, given: {} });
+
 /** @type {Measure} */
 const READY = Object.freeze({
   state: 'ready',
-  settings: { runs: 8, seed: 1, layers: false, sizes: {}, fills: {}, given: {} },
+  settings: SETTINGS,
   ...{ stage: 'reading', done: 0, total: 0, inputs: null, sizes: {}, result: null, problem: null },
 });
 
@@ -44,18 +47,3 @@ export function setMeasure(state, part) {
 /** @param {State} state @param {Partial<Settings>} settings */
 export const setSettings = (state, settings) =>
   setMeasure(state, { settings: { ...measureOf(state).settings, ...settings } });
-
-/** @param {State} state @param {string} dimension @param {number} size */
-export const setSize = (state, dimension, size) =>
-  setSettings(state, { sizes: { ...measureOf(state).settings.sizes, [dimension]: size } });
-
-/** @param {State} state @param {string} input @param {Fill} fill */
-export const setFill = (state, input, fill) =>
-  setSettings(state, { fills: { ...measureOf(state).settings.fills, [input]: fill } });
-
-/** What was given for an input is not taken any more; all of it for null. @param {State} state @param {string | null} input */
-export function takeBack(state, input) {
-  const { given } = measureOf(state).settings;
-  const others = Object.fromEntries(Object.entries(given).filter(([name]) => input !== null && name !== input));
-  return setSettings(state, { given: others });
-}

@@ -1,19 +1,17 @@
 import { html, nothing } from 'lit';
 import { live } from 'lit/directives/live.js';
 import { View } from '../views/view.js';
-import { detailLine } from '../views/file-strip.js';
 import { actions } from '../views/actions.js';
 import { store } from '../store.js';
-import { speakOf, speaksOf, t, tOr } from '../i18n/index.js';
+import { speakOf, speaksOf, t } from '../i18n/index.js';
 import { bytes, count, decibel, number } from '../text/format.js';
 import { shownShort } from '../text/names.js';
-import { tell } from '../text/tell.js';
 import { save } from '../figures/export.js';
-import { kindsFor } from '../lib/measure/inputs.js';
 import { Measuring } from '../measuring.js';
-import { valueOf } from './actions.js';
+import { inputsForm } from './inputs-form.js';
 import './measure-layers.js';
-import { measureOf, setFill, setSettings, setSize, takeBack } from './measure-state.js';
+import { measureOf, setSettings } from './measure-state.js';
+import { problemBox } from './problem.js';
 import { layersCsv } from './report-files.js';
 import { shrinkOf } from './state.js';
 
@@ -68,11 +66,11 @@ export class MeasureView extends View {
         >
         <p class="soft about">${t('measure.about')}</p>
       </div>
-      ${isRunning ? this.#running(measure) : nothing} ${this.#problem(measure)}
+      ${isRunning ? this.#running(measure) : nothing} ${problemBox(measure.problem, () => this.requestUpdate())}
       ${result ? this.#result(result) : nothing}
       <details class="settings" ?open=${state === 'failed'}>
         <summary>${t('measure.settings')}</summary>
-        ${this.#settings(measure)}
+        ${inputsForm(measure, { put: (part) => this.#set(part), give: (files) => measuring().give(files) })}
       </details>
     </section>`;
   }
@@ -86,20 +84,6 @@ export class MeasureView extends View {
       <progress max="1" .value=${stage === 'run' || isBytes ? share : 0} aria-label=${t('measure.title')}></progress>
       <p class="num facts" role="status"><span>${t(`measure.stage.${stage}`, facts)}</span></p>
       <button class="cancel-measure" @click=${() => measuring().stop()}>${t('cancel')}</button>
-    </div>`;
-  }
-
-  /** @param {import('./measure-state.js').Measure} measure */
-  #problem({ problem }) {
-    const told = problem && tell(problem, () => this.requestUpdate());
-    if (!told) return nothing;
-    return html`<div class="problem" role="alert">
-      <div>
-        <p class="headline">${told.what}</p>
-        ${told.where.length ? html`<p class="where">${told.where.map((fact) => html`<bdi>${fact}</bdi>`)}</p>` : nothing}
-        <p>${told.remedy}</p>
-        ${told.detail ? html`<p class="detail">${detailLine(told.detail)}</p>` : nothing}
-      </div>
     </div>`;
   }
 
@@ -233,129 +217,11 @@ export class MeasureView extends View {
     save(layersCsv(layers), `${shrinkOf(this.state).job?.name}-layers.csv`, 'text/csv');
   }
 
-  /** @param {import('./measure-state.js').Measure} measure */
-  #settings({ settings, inputs, sizes }) {
-    return html`<p class="fields">
-        <label
-          >${t('measure.runs')}
-          <input
-            class="num runs"
-            type="number"
-            min="1"
-            max="1000"
-            .value=${live(String(settings.runs))}
-            @change=${(/** @type {Event} */ e) => this.#set({ runs: whole(e, 1, 1000) ?? settings.runs })}
-        /></label>
-        <label
-          >${t('measure.seed')}
-          <input
-            class="num seed"
-            type="number"
-            min="0"
-            .value=${live(String(settings.seed))}
-            @change=${(/** @type {Event} */ e) => this.#set({ seed: whole(e, 0, 2 ** 31) ?? settings.seed })}
-        /></label>
-        ${Object.entries(sizes).map(
-          ([name, size]) =>
-            html`<label
-              ><bdi>${shownShort(name, 30)}</bdi>
-              <input
-                class="num size"
-                type="number"
-                min="0"
-                data-size=${name}
-                .value=${live(String(settings.sizes[name] ?? size))}
-                @change=${(/** @type {Event} */ e) => this.#resize(name, whole(e, 0, 2 ** 27))}
-            /></label>`,
-        )}
-      </p>
-      ${inputs ? this.#inputs(inputs, settings) : html`<p class="soft">${t('measure.inputs.later')}</p>`}
-      <p class="fields">
-        <label class="give"
-          >${t('measure.give')} <input type="file" class="given" accept=".npy,.npz" multiple @change=${this.#give}
-        /></label>
-        ${Object.entries(settings.given).map(
-          ([name, { dims, file }]) =>
-            html`<span class="num"
-              ><bdi>${shownShort(name, 30)}</bdi> ${dims.join(' × ')} <span class="soft">${shownShort(file, 30)}</span>
-              <button
-                class="plain"
-                aria-label=${t('measure.take.back', { name: shownShort(name, 30) })}
-                @click=${() => store.update((s) => takeBack(s, name))}
-              >
-                ×
-              </button></span
-            >`,
-        )}
-      </p>`;
-  }
-
-  /** @param {import('./measure-state.js').Input[]} inputs @param {import('./measure-state.js').Settings} settings */
-  #inputs(inputs, settings) {
-    return html`<ul class="inputs">
-      ${inputs.map((input) => {
-        const { name, type, shape, because } = input;
-        const fill = settings.fills[name] ?? input.fill;
-        const isGiven = fill.kind === 'given';
-        return html`<li data-input=${name}>
-          <bdi>${shownShort(name, 40)}</bdi>
-          <span class="soft num">${type} ${shape.join(' × ')}</span>
-          ${isGiven ? html`<span>${t('measure.fill.given')}</span>` : this.#fill(name, type, fill)}
-          ${settings.fills[name] ? nothing : html`<span class="soft">${tOr(`measure.because.${because}`, '')}</span>`}
-        </li>`;
-      })}
-    </ul>`;
-  }
-
-  /** @param {string} name @param {string} type @param {import('./measure-state.js').Fill} fill */
-  #fill(name, type, fill) {
-    const put = (/** @type {any} */ next) => store.update((s) => setFill(s, name, next));
-    const bound = (/** @type {'low' | 'high'} */ end) =>
-      fill.kind === 'integers'
-        ? html`<input
-            class="num ${end}"
-            type="number"
-            aria-label=${t(`measure.${end}`, { name: shownShort(name, 30) })}
-            .value=${live(String(fill[end]))}
-            @change=${(/** @type {Event} */ e) => put({ ...fill, [end]: whole(e, -(2 ** 31), 2 ** 31) ?? fill[end] })}
-          />`
-        : nothing;
-    return html`<select
-        aria-label=${t('measure.fill', { name: shownShort(name, 30) })}
-        .value=${live(fill.kind)}
-        @change=${(/** @type {Event} */ e) => put(valueOf(e) === 'integers' ? { kind: 'integers', low: 0, high: 1 } : { kind: valueOf(e) })}
-      >
-        ${kindsFor(type).map(
-          (kind) => html`<option value=${kind} ?selected=${kind === fill.kind}>${t(`measure.fill.${kind}`)}</option>`,
-        )}</select
-      >${bound('low')}${fill.kind === 'integers' ? ' … ' : nothing}${bound('high')}`;
-  }
-
   /** @param {Partial<import('./measure-state.js').Settings>} settings */
   #set(settings) {
     store.update((s) => setSettings(s, settings));
     this.requestUpdate();
   }
-
-  /** @param {string} name @param {number | null} size */
-  #resize(name, size) {
-    if (size !== null) store.update((s) => setSize(s, name, size));
-    else this.requestUpdate();
-  }
-
-  /** @param {Event} event */
-  #give = (event) => {
-    const field = /** @type {HTMLInputElement} */ (event.target);
-    const files = [...(field.files ?? [])];
-    field.value = '';
-    if (files.length > 0) measuring().give(files);
-  };
-}
-
-/** A whole number from a field, null where it holds none. @param {Event} event @param {number} least @param {number} most */
-function whole(event, least, most) {
-  const value = Number(valueOf(event));
-  return valueOf(event) !== '' && Number.isInteger(value) && value >= least && value <= most ? value : null;
 }
 
 /** Six digits, which never round to a one that is none. @param {number} cosine */

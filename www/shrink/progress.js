@@ -1,12 +1,11 @@
 import { html, nothing } from 'lit';
 import { View } from '../views/view.js';
-import { detailLine } from '../views/file-strip.js';
 import { t } from '../i18n/index.js';
 import { bytes, percent } from '../text/format.js';
 import { shownShort } from '../text/names.js';
-import { tell } from '../text/tell.js';
 import { shrinking } from './actions.js';
 import { duration } from './duration.js';
+import { told } from './problem.js';
 import * as change from './state.js';
 
 /** Milliseconds between two things said to those who do not see the page. */
@@ -64,7 +63,7 @@ export class Progress extends View {
   /** @param {import('../types.js').Problem} problem */
   #question(problem) {
     return html`<div class="problem asking" role="alert">
-      ${this.#told(problem)}
+      ${told(problem, () => this.requestUpdate())}
       <p class="answers">
         <button class="primary retry" @click=${() => shrinking().answer('retry')}>${t('shrink.retry')}</button>
         <button class="stop" @click=${() => shrinking().answer('stop')}>${t('shrink.stop')}</button>
@@ -76,22 +75,10 @@ export class Progress extends View {
   #failed({ problem }) {
     if (!problem) return nothing;
     return html`<div class="problem" role="alert">
-      ${this.#told(problem)}
+      ${told(problem, () => this.requestUpdate())}
       <p class="answers">
         <button class="back" @click=${() => shrinking().dismiss()}>${t('shrink.back')}</button>
       </p>
-    </div>`;
-  }
-
-  /** @param {import('../types.js').Problem} problem */
-  #told(problem) {
-    const told = tell(problem, () => this.requestUpdate());
-    if (!told) return nothing;
-    return html`<div>
-      <p class="headline">${told.what}</p>
-      ${told.where.length ? html`<p class="where">${told.where.map((fact) => html`<bdi>${fact}</bdi>`)}</p>` : nothing}
-      <p>${told.remedy}</p>
-      <p class="detail">${detailLine(told.detail)}</p>
     </div>`;
   }
 }

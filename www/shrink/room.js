@@ -1,16 +1,15 @@
 import { html, nothing } from 'lit';
 import { live } from 'lit/directives/live.js';
 import { View } from '../views/view.js';
-import { detailLine } from '../views/file-strip.js';
 import { store } from '../store.js';
 import { schemesOf } from '../lib/shrink/targets.js';
 import { speakOf, t, tn, tOr, schemeTitle } from '../i18n/index.js';
 import { bitsPerWeight, bytes, count, percent } from '../text/format.js';
 import { shown } from '../text/names.js';
-import { tell } from '../text/tell.js';
 import { schemeText } from '../url.js';
 import * as change from './state.js';
 import { shrinking, valueOf } from './actions.js';
+import { problemBox } from './problem.js';
 import './deep.js';
 import './running.js';
 import './size.js';
@@ -68,7 +67,8 @@ export class Room extends View {
         ${job || !plan ? nothing : this.#verb()}
       </div>
       ${job && job.state !== 'done' ? html`<fb-shrink-progress></fb-shrink-progress>` : nothing}
-      ${job?.state === 'done' ? html`<fb-shrink-report></fb-shrink-report>` : nothing} ${this.#problem(shrink.problem)}
+      ${job?.state === 'done' ? html`<fb-shrink-report></fb-shrink-report>` : nothing}
+      ${problemBox(shrink.problem, () => this.requestUpdate())}
       ${
         plan
           ? html`${job ? nothing : this.#about(plan)}
@@ -273,20 +273,6 @@ export class Room extends View {
   }
 
   #start = () => shrinking().start();
-
-  /** @param {import('../types.js').Problem | null} problem */
-  #problem(problem) {
-    const told = problem && tell(problem, () => this.requestUpdate());
-    if (!told) return nothing;
-    return html`<div class="problem" role="alert">
-      <div>
-        <p class="headline">${told.what}</p>
-        ${told.where.length ? html`<p class="where">${told.where.map((fact) => html`<bdi>${fact}</bdi>`)}</p>` : nothing}
-        <p>${told.remedy}</p>
-        ${told.detail ? html`<p class="detail">${detailLine(told.detail)}</p>` : nothing}
-      </div>
-    </div>`;
-  }
 }
 
 customElements.define('fb-shrink', Room);

@@ -2,10 +2,12 @@
  * Keeps the engine's planning, measuring and shrinking in step with the Shrink room's state, as session.js does for Explore. A job goes on
  * whichever room is shown.
  */
+import { runnable } from '../lib/shrink/runnable.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import { fromQuery, toQuery } from './address.js';
 import { pickFolder, problemOf, speedometer, warn } from './job-tools.js';
 import * as change from './state.js';
+import { setInputs, setWeighing, weighingOf } from './weighing-state.js';
 
 /**
  * @typedef {import('../types.js').State} State
@@ -42,8 +44,8 @@ export class ShrinkSession {
     this.retraining = null;
     /** What has been measured: models and formats. @type {Set<string>} */
     this.surveys = new Set();
-    /** Models that were run to find what their errors count. @type {Set<number>} */
-    this.weighed = new Set();
+    /** Models that were run to find what their errors count, and on which version of their inputs. @type {Map<number, number>} */
+    this.weighed = new Map();
     /** @type {AbortController | null} */
     this.trying = null;
     this.ranged = '';
@@ -91,7 +93,7 @@ export class ShrinkSession {
         const { model, shrink } = this.store.state;
         if (!model || !shrink || shrink.choice.to === '' || shrink.job) return;
         const options = change.optionsOf(shrink.choice);
-        const key = JSON.stringify([model.id, options]);
+        const key = JSON.stringify([model.id, options, weighingOf(this.store.state).version]);
         if (key === this.asked) return;
         this.asked = key;
         if (await this.#surveyed(model, shrink.choice, options)) await this.#planOnce(model, shrink.choice, options);
@@ -136,7 +138,8 @@ export class ShrinkSession {
   async #surveyed(model, choice, options) {
     const key = surveyKey(model, choice);
     if (choice.targetBytes === null) return true;
-    if (choice.isWeighed && !this.weighed.has(model.id)) return this.#weigh(model);
+    const { version } = weighingOf(this.store.state);
+    if (choice.isWeighed && this.weighed.get(model.id) !== version) return this.#weigh(model, version);
     if (this.surveys.has(key)) return true;
     const stop = new AbortController();
     this.surveying = stop;
@@ -162,20 +165,56 @@ export class ShrinkSession {
   /**
    * Runs the model to find what its errors count; where that cannot be, they count by their roles again.
    * @param {import('../types.js').Model} model
+   * @param {number} version of what it is run on
    * @returns {Promise<false>} the plan is looked at afresh
    */
-  async #weigh(model) {
+  async #weigh(model, version) {
     try {
-      await this.#runModel('weights', 'shrink-weights', { images: sample('digits-training') });
-      this.weighed.add(model.id);
+      if (runnable(model) === 'onnx') await this.#weighOnnx(model);
+      else await this.#runModel('weights', 'shrink-weights', { images: sample('digits-training') });
+      this.weighed.set(model.id, version);
     } catch (error) {
-      const problem = /** @type {any} */ (error).code === 'aborted' ? null : problemOf(error, 'plan');
+      const problem = /** @type {any} */ (error).code === 'aborted' ? null : problemOf(error, 'weigh');
       if (this.store.state.model?.id === model.id) {
-        this.store.update((s) => change.setShrink(change.choose(s, { isWeighed: false }), { problem }));
+        // Without weights there is a plan too: what went wrong stays in sight beside it.
+        this.store.update((s) => setWeighing(change.choose(s, { isWeighed: false }), { problem }));
       }
     }
     this.asked = '';
     return false;
+  }
+
+  /** @param {import('../types.js').Model} model */
+  async #weighOnnx(model) {
+    const stop = new AbortController();
+    this.trying = stop;
+    const show = (/** @type {import('../weighing.js').Progress} */ progress) => {
+      // Another model was opened meanwhile.
+      if (this.store.state.model?.id !== model.id) return stop.abort();
+      if (progress.stage === 'inputs') return this.store.update((s) => setWeighing(s, { about: progress.about }));
+      this.store.update((s) => change.setShrink(s, { running: { what: 'weights', ...progress } }));
+    };
+    show({ stage: 'reading', done: 0, total: 0 });
+    this.store.update((s) => setWeighing(s, { problem: null }));
+    try {
+      const { weigh } = await import('../weighing.js');
+      const { settings } = weighingOf(this.store.state);
+      const weights = await weigh(this.client, settings, { signal: stop.signal, onProgress: show });
+      await this.client.call('shrink-weights', { weights }, { signal: stop.signal });
+    } finally {
+      this.trying = null;
+      this.store.update((s) => change.setShrink(s, { running: null }));
+    }
+  }
+
+  /** Arrays from files become inputs of the model that is weighed. @param {File[]} files */
+  async giveInputs(files) {
+    try {
+      const found = await this.client.call('shrink-arrays', { files });
+      this.store.update((s) => setInputs(s, { given: { ...weighingOf(s).settings.given, ...found } }));
+    } catch (error) {
+      this.store.update((s) => setWeighing(s, { problem: problemOf(error, 'weigh') }));
+    }
   }
 
   /** Runs the model as planned, beside the float one. */

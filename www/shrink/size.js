@@ -3,9 +3,11 @@ import { live } from 'lit/directives/live.js';
 import { View } from '../views/view.js';
 import { store } from '../store.js';
 import { t } from '../i18n/index.js';
-import { bytes, count, decibel, number } from '../text/format.js';
+import { runnable } from '../lib/shrink/runnable.js';
+import { bytes, count, decibel, number, percent } from '../text/format.js';
 import { shrinking, valueOf } from './actions.js';
 import * as change from './state.js';
+import { weighingOf } from './weighing-state.js';
 
 /** The curve's height, and its width until its box is known: it is drawn in pixels, so that its text is as large as any. */
 const [WIDE, HIGH] = [640, 120];
@@ -21,8 +23,8 @@ const MB = 1e6;
 export class Size extends View {
   /** @param {import('../types.js').State} state */
   pick({ shrink }) {
-    const { choice, plan, range, survey } = shrink ?? {};
-    return { choice, plan, range, survey };
+    const { choice, plan, range, survey, weighing } = shrink ?? {};
+    return { choice, plan, range, survey, weighing };
   }
 
   constructor() {
@@ -115,6 +117,21 @@ export class Size extends View {
     </div>`;
   }
 
+  /** What the errors are weighed by, and what is expected of them. @param {import('./state.js').Aim} aim */
+  #weighed({ cost }) {
+    const { model } = this.state;
+    if (!model || runnable(model) !== 'onnx') return t('shrink.size.weighed', { nats: number(cost, 3) });
+    const { about } = weighingOf(this.state);
+    const facts = {
+      share: percent(cost, cost < 0.001 ? 3 : 2),
+      db: cost > 0 ? decibel(-10 * Math.log10(cost)) : '∞ dB',
+    };
+    const on = t(about?.isGiven ? 'shrink.size.weighed.given' : 'shrink.size.weighed.random', {
+      ...{ n: count(about?.runs ?? 0, this.state.language), seed: about?.seed ?? 0, runtime: about?.runtime ?? '' },
+    });
+    return [on, t('shrink.size.weighed.expected', facts)].join(this.state.language === 'zh' ? '' : ' ');
+  }
+
   /**
    * @param {import('./state.js').Plan} plan
    * @param {import('./state.js').Aim} aim
@@ -131,9 +148,7 @@ export class Size extends View {
     };
     return html`${this.#curve(plan, aim, least, most, lost)}
       <p class="num soft found-facts">${t('shrink.size.found', facts)}</p>
-      <p class="soft proxy">
-        ${aim.isWeighed ? t('shrink.size.weighed', { nats: number(aim.cost, 3) }) : t('shrink.size.proxy')}
-      </p>
+      <p class="soft proxy">${aim.isWeighed ? this.#weighed(aim) : t('shrink.size.proxy')}</p>
       <details class="weights" ?open=${this.open} @toggle=${this.#toggle}>
         <summary>${t('shrink.weights')}</summary>
         <p class="soft">${t('shrink.weights.help')}</p>

@@ -44,10 +44,12 @@
  *   choice: Choice, plan: Plan | null, problem: Problem | null, damage: {[key: string]: Damage}, measuring: boolean, place: Place | null,
  *   job: Job | null, list: {query: string, show: string, sort: string}, eye: number | null, unknown: number,
  *   range: {key: string, least: number, most: number} | null, survey: {done: number, total: number, read: number} | null, why: string | null,
- *   running: {what: 'weights' | 'trial', done: number, total: number} | null, trial: Trial | null, retraining: Retraining | null
+ *   running: {what: 'weights' | 'trial', stage?: 'reading' | 'runtime' | 'run', done: number, total: number} | null, trial: Trial | null,
+ *   weighing: import('./weighing-state.js').Weighing | null, retraining: Retraining | null
  * }} Shrink
  *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks; `range`: sizes that can be aimed at;
- *   `survey`: measuring under way; `why`: the tensor whose reasons are shown; `running`: the model is run; `trial`: what that showed of a plan
+ *   `survey`: measuring under way; `why`: the tensor whose reasons are shown; `running`: the model is run; `trial`: what that showed of a plan;
+ *   `weighing`: what an ONNX model is run on to weigh errors
  */
 import { stemOf } from '../lib/model-names.js';
 import { ROLES as WEIGHTS } from '../lib/shrink/roles.js';
@@ -86,6 +88,7 @@ const EMPTY = Object.freeze({
   retraining: null,
   running: null,
   trial: null,
+  weighing: null,
 });
 
 /** @param {State} state @returns {Shrink} */
@@ -262,10 +265,12 @@ export function optionsOf(choice) {
 export function recipeFile(choice, plan) {
   const recipe = recipeOf(choice);
   if (choice.targetBytes === null || !plan?.aim || plan.choice !== choice) return recipe;
-  const { targetBytes, roles } = plan.aim;
+  const { targetBytes, roles, isWeighed } = plan.aim;
   const decided = plan.rows.filter(({ near }) => near?.isFree === false).map(({ name }) => name);
   const tensors = Object.fromEntries(plan.rows.map(({ name, scheme }) => [name, scheme ?? 'keep']));
-  const aim = { targetBytes, outputBytes: plan.outputBytes, roles, decided };
+  const own = plan.rows.flatMap(({ name, near }) => (near ? [[name, near.weight]] : []));
+  const weights = isWeighed ? { weights: Object.fromEntries(own) } : {};
+  const aim = { targetBytes, outputBytes: plan.outputBytes, roles, ...weights, decided };
   return { ...recipe, tensors, aim };
 }
 

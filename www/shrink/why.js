@@ -26,7 +26,7 @@ export class WhyView extends View {
     const { near } = row;
     return html`<section class="why-panel" aria-label=${t('shrink.reasons')} tabindex="-1" @keydown=${this.#keys}>
       <p class="headline"><bdi>${shownShort(row.name, 80)}</bdi> → ${row.dtype}</p>
-      ${near === null ? html`<p>${t('shrink.reasons.none')}</p>` : this.#reasons(row, near)}
+      ${near === null ? html`<p>${t('shrink.reasons.none')}</p>` : this.#reasons(row, near, plan?.aim?.isWeighed === true)}
       <button class="plain close" @click=${this.#close}>${t('shrink.reasons.close')}</button>
     </section>`;
   }
@@ -34,14 +34,19 @@ export class WhyView extends View {
   /**
    * @param {import('./state.js').Row} row
    * @param {import('../lib/shrink/reasons.js').Near} near
+   * @param {boolean} isWeighed its weight was found by running the model
    */
-  #reasons(row, { role, weight, error, deviation, price, isFree, up, down }) {
+  #reasons(row, { role, weight, error, deviation, price, isFree, up, down }, isWeighed) {
     const each = (/** @type {number} */ perByte) => number(perByte * 1e6, 3);
     const about = deviation > 0 ? ` ± ${percent(deviation / error, 1)}` : '';
     return html`<ul class="num">
       <li>
         ${t('shrink.reasons.loss', { share: percent(error, error < 0.001 ? 3 : 2), about, db: error > 0 ? decibel(-10 * Math.log10(error)) : '∞ dB' })}
-        ${t('shrink.reasons.role', { role: t(`shrink.role.${role}`), weight: number(weight, 3) })}
+        ${
+          isWeighed
+            ? t('shrink.reasons.weighed', { weight: number(weight, 3) })
+            : t('shrink.reasons.role', { role: t(`shrink.role.${role}`), weight: number(weight, 3) })
+        }
       </li>
       ${isFree ? nothing : html`<li>${t('shrink.reasons.decided')}</li>`}
       ${price > 0 && isFree ? html`<li>${t('shrink.reasons.price', { price: each(price) })}</li>` : nothing}

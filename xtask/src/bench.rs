@@ -62,6 +62,7 @@ fn shrink(filter: &[String]) -> Result<()> {
 fn plan() -> Result<()> {
     setup::all()?;
     wasm::build()?;
+    site::build()?;
     run(command("node").arg("benches/plan.mjs").arg(python_or_not()?), "the benchmark of plans for a size")
 }
 

@@ -5,7 +5,8 @@ import { describe, test } from 'node:test';
 import * as ort from 'onnxruntime-web';
 import { gaussians, memorySink } from '../../../tests/js/models.js';
 import { node, onnx } from '../../../tests/js/onnx.js';
-import { init, measureDamage, measureWeights, openModel, plan, runBoth, shrink } from '../index.js';
+import { damage, digits, encoder as encoderFile, images } from '../../../tests/js/onnx-plans.js';
+import { init, measureDamage, measureWeights, openModel, plan, shrink } from '../index.js';
 import { inside } from '../model.js';
 import { withInputs, readGraph } from './graph.js';
 import { MOST_ALONE } from './limits.js';
@@ -13,10 +14,8 @@ import { MOST_ALONE } from './limits.js';
 await init();
 ort.env.wasm.numThreads = 1;
 
-const MODELS = new URL('../../public/models/', import.meta.url);
-const golden = new URL('../../../tests/goldens/weighed.jsonl', import.meta.url);
-const [encoder, ...counted] = readFileSync(golden, 'utf8').trim().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
-const encoderFile = () => new Uint8Array(Buffer.from(encoder.file, 'base64'));
+const path = new URL('../../../tests/goldens/weighed.jsonl', import.meta.url);
+const [golden, ...counted] = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
 
 const weights = (/** @type {number} */ rows, /** @type {number} */ columns, /** @type {number} */ seed) =>
   /** @type {[number[], Float32Array]} */ ([[rows, columns], gaussians(rows * columns, seed)]);
@@ -35,43 +34,6 @@ const mlp = (other = 'Tanh') =>
     opset: 21,
   });
 
-/** The sample network as ONNX: 10 logits for each image. */
-async function digits() {
-  const model = await openModel(new URL('digits.safetensors', MODELS).pathname);
-  const pool = { kernel_shape: [2, 2], strides: [2, 2] };
-  /** @type {{[name: string]: [number[], Float32Array | BigInt64Array]}} */
-  const held = {};
-  for (const { name, shape } of model.tensors) held[name] = [shape, await model.read(name)];
-  await model.close();
-  const layer = (/** @type {string} */ name, /** @type {string} */ x) => `${x} ${name}.weight ${name}.bias`;
-  return onnx({
-    nodes: [
-      node('Conv', layer('conv1', 'x'), 'a', { pads: [1, 1, 1, 1] }),
-      node('Relu', 'a', 'b'),
-      node('MaxPool', 'b', 'c', pool),
-      node('Conv', layer('conv2', 'c'), 'd', { pads: [1, 1, 1, 1] }),
-      node('Relu', 'd', 'e'),
-      node('MaxPool', 'e', 'f', pool),
-      node('Flatten', 'f', 'g'),
-      node('Gemm', layer('fc1', 'g'), 'h', { transB: 1 }),
-      node('Relu', 'h', 'i'),
-      node('Gemm', layer('fc2', 'i'), 'logits', { transB: 1 }),
-    ],
-    inputs: { x: ['float', ['n', 1, 8, 8]] },
-    outputs: { logits: ['float', ['n', 10]] },
-    weights: held,
-    opset: 21,
-  });
-}
-
-/** Its images as an input. @param {'training' | 'heldout'} which @param {number} n */
-async function images(which, n) {
-  const model = await openModel(new URL(`digits-${which}.safetensors`, MODELS).pathname);
-  const bytes = (await model.readBytes('images')).subarray(0, 64 * n);
-  await model.close();
-  return { type: 'float32', dims: [n, 1, 8, 8], data: Float32Array.from(bytes, (x) => x / 16) };
-}
-
 /** @param {Uint8Array} bytes @param {any} [options] */
 async function weighed(bytes, options) {
   const model = await openModel(bytes);
@@ -82,22 +44,11 @@ async function weighed(bytes, options) {
   }
 }
 
-/** How far what was planned is from the float model: the relative squared error of the first output. @param {Uint8Array} bytes @param {any} options @param {any} inputs */
-async function damage(bytes, options, inputs) {
-  const model = await openModel(bytes);
-  const sink = memorySink();
-  const planned = await plan(model, { to: 'onnx', workers: 1, ...options });
-  await shrink(planned, sink, { workers: 1 });
-  await model.close();
-  const { outputs } = await runBoth(bytes, /** @type {Uint8Array} */ (sink.files.get('')), { ort, ...inputs });
-  return { error: 10 ** (-Number(outputs[0].sqnrDb) / 10), bytes: planned.outputBytes, cost: planned.found?.cost };
-}
-
 describe('what weights of ONNX models count', () => {
   test('it is what ONNX Runtime and numpy find', async () => {
-    const ids = BigInt64Array.from(encoder.ids, BigInt);
-    const given = { input_ids: { type: 'int64', dims: encoder.shape, data: ids } };
-    const found = await weighed(encoderFile(), { given });
+    const ids = BigInt64Array.from(golden.ids, BigInt);
+    const given = { input_ids: { type: 'int64', dims: golden.shape, data: ids } };
+    const found = await weighed(encoderFile(), { ort, given });
     assert.deepEqual(Object.keys(found).sort(), counted.map(({ name }) => name).sort());
     for (const { name, weight } of counted) {
       assert.ok(Math.abs(found[name] / weight - 1) < 0.01, `${name}: ${found[name]}, expected ${weight}`);
@@ -107,7 +58,7 @@ describe('what weights of ONNX models count', () => {
   test('plans by these weights move the encoder less at the same bytes, on inputs that it was not weighed on', async () => {
     const float = encoderFile();
     const found = await weighed(float);
-    const inputs = { seed: 99, runs: 16 };
+    const inputs = { ort, seed: 99, runs: 16 };
     for (const [targetBytes, times] of [
       [21e3, 2],
       [24e3, 10],
@@ -133,8 +84,8 @@ describe('what weights of ONNX models count', () => {
     const given = { x: await images('heldout', 360) };
     for (const share of [0.2, 0.25, 0.3, 0.4]) {
       const targetBytes = Math.round(float.length * share);
-      const without = await damage(float, { targetBytes }, { given });
-      const by = await damage(float, { targetBytes, weights: found }, { given });
+      const without = await damage(float, { targetBytes }, { ort, given });
+      const by = await damage(float, { targetBytes, weights: found }, { ort, given });
       assert.ok(by.error <= without.error, `${share}: ${by.error} of ${without.error}`);
     }
   });
