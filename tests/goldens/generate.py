@@ -14,7 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Each is a module here with cases() -> [dict]; its file is <topic>.jsonl.
-TOPICS = ["affine", "article", "binary", "bnb", "bnb_library", "choices", "codebook", "deep", "digits", "float", "ggml", "hqq", "llama_quantize", "lm", "measured", "stats"]
+TOPICS = ["affine", "article", "binary", "bnb", "bnb_library", "choices", "codebook", "deep", "digits", "float", "ggml", "hqq", "llama_quantize", "lm", "measured", "stats", "weighed"]
 TOLERANCE = 1e-12  # relative, for JSON's float numbers in --check: sums in another order on another processor
 
 
@@ -39,7 +39,7 @@ def same(a, b):
 
 # numpy's powers and the order of BLAS's sums are the processor's: these are the same where they are close. f32 words in hexadecimal.
 VARIES = {("hqq", "dequantized"), ("hqq", "objective"), ("digits", "logits"), ("lm", "logits"), ("lm", "nats")}
-VARIES |= {("measured", "cosine"), ("measured", "sqnrDb"), ("measured", "maxAbs")}
+VARIES |= {("measured", "cosine"), ("measured", "sqnrDb"), ("measured", "maxAbs"), ("weighed", "weight")}
 
 
 def close(a, b):

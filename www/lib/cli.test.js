@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -307,4 +307,32 @@ test('a checkpoint in shards is planned as a whole, shrunk shard by shard, and m
     ),
   );
   assert.ok(dtypes.size > 1, [...dtypes].join());
+});
+
+test('errors of an ONNX model are weighed where onnxruntime-web is installed, and else it is said what is missing', async () => {
+  const [golden] = (await readFile(new URL('../../tests/goldens/weighed.jsonl', import.meta.url), 'utf8')).split('\n');
+  await writeFile(join(folder, 'encoder.onnx'), Buffer.from(JSON.parse(golden).file, 'base64'));
+  const args = ['plan', 'encoder.onnx', '--target-size', '28KB', '--measure-weights', '--workers', '1'];
+  const without = await run(...args);
+  assert.equal(without.code, 1);
+  isOneLine(without.err, /^fewerbits: unsupported: encoder\.onnx: .*npm install onnxruntime-web/);
+  // A folder of packages as npm would fill it.
+  const packages = join(folder, 'node_modules');
+  await cp(fileURLToPath(new URL('../../pkg', import.meta.url)), join(packages, 'fewerbits'), { recursive: true });
+  await symlink(
+    fileURLToPath(new URL('../node_modules/onnxruntime-web', import.meta.url)),
+    join(packages, 'onnxruntime-web'),
+  );
+  const child = spawn(process.execPath, [join(packages, 'fewerbits/lib/cli.js'), ...args, '-o', 'r.json'], {
+    cwd: folder,
+  });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (err += text));
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0, err);
+  assert.match(err, /weighed by running the model on random inputs, seed 1/);
+  assert.match(err, /expected relative squared error of the outputs \d/);
+  const { aim } = JSON.parse(await readFile(join(folder, 'r.json'), 'utf8'));
+  assert.equal(Object.keys(aim.weights).length, 13);
+  assert.ok(aim.weights['layer0.ffn.down'] > 10 * aim.weights['layer1.ffn.down']);
 });

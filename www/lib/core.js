@@ -42,8 +42,9 @@ export async function plan(model, options) {
 }
 
 /**
- * What each matrix's error counts, measured by running the model, for `plan`'s option `weights`: of the digits network, and of a llama that the
- * engine runs (`LanguageModel`). One matrix after the other is quantized and the answers are compared; it takes about a model's run for each.
+ * What each matrix's error counts, measured by running the model, for `plan`'s option `weights`: of the digits network, of a llama that the engine
+ * runs (`LanguageModel`), and of ONNX models by a runtime, which is the caller's (`ort`), on inputs that are random by a seed or given. One matrix
+ * after the other is quantized and the answers are compared; it takes about a model's run for each.
  *
  * ```js
  * const weights = await measureWeights(model);
@@ -52,8 +53,9 @@ export async function plan(model, options) {
  *
  * @param {import('./model.js').Model} model
  * @param {import('./shrink/running.js').MeasureOptions} [options]
- * @returns {Promise<{[tensor: string]: number}>} nats of Kullback–Leibler divergence for a relative squared error of 1
- * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that the engine cannot run, `aborted`
+ * @returns {Promise<{[tensor: string]: number}>} nats of Kullback–Leibler divergence for a relative squared error of 1; of an ONNX model the
+ *   relative squared error of its outputs
+ * @throws {import('./errors.js').FewerbitsError} `unsupported` for a model that cannot be run, `aborted`; of an ONNX model as `runBoth`
  */
 export async function measureWeights(model, options) {
   const running = await import('./shrink/running.js');
@@ -72,6 +74,21 @@ export async function measureWeights(model, options) {
 export async function measureDamage(planned, options) {
   const running = await import('./shrink/running.js');
   return running.measureDamage(planned, options);
+}
+
+/**
+ * A plan for a size, chosen by running the model: of the recipes that fit, the one under which its answers move least, by the cosine of the
+ * digits network's logits or the divergence of a language model. Judge it by other inputs than those that it was chosen by.
+ *
+ * @param {import('./model.js').Model} model
+ * @param {import('./shrink/plan.js').PlanOptions} options with `targetBytes` or `targetBits`
+ * @param {import('./shrink/by-running.js').RunOptions} [how]
+ * @returns {Promise<import('./shrink/plan.js').Plan>} `found.byRunning` says how it was found
+ * @throws {import('./errors.js').FewerbitsError} as `plan`; `unsupported` for a model that the engine cannot run, `aborted`
+ */
+export async function planByRunning(model, options, how) {
+  const running = await import('./shrink/by-running.js');
+  return running.planByRunning(model, options, how);
 }
 
 /**

@@ -95,6 +95,9 @@ export function throwIfAborted(signal) {
   if (signal?.aborted) throw aborted(signal);
 }
 
+/** What waits for each signal: however many reads there are, it has one listener, for as long as it lives. @type {WeakMap<AbortSignal, Set<() => void>>} */
+const waiting = new WeakMap();
+
 /**
  * The promise, or code `aborted` as soon as the signal says so: for reads that cannot be stopped themselves.
  * @template T
@@ -107,9 +110,19 @@ export function abortable(promise, signal) {
   return new Promise((resolve, reject) => {
     const stop = () => reject(aborted(signal));
     if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    const stops = waiting.get(signal) ?? stopsOf(signal);
+    stops.add(stop);
+    promise.then(resolve, reject).finally(() => stops.delete(stop));
   });
+}
+
+/** @param {AbortSignal} signal */
+function stopsOf(signal) {
+  /** @type {Set<() => void>} */
+  const stops = new Set();
+  signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
+  waiting.set(signal, stops);
+  return stops;
 }
 
 /** @param {AbortSignal} signal */

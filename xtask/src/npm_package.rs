@@ -49,6 +49,8 @@ fn manifest(has_cli: bool) -> Result<String> {
         line.and_then(|line| line.split('"').nth(1)).with_context(|| format!("{name} in Cargo.toml"))
     };
     let (version, license) = (field("version")?, field("license")?);
+    // What runs ONNX models is the user's choice, and large: the package asks for it where it is needed, and brings none.
+    let runtime = format!("^{}", locked_version("onnxruntime-web")?);
     let bin = if has_cli { "\n  \"bin\": { \"fewerbits\": \"./lib/cli.js\" }," } else { "" };
     Ok(format!(
         r#"{{
@@ -68,10 +70,20 @@ fn manifest(has_cli: bool) -> Result<String> {
     "./package.json": "./package.json"
   }},
   "files": ["lib", "elements", "LICENSE-MIT", "LICENSE-APACHE"],
+  "peerDependencies": {{ "onnxruntime-web": "{runtime}" }},
+  "peerDependenciesMeta": {{ "onnxruntime-web": {{ "optional": true }} }},
   "keywords": ["quantization", "neural-network", "weights", "wasm", "simd", "safetensors"]
 }}
 "#
     ))
+}
+
+/// The version of a package that www/ is tested with, exact.
+fn locked_version(name: &str) -> Result<String> {
+    let manifest = fs::read_to_string(at("www/package.json"))?;
+    let entry = format!("\"{name}\": \"");
+    let version = manifest.split_once(&entry).and_then(|(_, rest)| rest.split('"').next());
+    Ok(version.with_context(|| format!("{name} in www/package.json"))?.to_owned())
 }
 
 /// The package, found by its own name as a user's import finds it, comes up in Node.

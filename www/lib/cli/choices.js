@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 
 import { FewerbitsError } from '../errors.js';
 import { measureWeights } from '../shrink/running.js';
+import { runnable } from '../shrink/runnable.js';
 import { plan } from '../shrink/plan.js';
 import { Usage, numberFrom, rulesOf, schemeOf, sizeFrom } from './arguments.js';
+import { runtimeFor } from './runtime.js';
 import { bytes, table } from './terminal.js';
 
 /**
@@ -116,10 +118,12 @@ export async function planFor(model, options, terminal, isMeasured = false) {
   terminal.restart();
   try {
     if (isMeasured) {
+      const ort = await runtimeFor(model);
       const onProgress = (/** @type {import('../shrink/running.js').Progress} */ { done, total }) =>
-        terminal.progress('running', done, total, (Date.now() - started) / 1000, 'matrices');
-      options = { ...options, weights: await measureWeights(model, { onProgress }) };
+        terminal.progress('running', done, total, (Date.now() - started) / 1000, ort ? 'runs' : 'matrices');
+      options = { ...options, weights: await measureWeights(model, { ort, signal: options.signal, onProgress }) };
       terminal.restart();
+      if (ort) terminal.say('errors weighed by running the model on random inputs, seed 1');
     }
     const onProgress = (/** @type {import('../shrink/survey.js').SurveyProgress} */ { done, total }) =>
       terminal.progress('measuring', done, total, (Date.now() - started) / 1000, 'tensors');
@@ -203,7 +207,7 @@ export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, 
 }
 
 /** What was measured for a target, and what it came to. @param {Plan} plan */
-export function aimSummary({ outputBytes, bitsPerWeight, found }) {
+export function aimSummary({ model, outputBytes, bitsPerWeight, found }) {
   if (!found) return '';
   const { targetBytes, targetBits, least, measured, cost, weights } = found;
   const size =
@@ -214,7 +218,9 @@ export function aimSummary({ outputBytes, bitsPerWeight, found }) {
     `${size}; at least ${least} bytes could be reached; ${bytes(measured.bytesRead)} read and measured in ` +
     `${measured.seconds.toFixed(1)} s; ` +
     (weights
-      ? `expected divergence ${cost.toPrecision(3)} nats`
+      ? runnable(model) === 'onnx'
+        ? `expected relative squared error of the outputs ${cost.toPrecision(3)}`
+        : `expected divergence ${cost.toPrecision(3)} nats`
       : `sum of the tensors' relative errors by their weights ${cost.toPrecision(3)}`)
   );
 }

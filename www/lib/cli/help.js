@@ -23,7 +23,8 @@ export const CHOICES = `  --target-size SIZE            all files together take 
   --weight ROLE=N               what the errors of a role count for a target: embedding 1, attention 1, feedForward 2,
                                 output 32, other 1 by default; may be repeated
   --measure-weights             runs the model to find what the error of each matrix counts for a target: a llama in one
-                                GGUF file that the engine can run
+                                GGUF file that the engine can run; an ONNX model, on random inputs, where
+                                onnxruntime-web is installed beside fewerbits
   --least-db N                  a scheme that keeps less of a tensor is not chosen for it; 6 by default
   --scheme ID[:option=value,…]  for every tensor that is quantized at all (fewerbits schemes)
   --preset NAME                 a named set of the format's rules, such as Q4_K_M

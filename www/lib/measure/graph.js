@@ -64,15 +64,73 @@ export function withOutputs(bytes, names) {
   return joined([bytes, graph]);
 }
 
-/** @param {number} field @param {Uint8Array} content */
-function message(field, content) {
-  /** @type {number[]} */
-  const head = [];
-  for (let n of [field * 8 + 2, content.length]) {
-    for (; n > 127; n = Math.floor(n / 128)) head.push((n % 128) | 128);
-    head.push(n);
+/**
+ * The same model with some of its weights as inputs: what they hold is left out, and given with each run.
+ * @param {Uint8Array} bytes
+ * @param {Set<string>} names of initializers
+ * @returns {Uint8Array}
+ * @throws {FewerbitsError} `malformed`
+ */
+export function withInputs(bytes, names) {
+  const reader = new Reader(bytes);
+  /** @type {Uint8Array[]} */
+  const parts = [];
+  /** @type {Map<string, Uint8Array>} */
+  const declarations = new Map();
+  /** @type {Set<string>} */
+  const declared = new Set();
+  for (const { field, start, end, whole } of reader.whole(0, bytes.length)) {
+    if (field !== 7) {
+      parts.push(whole);
+      continue;
+    }
+    /** @type {Uint8Array[]} */
+    const kept = [];
+    for (const part of reader.whole(start, end)) {
+      const [name, dims] = part.field === 5 ? weight(reader, part) : ['', []];
+      // Old models declare their weights among the inputs too.
+      if (part.field === 11) declared.add(value(reader, part).name);
+      if (part.field === 5 && names.has(name)) declarations.set(name, declaration(name, typeOf(reader, part), dims));
+      else kept.push(part.whole);
+    }
+    parts.push(header(7, kept), ...kept);
   }
-  return joined([Uint8Array.from(head), content]);
+  const more = [...declarations].filter(([name]) => !declared.has(name)).map(([, one]) => one);
+  return joined([...parts, header(7, more), ...more]);
+}
+
+/** An input of the graph. @param {string} name @param {number} type @param {number[]} dims */
+function declaration(name, type, dims) {
+  const shape = message(2, joined(dims.map((dim) => message(1, numbered(1, dim)))));
+  const tensor = message(1, joined([numbered(1, type), shape]));
+  return message(11, joined([message(1, new TextEncoder().encode(name)), message(2, tensor)]));
+}
+
+/** An initializer's element type. @param {Reader} reader @param {Field} of */
+function typeOf(reader, { start, end }) {
+  let type = 0;
+  for (const part of reader.fields(start, end)) if (part.field === 2) type = part.value;
+  return type;
+}
+
+/** @param {number} field @param {Uint8Array} content */
+const message = (field, content) => joined([header(field, [content]), content]);
+
+/** @param {number} field @param {number} n */
+const numbered = (field, n) => Uint8Array.from([...varint(field * 8), ...varint(n)]);
+
+/** What stands before a message. @param {number} field @param {Uint8Array[]} parts of it */
+function header(field, parts) {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return Uint8Array.from([...varint(field * 8 + 2), ...varint(length)]);
+}
+
+/** @param {number} n 0 or above */
+function varint(n) {
+  /** @type {number[]} */
+  const out = [];
+  for (; n > 127; n = Math.floor(n / 128)) out.push((n % 128) | 128);
+  return [...out, n];
 }
 
 /** @param {Uint8Array[]} parts */
@@ -201,6 +259,20 @@ class Reader {
       if (!(found.end >= found.start && found.end <= end)) throw malformed(at, `at most ${end - at} bytes`, 'more');
       at = found.end;
       yield found;
+    }
+  }
+
+  /**
+   * The same with all bytes of each field.
+   * @param {number} start
+   * @param {number} end
+   * @returns {Generator<Field & {whole: Uint8Array}, void>}
+   */
+  *whole(start, end) {
+    let from = start;
+    for (const field of this.fields(start, end)) {
+      yield { ...field, whole: this.bytes.subarray(from, field.end) };
+      from = field.end;
     }
   }
 

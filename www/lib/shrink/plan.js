@@ -57,6 +57,7 @@ import { textsBeside } from './texts.js';
  * @property {Record<import('./survey.js').Role, number>} roles
  * @property {Record<string, number> | null} weights of single tensors, where they were given
  * @property {number} leastDb
+ * @property {import('./reasons.js').ByRunning | null} byRunning of a plan that was chosen by running the model
  * @property {string[]} decided tensors that a rule or a hand decided
  * @property {number} least the smallest size that can be reached
  * @property {{bytesRead: number, seconds: number}} measured
@@ -170,6 +171,12 @@ export async function openPlanning(model) {
     async survey(options) {
       await readied(asked(model, options));
       return sizes.survey(options ?? {});
+    },
+    /** What a plan for a size is chosen among, with the plan by cost; needs a survey as that plan does. @param {PlanOptions} options */
+    async recipes(options) {
+      const request = asked(model, options);
+      await readied(request);
+      return recipesOf(model, planner, sizes, request, options);
     },
     /** What was measured for these options, if it was. @param {PlanOptions} [options] */
     surveyed: (options) => sizes.surveyed(options ?? {}),
@@ -328,8 +335,20 @@ function isNone(options, name) {
  * @param {PlanOptions} [given]
  */
 function planned(model, planner, sizes, request, given = {}) {
+  const isAimed = given.targetBytes !== undefined || given.targetBits !== undefined;
+  return isAimed ? recipesOf(model, planner, sizes, request, given).plan : planOf(model, planner, request);
+}
+
+/**
+ * The plan for a size by cost, with what others of this size can be made from.
+ * @param {Model} model
+ * @param {import('../wasm/fewerbits.js').Planner} planner
+ * @param {Sizes} sizes
+ * @param {ReturnType<typeof asked>} request
+ * @param {PlanOptions} given
+ */
+function recipesOf(model, planner, sizes, request, given) {
   const { recipe, rules, targetBytes, targetBits, schemes, effort, roles, weights, leastDb } = given;
-  if (targetBytes === undefined && targetBits === undefined) return planOf(model, planner, request);
   if (given.scheme !== undefined || given.preset !== undefined) {
     throw wrong(
       'a target size',
@@ -344,8 +363,8 @@ function planned(model, planner, sizes, request, given = {}) {
     if (value !== undefined && !(typeof value === 'number' && value >= 0 && Number.isFinite(value)))
       throw wrong(name, 'a number, 0 or above', value);
   }
-  if (targetBytes !== undefined && targetBits !== undefined)
-    throw wrong('a target', 'targetBytes or targetBits', 'both');
+  if ((targetBytes === undefined) === (targetBits === undefined))
+    throw wrong('a target', 'targetBytes or targetBits', targetBytes === undefined ? 'neither' : 'both');
   const wanted = {
     ...{ targetBits, roles, weights, leastDb, wishes: request.tensors },
     rules: [...(recipe?.rules ?? []), ...(rules ?? [])],
@@ -354,8 +373,27 @@ function planned(model, planner, sizes, request, given = {}) {
   const options = { to: given.to, layout: given.layout, recipe, schemes, effort };
   const budget = sizes.budget(options, wanted);
   const bare = { to: request.to, layout: request.layout, effort: request.effort };
-  const { plan, picks, price, cost } = budget.fit(wanted, (tensors) => planOf(model, planner, { ...bare, tensors }));
-  return plan.aimed(budget, { ...wanted, picks, price, cost });
+  const make = (/** @type {Record<string, Scheme | 'keep'>} */ tensors) => planOf(model, planner, { ...bare, tensors });
+  const { plan, picks, price, cost } = budget.fit(wanted, make);
+  return {
+    plan: plan.aimed(budget, { ...wanted, picks, price, cost }),
+    /** Of each free tensor which of its ways. */
+    picks,
+    budget,
+    /** What the tensors that are free can take together. */
+    room: budget.room(wanted),
+    /**
+     * The plan of other picks, if it fits.
+     * @param {Map<string, number>} others
+     * @param {import('./reasons.js').ByRunning} byRunning
+     * @returns {Plan | null}
+     */
+    of(others, byRunning) {
+      const { plan: made } = budget.made(others, wanted, make);
+      if (budget.over(made, wanted) > 0) return null;
+      return made.aimed(budget, { ...wanted, picks: others, price, cost: budget.cost(others), byRunning });
+    },
+  };
 }
 
 /**
@@ -460,9 +498,10 @@ export class Plan {
   /**
    * Says how it was found.
    * @param {Budget} budget
-   * @param {import('./target.js').Wanted & {picks: Map<string, number>, price: number, cost: number}} wanted
+   * @param {import('./target.js').Wanted & {picks: Map<string, number>, price: number, cost: number,
+   *   byRunning?: import('./reasons.js').ByRunning}} wanted
    */
-  aimed(budget, { targetBytes, targetBits, picks, price, cost, wishes, weights = {}, leastDb = LEAST_DB }) {
+  aimed(budget, { targetBytes, targetBits, picks, price, cost, wishes, weights = {}, leastDb = LEAST_DB, byRunning }) {
     const { survey: of, roles, least, free } = budget;
     const decided = Object.keys(wishes);
     const isFree = new Set(free.map(({ name }) => name));
@@ -475,10 +514,11 @@ export class Plan {
     this.found = {
       ...{ targetBytes, targetBits, cost, price, roles, leastDb, decided, least: Number(least) },
       weights: Object.keys(weights).length > 0 ? weights : null,
+      byRunning: byRunning ?? null,
       measured: { bytesRead: of.bytesRead, seconds: of.seconds },
       curve: () => budget.curve(),
-      why: (name) => budget.why(name, picks.get(name) ?? schemes.get(name) ?? null, price),
-      near: (name) => budget.near(name, picks.get(name) ?? schemes.get(name) ?? null, price),
+      why: (name) => budget.why(name, picks.get(name) ?? schemes.get(name) ?? null, price, byRunning !== undefined),
+      near: (name) => budget.near(name, picks.get(name) ?? schemes.get(name) ?? null, price, byRunning !== undefined),
     };
     return this;
   }
@@ -501,11 +541,11 @@ export class Plan {
       tensors,
     };
     if (this.found === null) return recipe;
-    const { targetBytes, targetBits, roles, weights, leastDb, decided } = this.found;
+    const { targetBytes, targetBits, roles, weights, leastDb, decided, byRunning } = this.found;
     const { outputBytes } = this;
     return {
       ...recipe,
-      aim: { ...defined({ targetBytes, targetBits, weights }), outputBytes, roles, leastDb, decided },
+      aim: { ...defined({ targetBytes, targetBits, weights, byRunning }), outputBytes, roles, leastDb, decided },
     };
   }
 }

@@ -14,8 +14,17 @@
  * @property {number} deviation of it, by sampling
  * @property {number} price cost that a byte saves where the budget ends: what saves less for a byte is not bought
  * @property {boolean} isFree false where a rule or a hand decided
+ * @property {boolean} byRunning the model was run under several recipes of the size, and this is the one that moved its answers least
  * @property {Neighbour | null} up
  * @property {Neighbour | null} down
+ *
+ * @typedef {object} ByRunning how a plan was chosen by running
+ * @property {'cosine' | 'divergence'} measure how far answers moved: what the cosine of all logits lacks of 1 (the digits network), or the mean
+ *   Kullback–Leibler divergence in nats (a language model)
+ * @property {number} answers on which it was chosen
+ * @property {number} runs of the model
+ * @property {number} moved how far the answers moved under this plan, on what it was chosen by
+ * @property {number} byCost the same under the plan by cost, from which the search went out
  *
  * @typedef {object} Damage
  * @property {'digits' | 'language'} kind

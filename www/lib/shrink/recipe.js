@@ -30,6 +30,7 @@ import { FewerbitsError } from '../errors.js';
  * @property {number} outputBytes
  * @property {Record<string, number>} roles what errors weighed
  * @property {Record<string, number>} [weights] the same of single tensors
+ * @property {import('./reasons.js').ByRunning} [byRunning] the model was run to choose it
  * @property {number} leastDb
  * @property {string[]} decided tensors that a rule or a hand decided
  */

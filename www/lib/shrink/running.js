@@ -1,5 +1,5 @@
 /**
- * Models that the engine can run itself: what each matrix's error counts, and what a plan does to the answers.
+ * Models that can be run: what each matrix's error counts, and, of those that the engine runs itself, what a plan does to the answers.
  *
  * Weights are found with one matrix after the other quantized and all others left as they are. Where errors are small, the damage of a matrix is
  * its relative squared error times a number of its own (the answers move in proportion to the weights' error, and their divergence with its
@@ -22,10 +22,17 @@ import { DIGITS, runnable } from './runnable.js';
  * @property {number} [tokens] of a language model: how many it reads, 256 by default
  * @property {Uint8Array} [images] of the digits network: `[n, 8, 8]`, 0…16; for weights such as those of digits-training.safetensors
  * @property {Uint8Array} [labels] of these images, for the number that is read rightly; weights need none
+ * @property {import('../measure/session.js').Runtime} [ort] of an ONNX model: what runs it, such as `import * as ort from 'onnxruntime-web'`
+ * @property {number} [runs] of an ONNX model: on so many random inputs, 8 by default
+ * @property {number} [seed] of random inputs, 1 by default
+ * @property {{[dimension: string]: number}} [sizes] of an ONNX model: dimensions that it leaves open
+ * @property {{[input: string]: import('../measure/inputs.js').Fill}} [fills] of an ONNX model: in the place of what is guessed
+ * @property {{[input: string]: import('../measure/inputs.js').Given}} [given] of an ONNX model: inputs in the place of random ones
  * @property {AbortSignal} [signal]
  * @property {(progress: Progress) => void} [onProgress]
  *
  * @typedef {object} Runner a model that can be asked
+ * @property {'digits' | 'language'} kind
  * @property {string[]} names of its matrices
  * @property {(name: string, values: Float32Array) => void} set
  * @property {(name: string) => {values: Float32Array, shape: readonly number[]} | undefined} floats as the file has them
@@ -41,57 +48,83 @@ const PROBE = { id: 'int4', granularity: /** @type {const} */ ('group'), groupSi
 const TOKENS = 256;
 /** Logits that are kept at most. */
 const LOGITS = 1 << 24;
-/** What a language model says by itself is drawn with this. */
-const SEED = 1;
+/** What a language model says by itself is drawn with these: what a plan is chosen by is not what it is judged by. */
+const SEEDS = Object.freeze({ choosing: 1, judging: 2 });
 
 /**
  * Weights for a plan's option `weights`: nats for a relative squared error of 1. With them a plan's cost is the Kullback–Leibler divergence, in
- * nats for each answer, that is expected of all errors together.
+ * nats for each answer, that is expected of all errors together. Of an ONNX model, whose outputs may be anything: their relative squared error in
+ * the place of nats.
  *
  * @param {Model} model
  * @param {MeasureOptions} [given]
  * @returns {Promise<{[tensor: string]: number}>}
- * @throws {FewerbitsError} `unsupported` for a model that the engine cannot run; `aborted`
+ * @throws {FewerbitsError} `unsupported` for a model that cannot be run; `aborted`; of an ONNX model as `runBoth`, and `non_finite`
  */
 export async function measureWeights(model, given) {
   const { signal, onProgress = () => {}, ...how } = options(given);
   throwIfAborted(signal);
-  const runner = await runnerOf(model, how, signal);
+  if (runnable(model) === 'onnx') {
+    const { ort } = how;
+    if (!ort) throw wrong('ort', "a runtime for ONNX models: import * as ort from 'onnxruntime-web'", ort);
+    const { runs, seed, sizes, fills, given: values } = how;
+    const { weighOnnx } = await import('../measure/weigh.js');
+    return weighOnnx(model, { ort, probe: PROBE, ...{ runs, seed, sizes, fills, given: values }, signal, onProgress });
+  }
+  const runner = await runnerOf(model, how, 'choosing', signal);
   try {
-    const reference = logProbabilities(runner.answers(), runner.width);
-    /** @type {{[tensor: string]: number}} */
-    const weights = Object.create(null);
     const total = runner.names.length;
-    for (const [done, name] of runner.names.entries()) {
-      onProgress({ done, total, tensor: name });
-      await new Promise((resolve) => void setTimeout(resolve, 0));
-      throwIfAborted(signal);
-      const { values, shape } = /** @type {{values: Float32Array, shape: readonly number[]}} */ (runner.floats(name));
-      const { rough, error } = probed(values, shape);
-      if (error > 0) {
-        runner.set(name, rough);
-        weights[name] = divergence(reference, logProbabilities(runner.answers(), runner.width), runner.width) / error;
-        runner.set(name, values);
-      } else {
-        weights[name] = 0;
-      }
-    }
+    const distance = divergenceFrom(runner);
+    const weights = await weigh(runner, distance, async (tensor, done) => {
+      onProgress({ done, total, tensor });
+      await breath(signal);
+    });
     onProgress({ done: total, total, tensor: '' });
-    return { ...weights };
+    return weights;
   } finally {
     runner.free();
   }
 }
 
 /**
+ * The weight of each matrix: how far a rough one moves the answers, by its error.
+ * @param {Runner} runner
+ * @param {() => number} distance of the answers as they are from those of the floats
+ * @param {(tensor: string, done: number) => Promise<void>} before each
+ * @returns {Promise<{[tensor: string]: number}>}
+ */
+export async function weigh(runner, distance, before) {
+  /** @type {{[tensor: string]: number}} */
+  const weights = Object.create(null);
+  for (const [done, name] of runner.names.entries()) {
+    await before(name, done);
+    const { values, shape } = /** @type {{values: Float32Array, shape: readonly number[]}} */ (runner.floats(name));
+    const { rough, error } = probed(values, shape);
+    weights[name] = 0;
+    if (error === 0) continue;
+    runner.set(name, rough);
+    weights[name] = distance() / error;
+    runner.set(name, values);
+  }
+  return { ...weights };
+}
+
+/** Lets messages in. @param {AbortSignal} [signal] */
+export async function breath(signal) {
+  await new Promise((resolve) => void setTimeout(resolve, 0));
+  throwIfAborted(signal);
+}
+
+/**
  * @param {Model} model
  * @param {MeasureOptions} how
+ * @param {keyof SEEDS} what for
  * @param {AbortSignal} [signal]
  * @returns {Promise<Runner>}
  */
-async function runnerOf(model, how, signal) {
+export async function runnerOf(model, how, what, signal) {
   const kind = runnable(model);
-  if (kind === 'language') return language(model, how, signal);
+  if (kind === 'language') return language(model, how, SEEDS[what], signal);
   if (kind === 'digits') return digits(model, how, signal);
   throw new FewerbitsError('unsupported', 'the engine cannot run this model', {
     file: model.name,
@@ -103,20 +136,22 @@ async function runnerOf(model, how, signal) {
 /**
  * @param {Model} model
  * @param {MeasureOptions} how
+ * @param {number} seed
  * @param {AbortSignal} [signal]
  * @returns {Promise<Runner>}
  */
-async function language(model, { text, tokens = TOKENS }, signal) {
+async function language(model, { text, tokens = TOKENS }, seed, signal) {
   const most = whole(tokens, 'the number of tokens');
   if (most < 2) throw wrong('the number of tokens', 'a whole number, 2 or above', tokens);
   const lm = await LanguageModel.load(model, { context: most + 1, signal });
   try {
     const width = lm.sizes.vocabulary;
     const room = Math.max(2, Math.min(most, Math.floor(LOGITS / width)));
-    const read = text === undefined ? said(lm, room) : beginning(lm, lm.tokenize(text)).subarray(0, room);
+    const read = text === undefined ? said(lm, room, seed) : beginning(lm, lm.tokenize(text)).subarray(0, room);
     if (read.length < 2) throw wrong('the text', 'two tokens or more', text);
     const floats = new Map(lm.matrices.map(({ name }) => [name, lm.floats(name)]));
     return {
+      kind: 'language',
       names: [...floats.keys()],
       floats: (name) => floats.get(name),
       set: (name, values) => lm.set(name, values),
@@ -132,9 +167,9 @@ async function language(model, { text, tokens = TOKENS }, signal) {
   }
 }
 
-/** What the model says by itself. @param {LanguageModel} lm @param {number} room */
-function said(lm, room) {
-  lm.seed(SEED);
+/** What the model says by itself. @param {LanguageModel} lm @param {number} room @param {number} seed */
+function said(lm, room, seed) {
+  lm.seed(seed);
   lm.begin('');
   /** @type {number[]} */
   const tokens = [];
@@ -167,6 +202,7 @@ async function digits(model, { images, labels }, signal) {
     for (const [name, { values }] of all) net.set(name, values);
     net.setHeldOut(images, labels ?? new Uint8Array(images.length / 64));
     return {
+      kind: 'digits',
       names: DIGITS.map((layer) => `${layer}.weight`),
       floats: (name) => all.get(name),
       set: (name, values) => net.set(name, values),
@@ -192,19 +228,18 @@ async function digits(model, { images, labels }, signal) {
 export async function measureDamage(plan, given) {
   const { signal, onProgress = () => {}, ...how } = options(given);
   throwIfAborted(signal);
-  const runner = await runnerOf(plan.model, how, signal);
+  const runner = await runnerOf(plan.model, how, 'judging', signal);
   try {
     const before = logProbabilities(runner.answers(), runner.width);
     const changed = plan.tensors.filter(({ name, scheme }) => scheme !== null && runner.floats(name));
     for (const [done, { name, scheme }] of changed.entries()) {
       onProgress({ done, total: changed.length, tensor: name });
-      await new Promise((resolve) => void setTimeout(resolve, 0));
-      throwIfAborted(signal);
+      await breath(signal);
       runner.set(name, reconstructed(/** @type {any} */ (runner.floats(name)), /** @type {any} */ (scheme)));
     }
     const after = logProbabilities(runner.answers(), runner.width);
     onProgress({ done: changed.length, total: changed.length, tensor: '' });
-    return compared(runner, before, after, plan.model);
+    return compared(runner, before, after);
   } finally {
     runner.free();
   }
@@ -214,15 +249,13 @@ export async function measureDamage(plan, given) {
  * @param {Runner} runner
  * @param {Float64Array} before
  * @param {Float64Array} after
- * @param {Model} model
  * @returns {Damage}
  */
-function compared({ width, right }, before, after, model) {
+function compared({ kind, width, right }, before, after) {
   const answers = before.length / width;
   const best = (/** @type {Float64Array} */ of) =>
     Array.from({ length: answers }, (_, i) => likeliest(of, i * width, width));
   const [a, b] = [best(before), best(after)];
-  const kind = /** @type {'digits' | 'language'} */ (runnable(model));
   const nats = (/** @type {Float64Array} */ of) => {
     let [sum, n] = [0, 0];
     right?.forEach((/** @type {number} */ answer, /** @type {number} */ i) => {
@@ -246,7 +279,7 @@ function likeliest(values, from, width) {
 }
 
 /** @param {{values: Float32Array, shape: readonly number[]}} tensor @param {import('../types.js').Scheme} scheme */
-function reconstructed({ values, shape }, scheme) {
+export function reconstructed({ values, shape }, scheme) {
   const weights = new Weights(values, shape);
   try {
     return weights.reconstruct(scheme);
@@ -274,6 +307,27 @@ function logProbabilities(logits, width) {
     for (let i = 0; i < width; i++) out[row + i] = logits[row + i] - all;
   }
   return out;
+}
+
+/** How far a runner's answers have moved from what they are now: Kullback–Leibler, nats for each. @param {Runner} runner */
+export function divergenceFrom(runner) {
+  const { width } = runner;
+  const reference = logProbabilities(runner.answers(), width);
+  return () => divergence(reference, logProbabilities(runner.answers(), width), width);
+}
+
+/** The same by the cosine of all logits together: what it lacks of 1. @param {Runner} runner */
+export function cosineFrom(runner) {
+  const reference = runner.answers();
+  return () => {
+    const answers = runner.answers();
+    let [ab, aa, bb] = [0, 0, 0];
+    for (let i = 0; i < answers.length; i++) {
+      const [a, b] = [reference[i], answers[i]];
+      [ab, aa, bb] = [ab + a * b, aa + a * a, bb + b * b];
+    }
+    return Math.max(0, 1 - ab / Math.sqrt(aa * bb));
+  };
 }
 
 /** Mean Kullback–Leibler divergence of the rows, in nats. @param {Float64Array} p @param {Float64Array} q @param {number} width */

@@ -117,14 +117,13 @@ export class Budget {
    * @throws {FewerbitsError} `unreachable` with the smallest size that can be reached
    */
   fit({ targetBytes, targetBits, wishes }, planned) {
-    const size = (/** @type {T} */ { outputBytes, tensors }) =>
-      targetBits === undefined ? outputBytes : tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
     /** @param {number} budget */
     const attempt = (budget) => {
       const found = this.allocator.fit(budget, this.uniform, this.free.length);
       const picks = new Map(this.free.map(({ name }, i) => [name, found.picks[i]]));
-      return { ...found, plan: planned({ ...wishes, ...this.#wishes(picks) }), picks };
+      return { ...found, ...this.made(picks, { wishes }, planned), picks };
     };
+    const size = (/** @type {T} */ plan) => sizeOf(plan, targetBits);
     const measure = targetBits === undefined ? /** @type {const} */ ('bytes') : /** @type {const} */ ('bits');
     if (this.besides === null || this.measure !== measure) {
       const smallest = attempt(this.allocator.least());
@@ -136,7 +135,7 @@ export class Budget {
         0,
       );
     }
-    const target = targetBytes ?? Math.floor((Number(targetBits) * Number(this.count)) / 8);
+    const target = this.#target({ targetBytes, targetBits });
     if (target < Number(this.least)) throw this.#unreachable(target, targetBits);
     /** @type {ReturnType<typeof attempt> | null} */
     let best = null;
@@ -155,6 +154,40 @@ export class Budget {
     return best;
   }
 
+  /** @param {Pick<Wanted, 'targetBytes' | 'targetBits'>} wanted once a plan has been made */
+  #target({ targetBytes, targetBits }) {
+    return targetBytes ?? Math.floor((Number(targetBits) * Number(this.count)) / 8);
+  }
+
+  /** What the tensors that are free can take together, after a plan for this size. @param {Wanted} wanted */
+  room(wanted) {
+    return this.#target(wanted) - Number(this.besides);
+  }
+
+  /** By how many bytes a plan is too large; below 0 what is left. @param {Sized} plan @param {Wanted} wanted */
+  over(plan, wanted) {
+    return sizeOf(plan, wanted.targetBits) - this.#target(wanted);
+  }
+
+  /**
+   * The plan of such picks.
+   * @template {Sized} T
+   * @param {Map<string, number>} picks
+   * @param {Pick<Wanted, 'wishes'>} wanted
+   * @param {(wishes: Record<string, Scheme | 'keep'>) => T} planned
+   */
+  made(picks, { wishes }, planned) {
+    return { plan: planned({ ...wishes, ...this.#wishes(picks) }) };
+  }
+
+  /** The errors of such picks by their weights. @param {Map<string, number>} picks */
+  cost(picks) {
+    return this.free.reduce((sum, tensor) => {
+      const { error } = tensor.ways[/** @type {number} */ (picks.get(tensor.name))];
+      return sum + this.weight(tensor) * error;
+    }, 0);
+  }
+
   /** Bytes and cost, one after the other, of the sizes on the way from the smallest to the largest. */
   curve() {
     if (this.#curve) return this.#curve;
@@ -168,10 +201,11 @@ export class Budget {
    * @param {string} name
    * @param {number | Scheme | null} is which of its ways, or what a rule or a hand made it
    * @param {number} price
+   * @param {boolean} [byRunning] whether the model was run to choose it
    * @returns {Why | null} null of a tensor that has no choice
    */
-  why(name, is, price) {
-    const near = this.near(name, is, price);
+  why(name, is, price, byRunning = false) {
+    const near = this.near(name, is, price, byRunning);
     if (near === null) return null;
     const usable = this.usable.get(name) ?? [];
     const ways = this.byName.get(name)?.ways.map(({ kind, bytes, error, deviation }, at) => {
@@ -186,9 +220,10 @@ export class Budget {
    * @param {string} name
    * @param {number | Scheme | null} is
    * @param {number} price
+   * @param {boolean} [byRunning]
    * @returns {Near | null}
    */
-  near(name, is, price) {
+  near(name, is, price, byRunning = false) {
     const tensor = this.byName.get(name);
     if (!tensor) return null;
     const { kinds } = this.survey;
@@ -198,7 +233,8 @@ export class Budget {
     const own = tensor.ways[at];
     const weight = this.weight(tensor);
     const usable = this.usable.get(name) ?? [];
-    const facts = { role: tensor.role, weight, price, isFree: this.freeNames.has(name) };
+    const isFree = this.freeNames.has(name);
+    const facts = { role: tensor.role, weight, price, isFree, byRunning: byRunning && isFree };
     if (!own) return { ...facts, error: NaN, deviation: NaN, up: null, down: null };
     /** @type {[Neighbour | null, Neighbour | null]} */
     let [up, down] = [null, null];
@@ -234,6 +270,11 @@ export class Budget {
         : { expected: `at least ${bits(Number(this.least))}`, found: `${targetBits} bits per weight` };
     return new FewerbitsError('unreachable', 'no choice of schemes makes the model this small', facts);
   }
+}
+
+/** What is held against a target. @param {Sized} plan @param {number} [targetBits] */
+function sizeOf({ outputBytes, tensors }, targetBits) {
+  return targetBits === undefined ? outputBytes : tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 /** @param {Wanted['roles']} given @returns {Record<Role, number>} */
