@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Key, axeSource, forEachBrowser, framed } from './harness/index.js';
+import { Key, ROOT, axeSource, forEachBrowser, framed } from './harness/index.js';
 import { ExplorePage } from './explore-page.js';
 import { gaussians, safetensors } from '../js/models.js';
 
@@ -228,6 +230,52 @@ forEachBrowser((browser) => {
         await page.assertQuiet();
       });
     }
+
+    test('chosen by the dialog, models of three formats: each becomes what it can, and what is chosen is for those that have it', async () => {
+      await open('?lang=en#/shrink');
+      await catchSaves();
+      await page.click('fb-file-strip .open');
+      await page.until(`return document.querySelector('fb-open-box dialog[open]')`, 'the dialog');
+      const at = (/** @type {string} */ path) => readFileSync(join(ROOT, 'tests/data', path));
+      const files = {
+        'llama.gguf': at('hugging_face/llama/expected.gguf'),
+        'mlp.onnx': at('corpus/onnx/mlp.onnx'),
+        'w.safetensors': model(1),
+      };
+      await run(
+        `const transfer = new DataTransfer();
+         for (const [name, text] of arguments[0]) transfer.items.add(
+           new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { lastModified: 1 }));
+         const input = document.querySelector('fb-open-box input[multiple]'); input.files = transfer.files;
+         input.dispatchEvent(new Event('change', { bubbles: true }));`,
+        Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+      );
+      await reach({ 'llama.gguf': 'planned', 'mlp.onnx': 'planned', 'w.safetensors': 'planned' });
+      const becomes = (/** @type {string} */ name, /** @type {string} */ what) =>
+        page.waitText(`.model[data-name="${name}"] .becomes`, what);
+      await becomes('llama.gguf', 'GGUF · Q4_K_M');
+      await becomes('mlp.onnx', 'ONNX · int8');
+      await becomes('w.safetensors', 'safetensors · f16');
+      await page.until(`return document.querySelector('.model[data-name="llama.gguf"][data-open]')`, 'the first');
+      await page.until(`return document.querySelector('#shrink-all').value === 'preset:Q4_K_M'`, 'its choice');
+      await page.set('#shrink-all', 'scheme:q8_0');
+      await becomes('llama.gguf', 'GGUF · q8_0');
+      await becomes('w.safetensors', 'GGUF · q8_0');
+      await becomes('mlp.onnx', 'ONNX · int8');
+      await page.click('.model[data-name="mlp.onnx"] .look');
+      await page.until(`return document.querySelector('.model[data-name="mlp.onnx"][data-open]')`, 'the ONNX model');
+      await page.until(`return document.querySelector('#shrink-to')?.value === 'onnx'`, 'what it can be');
+      await becomes('llama.gguf', 'GGUF · q8_0');
+      await start();
+      await reach({ 'llama.gguf': 'done', 'mlp.onnx': 'done', 'w.safetensors': 'done' });
+      await over();
+      await page.click('.save-all');
+      assert.deepEqual(
+        (await saved()).map(([name]) => name),
+        ['llama-q8_0.gguf', 'mlp-int8.onnx', 'w-q8_0.gguf'],
+      );
+      await page.assertQuiet();
+    });
 
     test('by keys alone, from the list to the report; what is said aloud is little', async () => {
       await open();

@@ -50,5 +50,6 @@ export default {
   'batch.said': '{n} of {all} models, {share}',
   'batch.said.failed': '{name} failed.',
   'error.shrink.exists': 'Another file of this name is there already',
-  'remedy.shrink.exists': 'It was left as it is: choose another folder, or have it overwritten, and go on.',
+  'remedy.shrink.exists':
+    'It was left as it is: have it overwritten and go on, or begin once more with another folder.',
 };

@@ -47,5 +47,5 @@ export default {
   'batch.said': '{all} 个模型中已过 {n} 个，{share}',
   'batch.said.failed': '{name} 失败。',
   'error.shrink.exists': '那里已有另一个同名文件',
-  'remedy.shrink.exists': '它保持原样：请换一个文件夹，或选择覆盖，然后继续。',
+  'remedy.shrink.exists': '它保持原样：可选择覆盖后继续，或换一个文件夹全部重来。',
 };

@@ -25,6 +25,8 @@ export class BatchSession {
     this.session = session;
     this.client = client;
     this.preparing = false;
+    /** Models of the list that are being opened. */
+    this.opening = 0;
     /** Whether a model of the list was opened, so that the room shows one of them. */
     this.hasOpened = false;
     /** @type {AbortController | null} */
@@ -44,7 +46,7 @@ export class BatchSession {
   follow() {
     const { state } = this.store;
     if (!state.batch) return;
-    if (state.batch.job?.state !== 'running') this.store.update(batch.follow);
+    if (this.opening === 0) this.store.update(batch.follow);
     this.#prepare();
     this.#place();
   }
@@ -91,20 +93,40 @@ export class BatchSession {
   async #openFirst(id) {
     const { model } = this.store.state;
     const { choice } = change.shrinkOf(this.store.state);
-    const [target] = model ? targetsOf(model.format) : [];
-    const isUsual = target !== undefined && JSON.stringify(choice) === JSON.stringify(change.firstChoice(target));
-    await this.look(id);
-    const opened = this.store.state.model;
-    const [usual] = opened && opened.id !== model?.id ? targetsOf(opened.format) : [];
-    if (usual && (isUsual || choice.to === '')) {
-      this.store.update((s) => change.choose(s, change.firstChoice(usual)));
-    }
+    const isChosen = choice.to !== '' && !(model && batch.isUsual(model.format, choice));
+    await this.#open(id, isChosen ? choice : null);
   }
 
-  /** Opens a model of the list for a look: the rest of the page works on it. @param {number} id */
-  async look(id) {
+  /** Opens a model of the list for a look: the rest of the page works on it, with the choice that it has. @param {number} id */
+  look(id) {
+    return this.#open(id, null);
+  }
+
+  /**
+   * @param {number} id
+   * @param {import('./state.js').Choice | null} choice that stays; null: the one for the model's format
+   */
+  async #open(id, choice) {
+    const before = this.store.state.model;
     const row = batch.batchOf(this.store.state).rows.find((one) => one.id === id);
-    if (row) await this.session.open(sourceOf(row.files), { name: row.name });
+    if (!row) return;
+    // Meanwhile the room fits its choice to another model: nobody chose that.
+    this.opening += 1;
+    try {
+      await this.session.open(sourceOf(row.files), { name: row.name });
+      const { model } = this.store.state;
+      if (!model || model === before) return;
+      const own = choice ?? batch.choiceFor(batch.batchOf(this.store.state), model.format);
+      this.store.update((s) => {
+        const opened = s.batch ? batch.setBatch(s, { opened: { row: id, model: model.id } }) : s;
+        if (!own) return opened;
+        const chosen = change.choose(opened, own);
+        return change.choose(chosen, change.fitted(chosen) ?? own);
+      });
+    } finally {
+      this.opening -= 1;
+    }
+    this.follow();
   }
 
   /** @param {Row} row @param {import('./state.js').Choice} choice */
@@ -231,7 +253,8 @@ export class BatchSession {
     const { report, files: written } = answer;
     const made = written.map((/** @type {any} */ x) => ({ ...x, name: x.name === '' ? name : x.name }));
     const isSaved = place === 'folder';
-    const done = { state: /** @type {const} */ ('done'), report, made, isSaved, read: 0, measured: null };
+    const known = { outline: outline && { ...outline, notes: answer.notes }, report, made, isSaved };
+    const done = { ...known, state: /** @type {const} */ ('done'), read: 0, measured: null };
     this.store.update((s) => batch.setRow(s, id, done));
     this.#behind(0, size, report.outputBytes);
     this.#job((job) => ({ speed: speed(job.before) }));

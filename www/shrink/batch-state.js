@@ -20,9 +20,10 @@
  * @typedef {{state: 'running' | 'over', place: Place, handle: any, total: number, before: number, written: number, speed: number,
  *   memory: number, isCancelled: boolean}} Job
  *   `before`: bytes of the models that are behind it
- * @typedef {{rows: Row[], choices: {[format: string]: Choice}, job: Job | null, place: Place | null, overwrite: boolean, shown: number | null,
- *   problem: Problem | null}} Batch
- *   `choices`: what was chosen last for a format; `shown`: the model whose report is unfolded
+ * @typedef {{rows: Row[], choices: {[format: string]: Choice}, isChosen: boolean, job: Job | null, place: Place | null, overwrite: boolean,
+ *   shown: number | null, opened: {row: number, model: number} | null, problem: Problem | null}} Batch
+ *   `choices`: what was chosen last for a format; `isChosen`: by a hand, so that it is for all; `shown`: the model whose report is unfolded;
+ *   `opened`: the one that is open for a look, as the page's model of that id
  */
 import { stemOf } from '../lib/model-names.js';
 import { batchReport } from '../lib/shrink/batch.js';
@@ -31,7 +32,17 @@ import { firstChoice, fittedTo, optionsOf, shrinkOf, whatOf } from './state.js';
 
 /** @type {Batch} */
 const EMPTY = Object.freeze({
-  ...{ rows: [], choices: {}, job: null, place: null, overwrite: false, shown: null, problem: null },
+  ...{
+    rows: [],
+    choices: {},
+    isChosen: false,
+    job: null,
+    place: null,
+    overwrite: false,
+    shown: null,
+    opened: null,
+    problem: null,
+  },
 });
 
 /** @param {State} state @returns {Batch} */
@@ -116,25 +127,37 @@ export function choiceFor({ choices }, format) {
   return first ? { ...(choices[format] ?? firstChoice(first)), isWeighed: false } : null;
 }
 
+/** @param {Choice} choice */
+const sorted = (choice) => JSON.stringify(Object.entries(choice).sort());
+
+/** Whether this is what a format's choice is when nobody has chosen. @param {string} format @param {Choice} choice */
+export function isUsual(format, choice) {
+  const [first] = targetsOf(format);
+  return first !== undefined && sorted(choice) === sorted(firstChoice(first));
+}
+
 /**
- * The room's choice is that of all models which it can be for; the others keep theirs.
+ * The room's choice is that of all models which it can be for; the others keep theirs. What is usual for a format is so for that one alone.
  * @param {State} state
  * @returns {State}
  */
 export function follow(state) {
   const batch = batchOf(state);
   const { choice } = shrinkOf(state);
-  if (!state.model || !state.batch || choice.to === '') return state;
+  const { model } = state;
+  if (!model || !state.batch || choice.to === '') return state;
+  const isChosen = batch.isChosen || !isUsual(model.format, choice);
   /** @type {Batch['choices']} */
   const choices = { ...batch.choices };
   for (const format of new Set(batch.rows.map((row) => row.format))) {
     const target = format === null ? undefined : targetsOf(format).find(({ to }) => to === choice.to);
-    if (format === null || !target) continue;
+    if (format === null || !target || (!isChosen && format !== model.format)) continue;
     const fit = fittedTo(target, choice);
     const isSame = JSON.stringify([fit.preset, fit.scheme]) === JSON.stringify([choice.preset, choice.scheme]);
-    if (isSame || (choice.targetBytes !== null && fit.targetBytes !== null)) choices[format] = fit;
+    if (isSame || choice.targetBytes !== null) choices[format] = fit;
   }
-  return JSON.stringify(choices) === JSON.stringify(batch.choices) ? state : setBatch(state, { choices });
+  const isSame = isChosen === batch.isChosen && JSON.stringify(choices) === JSON.stringify(batch.choices);
+  return isSame ? state : setBatch(state, { choices, isChosen });
 }
 
 /**

@@ -26,7 +26,7 @@ const WORST = 5;
 export class BatchView extends View {
   /** @param {import('../types.js').State} state */
   pick({ batch, model, shrink, opening }) {
-    return { batch, model: model?.name, job: shrink?.job?.state, opening: opening !== null };
+    return { batch, model: model?.id, job: shrink?.job?.state, opening: opening !== null };
   }
 
   constructor() {
@@ -168,7 +168,7 @@ export class BatchView extends View {
   /** @param {Row} row @param {Batch} batch */
   #row(row, batch) {
     const { id, name, state, format, outline, report, problem } = row;
-    const isOpen = this.state.model?.name === name;
+    const isOpen = batch.opened?.row === id && batch.opened.model === this.state.model?.id;
     const isRunning = batch.job?.state === 'running';
     const target = format === null ? undefined : targetsOf(format).find(({ to }) => to === row.choice?.to);
     return html`<li class="model" data-state=${state} data-name=${name} ?data-open=${isOpen}>

@@ -291,6 +291,31 @@ test('formats that a choice is not for keep their own', async () => {
   assert.equal(change.fitted({ ...back, model: { ...state.model, format: 'gguf' } })?.preset, 'Q5_K_M');
 });
 
+test('what is usual for one format is not forced on another, and looking at a model chooses nothing', async () => {
+  const { readFile } = await import('node:fs/promises');
+  const gguf = await readFile(new URL('../../tests/data/hugging_face/llama/expected.gguf', import.meta.url));
+  await added({ 'a.gguf': gguf, 'b.safetensors': model(1) });
+  const becomes = () =>
+    page.rows().map((/** @type {any} */ { choice }) => [choice.to, choice.preset ?? choice.scheme.id]);
+  const usual = [
+    ['gguf', 'Q4_K_M'],
+    ['safetensors', 'f16'],
+  ];
+  assert.deepEqual(becomes(), usual);
+  for (const id of [2, 1]) {
+    await page.session.look(id);
+    await settled();
+    assert.deepEqual(becomes(), usual);
+    assert.equal(change.shrinkOf(page.store.state).choice.to, usual[id - 1][0]);
+  }
+  // A format to write that a hand chose is for all that can be written so.
+  const { choice } = change.shrinkOf(page.store.state);
+  page.store.update((/** @type {any} */ s) => change.choose(s, { ...choice, preset: null, scheme: { id: 'q8_0' } }));
+  await until(() => becomes().every(([to, what]) => to === 'gguf' && what === 'q8_0'), 'q8_0 for both');
+  page.store.update((/** @type {any} */ s) => change.choose(s, choice));
+  await until(() => becomes().every(([, what]) => what === 'Q4_K_M'), 'Q4_K_M for both');
+});
+
 test('names of outputs are told apart', () => {
   const row = {
     choice: {
