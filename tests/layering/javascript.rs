@@ -41,7 +41,11 @@ pub fn forbidden(sources: &[Source]) -> Vec<String> {
         for import in imports {
             let file = import.file.as_deref().unwrap_or_default();
             let is_optional = OPTIONAL.contains(&(path, &import.name));
-            if path.starts_with("lib/") && !file.starts_with("lib/") && !import.name.starts_with("node:") && !is_optional {
+            if path.starts_with("lib/")
+                && !file.starts_with("lib/")
+                && !import.name.starts_with("node:")
+                && !is_optional
+            {
                 report(import.line, format!("the package's face imports {} from outside www/lib", import.name));
             }
             let is_outside = !path.starts_with("lib/") && !path.starts_with("engine/");

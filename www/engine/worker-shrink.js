@@ -71,8 +71,6 @@ export class Shrinking {
       'shrink-trial': (payload, tools) => this.#trial(payload, tools),
       'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
       'shrink-place': async ({ bytes }) => {
-        // The job is about to begin.
-        readyWorkers();
         await sweep();
         return placeFor(bytes);
       },
