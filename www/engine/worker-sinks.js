@@ -51,11 +51,16 @@ export async function placeFor(bytes) {
     const access = await probe.createSyncAccessHandle();
     access.close();
     await home.removeEntry(name);
-    const { quota = Infinity, usage = 0 } = (await navigator.storage.estimate?.()) ?? {};
-    return quota - usage > bytes ? 'storage' : 'memory';
+    return (await freeBytes()) > bytes ? 'storage' : 'memory';
   } catch {
     return 'memory';
   }
+}
+
+/** Bytes that the browser's storage still takes, as it says itself. */
+export async function freeBytes() {
+  const { quota = Infinity, usage = 0 } = (await navigator.storage.estimate?.()) ?? {};
+  return quota - usage;
 }
 
 /** Throws away what visits left behind that are over. A tab that is open holds a lock on what it keeps. */

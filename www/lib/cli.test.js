@@ -119,6 +119,54 @@ test('several models go to a folder, and a batch that was stopped is resumed', a
   assert.equal((await run('shrink', 'a.safetensors', './a.safetensors', '-o', 'twice', '--scheme', 'bf16')).code, 2);
 });
 
+test('a batch is resumed only over its own outputs: another of the same length is named, and kept unless told', async () => {
+  const file = join(folder, 'resume/a.safetensors');
+  const args = ['shrink', 'a.safetensors', 'b.safetensors', '-o', 'resume', '--scheme', 'bf16', '--resume'];
+  assert.equal((await run(...args)).code, 0);
+  const own = await readFile(file);
+  const others = {
+    header: (/** @type {Buffer} */ bytes) => void bytes.write('Z', 12),
+    weights: (/** @type {Buffer} */ bytes) => void (bytes[bytes.length - 1] ^= 1),
+  };
+  for (const [what, change] of Object.entries(others)) {
+    const other = Buffer.from(own);
+    change(other);
+    await writeFile(file, other);
+    const refused = await run(...args);
+    assert.equal(refused.code, 1, what);
+    assert.match(refused.err, /exists: .*resume\/a\.safetensors.*another file is there already/, what);
+    assert.match(refused.err, /at \d+; expected bytes .*found bytes/, what);
+    assert.deepEqual(await readFile(file), other, 'it is left as it was');
+  }
+  const forced = await run(...args, '--force', '--json');
+  assert.deepEqual(
+    JSON.parse(forced.out).outputs.map((/** @type {any} */ output) => output.skipped ?? false),
+    [false, true],
+  );
+  assert.deepEqual(await readFile(file), own);
+});
+
+test('two models of one name: the first has its place, the other fails by name, the rest go on', async () => {
+  await mkdir(join(folder, 'same'), { recursive: true });
+  await cp(join(folder, 'b.safetensors'), join(folder, 'same/a.safetensors'));
+  const done = await run(
+    'shrink',
+    'a.safetensors',
+    'same/a.safetensors',
+    'b.safetensors',
+    '-o',
+    'named',
+    '--scheme',
+    'bf16',
+  );
+  assert.equal(done.code, 1);
+  assert.match(
+    done.err,
+    /exists: .*named\/a\.safetensors.*another of the models is written there.*found the output of a\.safetensors/,
+  );
+  assert.deepEqual((await readdir(join(folder, 'named'))).sort(), ['a.safetensors', 'b.safetensors']);
+});
+
 test('one model of a batch that fails does not stop the others, and is reported', async () => {
   await writeFile(join(folder, 'broken.safetensors'), 'no model');
   const values = gaussians(64);
