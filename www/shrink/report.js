@@ -7,6 +7,7 @@ import { save } from '../figures/export.js';
 import { shrinking } from './actions.js';
 import { reportCsv, reportJson } from './report-files.js';
 import { stagesOfReport } from './stages.js';
+import { focusQuestion, lossQuestion } from './unsaved.js';
 import * as change from './state.js';
 import './measure.js';
 
@@ -18,6 +19,12 @@ export class ReportView extends View {
   /** @param {import('../types.js').State} state */
   pick({ shrink }) {
     return { job: shrink?.job };
+  }
+
+  constructor() {
+    super();
+    /** Whether it is asked what to do with files that were not saved. */
+    this.asking = false;
   }
 
   firstUpdated() {
@@ -61,9 +68,9 @@ export class ReportView extends View {
         </button>
         <button class="plain json" @click=${() => this.#report('json')}>${t('shrink.report.json')}</button>
         <button class="plain csv" @click=${() => this.#report('csv')}>${t('shrink.report.csv')}</button>
-        <button class="plain back" @click=${() => shrinking().dismiss()}>${t('shrink.back')}</button>
+        <button class="plain back" @click=${() => this.#back(job)}>${t('shrink.back')}</button>
       </p>
-      ${stagesOfReport(report)} ${this.#worst(report)}
+      ${this.asking && !job.saved ? this.#question(job) : nothing} ${stagesOfReport(report)} ${this.#worst(report)}
       <fb-shrink-measure></fb-shrink-measure>
     </section>`;
   }
@@ -92,9 +99,39 @@ export class ReportView extends View {
   }
 
   /** @param {import('./state.js').Made} made */
-  #save({ file, name }) {
+  #save(made) {
+    const { file, name } = made;
     save(file, name);
-    shrinking().saved();
+    shrinking().saved(made);
+  }
+
+  /** What was not saved is asked about before it is let go. @param {import('./state.js').Job} job */
+  async #back({ saved }) {
+    if (saved) return shrinking().dismiss();
+    this.asking = true;
+    this.requestUpdate();
+    await this.updateComplete;
+    focusQuestion(this);
+  }
+
+  /** @param {import('./state.js').Job} job */
+  #question({ made }) {
+    const unsaved = made.filter(({ isSaved }) => !isSaved);
+    const keep = () => {
+      this.asking = false;
+      this.requestUpdate();
+      /** @type {HTMLElement | null} */ (this.querySelector('.back'))?.focus();
+    };
+    return lossQuestion({
+      files: unsaved.length,
+      language: this.state.language,
+      save: () => {
+        for (const one of unsaved) this.#save(one);
+        keep();
+      },
+      drop: () => shrinking().dismiss(),
+      keep,
+    });
   }
 
   /** @param {'json' | 'csv'} kind */
