@@ -267,6 +267,31 @@ test('schemes are listed, and one with its options', async () => {
   assert.ok(JSON.parse(json.out).some((/** @type {any} */ scheme) => scheme.id === 'nf4'));
 });
 
+test('a model of which nothing can be written is refused; a name that is as long as a file fills no screen', async () => {
+  const name = `\x1b[31m${'n'.repeat(5000)}`;
+  const values = gaussians(1024);
+  await writeFile(join(folder, 'long.safetensors'), safetensors({ [name]: [[32, 32], values] }));
+  const refused = await run('shrink', 'long.safetensors', '-o', 'long.gguf', '--scheme', 'q8_0');
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.err,
+    /unsupported: .*nothing of the model can be written to gguf; expected a tensor .*found 1 left out/,
+  );
+  await assert.rejects(readFile(join(folder, 'long.gguf')), { code: 'ENOENT' });
+  // With another that can be, it is left out and said to be, without steering the terminal.
+  await writeFile(join(folder, 'two.safetensors'), safetensors({ [name]: [[32, 32], values], w: [[32, 32], values] }));
+  const said = await run('shrink', 'two.safetensors', '-o', 'two.gguf', '--scheme', 'q8_0');
+  assert.equal(said.code, 0, said.err);
+  assert.match(said.err, /left out: its name is longer than 63 bytes/);
+  assert.ok(!said.err.includes('\x1b') && said.err.length < 3000, `${said.err.length}`);
+});
+
+test('what is no file that can be read at any place is refused and waited for by nobody', async () => {
+  const device = await run('inspect', '/dev/null');
+  assert.equal(device.code, 1);
+  assert.match(device.err, /unreadable: \/dev\/null: .*found a device, which can only be read in order/);
+});
+
 test('interrupted, a job ends with 130 and leaves nothing', async () => {
   const bytes = 2 * 16384 * 4096;
   const tensor = { dtype: 'F16', shape: [16384, 4096], bytes };

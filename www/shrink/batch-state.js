@@ -238,7 +238,7 @@ export function outputNames(rows) {
     const target = targetsOf(format ?? '').find(({ to }) => to === choice.to);
     // A model of several files is a folder.
     const ending = outline.files > 1 ? '' : `.${target?.extension ?? choice.to}`;
-    const stem = `${stemOf(name).replaceAll('/', '-')}-${whatOf(choice)}`;
+    const stem = `${stemOf(name).replace(/[\\/:*?"<>|\p{Cc}]/gu, '-')}-${whatOf(choice)}`;
     let whole = `${stem}${ending}`;
     for (let n = 2; taken.has(whole.toLowerCase()); n++) whole = `${stem}-${n}${ending}`;
     taken.add(whole.toLowerCase());

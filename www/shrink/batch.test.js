@@ -424,6 +424,7 @@ test('names of outputs are told apart', () => {
     { ...row, id: 2, name: 'x-model.safetensors' },
     { ...row, id: 3, name: 'folder', outline: { files: 3 } },
     { ...row, id: 4, name: 'unplanned', outline: null },
+    { ...row, id: 5, name: '..\\C:evil\n.safetensors' },
   ];
   assert.deepEqual(
     [...batch.outputNames(rows)],
@@ -431,6 +432,7 @@ test('names of outputs are told apart', () => {
       [1, 'x-model-f16.safetensors'],
       [2, 'x-model-f16-2.safetensors'],
       [3, 'folder-f16'],
+      [5, '..-C-evil--f16.safetensors'],
     ],
   );
 });
