@@ -28,13 +28,19 @@ class LearnPage extends ExplorePage {
 
   /** Brings every figure into view and waits until each has been seen and has told. */
   async told() {
-    await this.until(
-      `const figures = [...document.querySelectorAll('figure.live > *')];
-       const waiting = figures.find((f) => f.seen === false || !f.shadowRoot?.querySelector('.told')?.textContent.trim());
-       waiting?.scrollIntoView({ block: 'center' });
-       return figures.length > 0 && !waiting;`,
-      'the figures',
-    );
+    const waiting = `const figures = [...document.querySelectorAll('figure.live > *')];
+       const waiting = figures.find((f) => f.seen === false || !f.shadowRoot?.querySelector('.told')?.textContent.trim());`;
+    try {
+      await this.until(
+        `${waiting} waiting?.scrollIntoView({ block: 'center' }); return figures.length > 0 && !waiting;`,
+        'the figures',
+      );
+    } catch (error) {
+      const which = await this.driver.executeScript(
+        `${waiting} return location.hash + ' ' + (waiting ? waiting.localName + ', seen ' + waiting.seen + ': ' + waiting.shadowRoot?.textContent.trim().slice(0, 400) : document.body.textContent.trim().slice(0, 400))`,
+      );
+      throw new Error(`${which}; ${JSON.stringify(await this.browser.errors())}`, { cause: error });
+    }
   }
 
   /** What a figure says. @param {string} name */
