@@ -397,7 +397,7 @@ forEachBrowser((browser) => {
   });
 
   describe('for everyone', () => {
-    for (const language of ['en', 'zh']) {
+    for (const language of browser.languages) {
       test(`axe finds nothing in any chapter, and no word is missing, in ${language}`, async () => {
         for (const n of [0, ...CHAPTERS.map((chapter) => chapter.n)]) {
           await page.read(n ? `#/learn/${n}` : '#/learn', language);
@@ -419,7 +419,9 @@ forEachBrowser((browser) => {
         }
         await page.assertQuiet();
       });
+    }
 
+    for (const language of ['en', 'zh']) {
       test(`at 360 pixels nothing is wider than the window in ${language}`, async () => {
         for (const n of [0, ...CHAPTERS.map((chapter) => chapter.n)]) {
           await browser.driver.get('about:blank');

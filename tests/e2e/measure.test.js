@@ -242,9 +242,9 @@ forEachBrowser((browser) => {
       }
     });
 
-    for (const language of ['en', 'zh']) {
-      test(`axe finds nothing in ${language}, in light and dark`, async () => {
-        for (const theme of ['light', 'dark']) {
+    for (const language of browser.languages) {
+      test(`axe finds nothing in ${language}, in ${browser.themes.join(' and ')}`, async () => {
+        for (const theme of browser.themes) {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
           await shrunk(classifier(), `?lang=${language}#/shrink`);
@@ -384,8 +384,8 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
-    for (const language of ['en', 'zh']) {
-      test(`axe finds nothing in ${language}, in light and dark; nothing is wider than 360 pixels`, async () => {
+    for (const language of browser.languages) {
+      test(`axe finds nothing in ${language}, in ${browser.themes.join(' and ')}; nothing is wider than 360 pixels`, async () => {
         const opened = async () => {
           await page.click('.weigh');
           await weighed();
@@ -393,7 +393,7 @@ forEachBrowser((browser) => {
           await page.click('[data-name="layer1.ffn.down"] .ask-why');
           await page.until(`return document.querySelector('.why-panel')`, 'why');
         };
-        for (const theme of ['light', 'dark']) {
+        for (const theme of browser.themes) {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
           await aimed(`?lang=${language}#/shrink`);
