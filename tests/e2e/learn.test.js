@@ -274,6 +274,28 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
+    test(
+      'in print the bits of a weight stand, and nothing that is only pressed',
+      { skip: browser.name !== 'chromium' },
+      async () => {
+        await page.read('#/learn/1');
+        const shown = (/** @type {string} */ selector) =>
+          page.inside(
+            'bits',
+            `return [...r.querySelectorAll(args[0])].filter((e) => e.checkVisibility()).length`,
+            selector,
+          );
+        await browser.driver.sendDevToolsCommand('Emulation.setEmulatedMedia', { media: 'print' });
+        try {
+          assert.equal(await shown('.part button'), 32);
+          assert.equal(await shown('.tools button'), 0);
+        } finally {
+          await browser.driver.sendDevToolsCommand('Emulation.setEmulatedMedia', { media: '' });
+        }
+        assert.ok((await shown('.tools button')) > 0);
+      },
+    );
+
     test('words that name a number set the figure that shows it', async () => {
       await page.read('#/learn/4');
       await browser.driver.executeScript(
