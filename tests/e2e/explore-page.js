@@ -9,7 +9,7 @@ export class ExplorePage {
   constructor(browser) {
     this.browser = browser;
     /** A guard against hanging, in milliseconds; it measures nothing. */
-    this.patience = 30_000;
+    this.patience = 90_000;
   }
 
   get driver() {

@@ -474,7 +474,7 @@ forEachBrowser((browser) => {
       assert.equal(await page.text('.local .count'), '0 requests');
     });
 
-    for (const theme of ['light', 'dark']) {
+    for (const theme of browser.themes) {
       test(`axe finds nothing in the ${theme} theme`, async () => {
         await page.open();
         await page.set('.theme select', theme);

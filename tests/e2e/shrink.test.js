@@ -341,9 +341,9 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
-    for (const language of ['en', 'zh']) {
+    for (const language of browser.languages) {
       test(`axe finds nothing with a size in ${language}, in light and dark; nothing is wider than 360 pixels`, async () => {
-        for (const theme of ['light', 'dark']) {
+        for (const theme of browser.themes) {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
           await ready(`?lang=${language}#/shrink?to=gguf&size=500000`);
@@ -695,9 +695,9 @@ forEachBrowser((browser) => {
   });
 
   describe('for everyone', () => {
-    for (const language of ['en', 'zh']) {
-      test(`axe finds nothing in ${language}, in light and dark, while choosing and when done`, async () => {
-        for (const theme of ['light', 'dark']) {
+    for (const language of browser.languages) {
+      test(`axe finds nothing in ${language}, in ${browser.themes.join(' and ')}, while choosing and when done`, async () => {
+        for (const theme of browser.themes) {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
           await open(`?lang=${language}#/shrink?scheme=fp8_e4m3&rule=*.bias>keep`);

@@ -273,6 +273,10 @@ export class Live extends Figure {
         .veiled {
           visibility: visible !important;
         }
+        .stage,
+        .told {
+          min-height: 0;
+        }
       }
     `,
   ];

@@ -97,12 +97,29 @@ async function keep(cache, url, answer) {
   await cache.put(placeOf(url), new Response(bytes, { headers }));
 }
 
-/** The page itself. Where a newer build waits and this is the only page, that one takes over first. */
+/**
+ * Stands where the page will be, while a newer build takes over: only with no answer under way does a browser exchange the two workers, so it is
+ * this document that asks for it, and loads the page once it is done. A load may get lost in the exchange: it is tried until it comes.
+ */
+const BETWEEN = `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Fewerbits</title><script>
+(async () => {
+  const load = () => location.reload();
+  setInterval(load, 2000);
+  const next = (await navigator.serviceWorker.getRegistration())?.waiting;
+  if (!next) return load();
+  next.addEventListener('statechange', () => next.state === 'activated' && load());
+  next.postMessage('take over');
+})();
+</script>`;
+/** How often the newer build has been asked. */
+let asked = 0;
+
+/** The page itself. Where a newer build waits and this is the only page, that one takes over first, unless it never does. */
 async function page() {
   const { waiting } = worker.registration;
-  if (waiting && (await worker.clients.matchAll()).length < 2) {
-    waiting.postMessage('take over');
-    return new Response('', { headers: { Refresh: '0', 'Content-Type': 'text/html' } });
+  if (waiting && asked < 10 && (await worker.clients.matchAll()).length < 2) {
+    asked += 1;
+    return new Response(BETWEEN, { headers: { 'Content-Type': 'text/html', 'Cache-Control': 'no-store' } });
   }
   return kept(new URL('index.html', scope).href);
 }

@@ -10,8 +10,10 @@ use crate::wasm::{self, Simd};
 use crate::{fuzz, npm_package, python, site};
 use anyhow::{Context, Result, bail};
 use std::env;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 /// No test is timed; this only ends what hangs.
@@ -180,12 +182,12 @@ fn js_tests() -> Result<Outcome> {
     }
     let mut node = command("node");
     node.env("FEWERBITS_XTASK", env::current_exe().context("where xtask itself is")?);
-    node_tests(node, &files)
+    node_tests(node, &files, thread::available_parallelism().map_or(1, NonZero::get))
 }
 
-fn node_tests(mut node: Command, files: &[PathBuf]) -> Result<Outcome> {
-    // One file at a time: several browsers at once on a small machine make each of them slow.
-    node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(files);
+/// Runs test files with Node, so many at once.
+fn node_tests(mut node: Command, files: &[PathBuf], at_once: usize) -> Result<Outcome> {
+    node.args(["--test", "--test-reporter=spec"]).arg(format!("--test-concurrency={at_once}")).args(files);
     Ok(Outcome::of_node(&watch_plain(&mut node)?))
 }
 
@@ -203,7 +205,7 @@ fn page_tests(browser: &Browser) -> Result<Outcome> {
         let outcome = twice(&shown(file), || {
             let mut node = command("node");
             node.env("FEWERBITS_BROWSERS", browser.name);
-            node_tests(node, std::slice::from_ref(file))
+            node_tests(node, std::slice::from_ref(file), 1)
         })?;
         Ok(sum.plus(outcome))
     })
@@ -332,7 +334,7 @@ fn engines(report: &mut Report, browsers: &[(&str, Result<Browser, String>)]) {
         (Ok(_), Ok(Ok(python))) => report.part(PART, || {
             let mut node = command("node");
             node.env("FEWERBITS_PYTHON", python);
-            node_tests(node, &[at("tests/peers/web.test.js")])
+            node_tests(node, &[at("tests/peers/web.test.js")], 1)
         }),
     }
 }

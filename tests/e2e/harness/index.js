@@ -41,9 +41,20 @@ export function wantedBrowsers() {
 }
 
 /**
+ * The languages and themes that axe is run over: all of them in Chromium, one of each elsewhere. What it finds lies in the page's text, tree and
+ * colours, which are the same in every engine.
+ * @param {string} name of the browser
+ */
+const audited = (name) =>
+  name === 'chromium'
+    ? { languages: ['en', 'zh'], themes: ['light', 'dark'] }
+    : { languages: ['en'], themes: ['light'] };
+
+/**
  * Registers the same tests once per browser. `define(browser)` is called while tests are collected; `browser.driver`,
- * `browser.site` (dist/ served under a sub-path) and the rest are there once the tests run.
- * @param {(browser: import('./browsers.js').Browser & {site: import('./server.js').Server}) => void} define
+ * `browser.site` (dist/ served under a sub-path) and the rest are there once the tests run, `browser.languages` and `browser.themes` from the
+ * beginning.
+ * @param {(browser: import('./browsers.js').Browser & {site: import('./server.js').Server, languages: string[], themes: string[]}) => void} define
  * @param {{width?: number, height?: number, downloads?: string, subPath?: string, serve?: import('./server.js').ServeOptions}} [options]
  */
 export function forEachBrowser(define, options = {}) {
@@ -51,7 +62,7 @@ export function forEachBrowser(define, options = {}) {
     const missing = find(name) ? false : `${name} and its driver are not installed`;
     describe(name, { skip: missing }, () => {
       /** @type {any} */
-      const browser = { name };
+      const browser = { name, ...audited(name) };
       before(async () => {
         if (!existsSync(DIST)) throw new Error('there is no dist/: run `cargo xtask build` first');
         browser.site = await serve(DIST, options.subPath ?? '/a/sub-path/', options.serve);

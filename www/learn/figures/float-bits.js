@@ -79,6 +79,17 @@ export class FloatBits extends Live {
         font-size: 26px;
         font-variant-numeric: tabular-nums;
       }
+      /* On paper, which has no backgrounds, they are no buttons but what is shown. */
+      @media print {
+        .part button {
+          display: block !important;
+        }
+        .part button[aria-pressed='true'] {
+          background: none;
+          color: var(--i);
+          font-weight: 700;
+        }
+      }
     `,
   ];
 
