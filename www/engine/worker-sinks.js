@@ -44,9 +44,11 @@ export async function keepIn(place, names) {
  * @returns {Promise<'storage' | 'memory'>}
  */
 export async function placeFor(bytes) {
+  const name = `probe-${crypto.randomUUID()}`;
+  // Two may ask at once, here or in another tab: what one tries out is not what is left behind.
+  const release = await hold(name);
   try {
     const home = await homeFolder();
-    const name = `probe-${crypto.randomUUID()}`;
     const probe = await home.getFileHandle(name, { create: true });
     const access = await probe.createSyncAccessHandle();
     access.close();
@@ -54,6 +56,8 @@ export async function placeFor(bytes) {
     return (await freeBytes()) > bytes ? 'storage' : 'memory';
   } catch {
     return 'memory';
+  } finally {
+    release();
   }
 }
 
@@ -85,15 +89,24 @@ const homeFolder = async () => (await navigator.storage.getDirectory()).getDirec
 /** @param {string} name */
 const lockName = (name) => `fewerbits storage ${name}`;
 
+/**
+ * Says that something in the storage is in use, before it is there.
+ * @param {string} name
+ * @returns {Promise<() => void>} says that it is not any more
+ */
+function hold(name) {
+  return new Promise((held) => {
+    if (!navigator.locks) return held(() => {});
+    const until = () => new Promise((release) => held(() => release(undefined)));
+    navigator.locks.request(lockName(name), until).catch(() => held(() => {}));
+  });
+}
+
 /** @returns {Promise<Kept>} */
 async function keepInStorage() {
   const home = await homeFolder();
   const id = crypto.randomUUID();
-  /** @type {() => void} */
-  let unlock = () => {};
-  navigator.locks
-    ?.request(lockName(id), () => new Promise((resolve) => (unlock = () => resolve(undefined))))
-    .catch(() => {});
+  const unlock = await hold(id);
   const folder = await home.getDirectoryHandle(id, { create: true });
   /** @type {{name: string, handle: FileSystemFileHandle}[]} */
   const files = [];
