@@ -2,12 +2,15 @@
  * Plans for a size, held against single schemes and against llama-quantize's presets, and their time. `cargo xtask bench plan` builds the
  * package's wasm and runs it: `node plan.mjs PYTHON`.
  *
- * - The digits network: for every single scheme of GGUF the plan of at most its bytes; both run by the engine on the held-out images.
+ * `FEWERBITS_BENCH_ONLY=digits`, `language`, `onnx` or `time` does one of these.
+ *
+ * - The digits network: for every single scheme of GGUF the plans of at most its bytes, by cost and chosen by running; all run by the engine on the
+ *   held-out images (`tests/js/digits.js`).
  * - The tiny language model: for every preset plans of smaller files (`tests/peers/plan.js`); all run by llama.cpp on held-out text
  *   (`plan_logits.py`), where a Python with llama.cpp's library and the model are.
  * - ONNX models: a small encoder and the digits network, planned with roles' weights and with weights that onnxruntime-web found.
  * - Time: 300 tensors, 1 GB of f16, every scheme of GGUF, two workers; then one plan after the other for moving sizes. In Node, and on the
- *   built page in Chromium, from the slider's move to what is drawn; alone with `FEWERBITS_BENCH_ONLY=time`.
+ *   built page in Chromium, from the slider's move to what is drawn.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -17,9 +20,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-import { DigitsNet, compare, init, measureWeights, openModel, shrink } from '../www/lib/index.js';
+import { init, measureWeights, openModel } from '../www/lib/index.js';
 import { openPlanning } from '../www/lib/shrink/plan.js';
 import { DIST, find, launch, serve } from '../tests/e2e/harness/index.js';
+import { openDigits } from '../tests/js/digits.js';
 import { damage, digits as digitsOnnx, encoder, images } from '../tests/js/onnx-plans.js';
 import { presetsAndPlans } from '../tests/peers/plan.js';
 
@@ -53,63 +57,34 @@ const folder = mkdtempSync(join(tmpdir(), 'fewerbits-plan-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 console.log(`${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`);
 const only = process.env.FEWERBITS_BENCH_ONLY;
-if (only === 'onnx') {
-  await onnxModels();
-  process.exit();
-}
-if (only !== 'time') {
-  await digits();
-  await language();
-  await onnxModels();
-}
+if (only === undefined || only === 'digits') await digits();
+if (only === undefined || only === 'language') await language();
+if (only === undefined || only === 'onnx') await onnxModels();
+if (only !== undefined && only !== 'time') process.exit();
 const path = join(folder, 'large.safetensors');
 const count = large(path);
 await time();
 await inPage();
 
-/** The network with what a plan makes of its weights. */
+/** The network under single schemes, and under plans of their bytes: by cost, and chosen by running on images that it is not judged by. */
 async function digits() {
-  const model = await openModel(join(MODELS, 'digits.safetensors'));
-  const heldOut = await openModel(join(MODELS, 'digits-heldout.safetensors'));
-  const [images, labels] = [await heldOut.readBytes('images'), await heldOut.readBytes('labels')];
-  const read = async (/** @type {import('../www/lib/model.js').Model} */ from) => {
-    const net = new DigitsNet();
-    for (const { name } of from.tensors) net.set(name, await from.read(name));
-    net.setHeldOut(images, labels);
-    const found = { ...net.accuracy(), logits: net.logits() };
-    net.free();
-    return found;
-  };
-  const float = await read(model);
-  const planning = await openPlanning(model);
-  const options = { to: /** @type {const} */ ('gguf'), workers: 1 };
-  const survey = await planning.survey(options);
-  const run = async (/** @type {import('../www/lib/shrink/plan.js').Plan} */ p) => {
-    const path = join(folder, 'digits.gguf');
-    await shrink(p, path, { overwrite: true, workers: 1 });
-    const made = await openModel(path);
-    const { correct, logits } = await read(made);
-    await made.close();
-    return { bytes: p.outputBytes, correct, ...compare(float.logits, logits, { bins: 0 }) };
-  };
-  console.log(`\nThe digits network, ${float.correct} of ${float.total} held-out images right in float:\n`);
-  console.log(
-    '| scheme | bytes | right | cosine of logits | SQNR of logits, dB | planned, bytes | right | cosine | SQNR, dB |',
-  );
-  console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
-  for (const scheme of survey.schemes) {
-    const single = await run(await planning.plan({ ...options, scheme }));
-    const plan = await planning.plan({ ...options, targetBytes: single.bytes }).catch(() => null);
-    // What keeps less than 6 dB of a tensor is not planned with: the ternary schemes' sizes are out of reach.
-    if (plan === null) continue;
-    const planned = await run(plan);
-    const row = [single, planned].map(({ bytes, correct, cosine, sqnrDb }) =>
-      [bytes, correct, cosine.toFixed(6), sqnrDb.toFixed(2)].join(' | '),
+  for (const effort of /** @type {const} */ (['reference', 'best'])) {
+    const network = await openDigits(effort);
+    const { correct, total } = network.float;
+    console.log(`\nThe digits network, effort ${effort}, ${correct} of ${total} held-out images right in float:\n`);
+    console.log(
+      '| scheme | bytes | right | 1 − cosine | by cost: share of it | right | by running: bytes | share of it | right |',
     );
-    console.log(`| ${scheme.id} | ${row.join(' | ')} |`);
+    console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
+    for (const { id, bytes, under } of await network.singles()) {
+      const byCost = await network.judged(await network.byCost(bytes));
+      const chosen = await network.judged(await network.chosen(bytes));
+      const share = (/** @type {{lost: number}} */ { lost }) => (lost / under.lost).toPrecision(3);
+      const plans = [share(byCost), byCost.correct, chosen.bytes, `**${share(chosen)}**`, chosen.correct];
+      console.log(`| \`${id}\` | ${[bytes, under.correct, under.lost.toExponential(2), ...plans].join(' | ')} |`);
+    }
+    await network.close();
   }
-  planning.free();
-  await model.close();
 }
 
 /** ONNX models planned with roles' weights, and with those that running them showed: how far the outputs move, on other inputs. */

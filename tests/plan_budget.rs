@@ -115,6 +115,50 @@ fn no_uniform_choice_that_fits_is_better() {
 }
 
 #[test]
+fn of_many_items_no_uniform_choice_is_better_and_the_hulls_are_nearly_reached() {
+    for seed in 1..12 {
+        let mut random = Random::of(seed);
+        let items: Vec<Vec<Point>> = (0..200).flat_map(|_| random.items(8, 12)).collect();
+        let allocator = Allocator::new(items.clone()).unwrap();
+        let [least, most] = [allocator.least(), allocator.curve().last().unwrap().bytes];
+        let budgets: Vec<u64> = (0..8).map(|share| least + (most - least) * share / 8).collect();
+        // Hard to be better than: what was found for these budgets and for a little less.
+        let rivals = budgets.iter().flat_map(|&budget| [budget, budget.saturating_sub(60).max(least)]);
+        let uniform: Vec<Vec<usize>> = rivals.map(|budget| allocator.fit(budget, &[]).unwrap().picks).collect();
+        for budget in budgets {
+            let found = allocator.fit(budget, &uniform).unwrap();
+            check(&items, budget, &found, seed);
+            for picks in &uniform {
+                let other = sum(&items, picks);
+                let is_better = other.bytes <= budget && other.cost < found.cost;
+                assert!(!is_better, "seed {seed}, budget {budget}: {other:?} against {found:?}");
+            }
+            let on_hull = allocator.curve().iter().rfind(|point| point.bytes <= budget).unwrap();
+            assert!(found.cost <= on_hull.cost, "seed {seed}: {} above {}", found.cost, on_hull.cost);
+        }
+    }
+}
+
+#[test]
+fn of_many_items_the_best_uniform_choice_is_no_better_by_however_little() {
+    // The step that gains most for a byte comes first and leaves no room for the larger one, which gains a little more: 0.001 of thousands.
+    let first = vec![Point { bytes: 0, cost: 10.0 }, Point { bytes: 99, cost: 0.001 }];
+    let better = vec![Point { bytes: 0, cost: 10.0 }, Point { bytes: 100, cost: 0.0 }];
+    for others in [0, 100, 1000, 10_000] {
+        let fixed = vec![Point { bytes: 0, cost: 1.0 }];
+        let items: Vec<Vec<Point>> = [first.clone(), better.clone()].into_iter().chain(vec![fixed; others]).collect();
+        let choice = |a: usize, b: usize| [a, b].into_iter().chain(vec![0; others]).collect::<Vec<usize>>();
+        let allocator = Allocator::new(items.clone()).unwrap();
+        let alone = allocator.fit(100, &[]).unwrap();
+        assert_eq!(alone.picks[..2], [1, 0], "the case is none");
+        let best = sum(&items, &choice(0, 1));
+        let found = allocator.fit(100, &[choice(0, 0), choice(0, 1), choice(1, 0), choice(1, 1)]).unwrap();
+        check(&items, 100, &found, 0);
+        assert!(best.cost < alone.cost && found.cost <= best.cost, "{others} others: {found:?} above {best:?}");
+    }
+}
+
+#[test]
 fn more_bytes_never_lose_more_on_the_hulls() {
     let mut random = Random::of(7);
     let items = random.items(60, 12);

@@ -1,10 +1,10 @@
 //! Plans for a container of Deep Compression: matrices become records, all else stays as it is.
 
 use super::model::Model;
-use super::request::{Choice, Note, Plan, Request, SchemeChoice, Target, Wish, castable, is_plain};
-use super::safetensors::{choose, dequantized, is_cast, keep, left_alone, unfit};
+use super::request::{Choice, Note, Plan, Request, SchemeChoice, Target, Wish};
+use super::safetensors::{choose, each, is_cast, keep, left_alone, lost, stays, unfit};
 use crate::error::{Code, Error, Result};
-use crate::formats::{Format, TensorInfo};
+use crate::formats::TensorInfo;
 use crate::pack::Packing;
 
 /// The scheme whose bytes a record is.
@@ -19,26 +19,9 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
             .with_expected("a scheme")
             .with_found(format!("{preset:?}")));
     }
-    let mut notes = vec![Note::new(
-        "without_retraining",
-        "without retraining: what pruning and shared values lose is not learned again",
-    )];
-    let mut choices = Vec::new();
-    let is_own = model.format() == Some(Format::Safetensors);
-    let parts = if is_own { vec![] } else { model.is_part_of_derived() };
-    for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| parts.get(*index) != Some(&true)) {
-        if !is_plain(tensor) && castable(tensor.dtype).is_none() {
-            let text = format!(
-                "{} is left out: its {} elements are compressed or out of order, and f32 does not hold them",
-                tensor.name,
-                tensor.dtype.name()
-            );
-            notes.push(Note::new("left_out", text));
-            continue;
-        }
-        choices.push(choice(request, index, tensor)?);
-    }
-    choices.extend(model.derived().filter(|_| !is_own).map(|(index, derived)| dequantized(index, derived)));
+    let (choices, left_out) = each(model, stays(model), lost, |index, tensor| choice(request, index, tensor))?;
+    let text = "without retraining: what pruning and shared values lose is not learned again";
+    let notes = std::iter::once(Note::new("without_retraining", text)).chain(left_out).collect();
     Ok(Plan { to: Target::Deep, choices, notes, gguf: None, beside: vec![] })
 }
 

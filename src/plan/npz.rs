@@ -2,9 +2,10 @@
 //! reader of them gets.
 
 use super::model::Model;
-use super::request::{Choice, Note, Plan, Request, Target, castable, is_plain};
-use super::safetensors::{by_request, dequantized};
+use super::request::{Choice, Plan, Request, Target};
+use super::safetensors::{by_request, each, lost};
 use crate::error::{Code, Error, Result};
+use crate::formats::TensorInfo;
 use crate::pack::Packing;
 use crate::tensor::DType;
 
@@ -14,23 +15,12 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
             .with_expected("a scheme")
             .with_found(format!("{preset:?}")));
     }
-    let mut notes = Vec::new();
-    let mut choices = Vec::new();
-    let parts = model.is_part_of_derived();
-    for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| !parts[*index]) {
-        let choice = by_request(request, index, tensor)?;
-        if !is_plain(tensor) && castable(tensor.dtype).is_none() || tensor.dtype == DType::C64 {
-            let text = format!(
-                "{} is left out: its {} elements cannot be written as an array",
-                tensor.name,
-                tensor.dtype.name()
-            );
-            notes.push(Note::new("left_out", text));
-            continue;
-        }
-        choices.push(known_to_numpy(choice));
-    }
-    choices.extend(model.derived().map(|(index, derived)| dequantized(index, derived)));
+    let lost = |tensor: &TensorInfo| {
+        let is_lost = lost(tensor).is_some() || tensor.dtype == DType::C64;
+        is_lost.then_some("cannot be written as an array")
+    };
+    let choice = |index, tensor: &_| by_request(request, index, tensor).map(known_to_numpy);
+    let (choices, notes) = each(model, false, lost, choice)?;
     Ok(Plan { to: Target::Npz, choices, notes, gguf: None, beside: vec![] })
 }
 

@@ -32,25 +32,41 @@ pub(super) fn plan(model: &Model, request: &Request) -> Result<Plan> {
                 .with_found(format!("{other:?}")));
         }
     }
-    let mut notes = Vec::new();
-    let mut choices = Vec::new();
-    // In safetensors weights that are stored in several tensors stay so; other formats' ways to do it have no names here.
-    let is_own = model.format() == Some(Format::Safetensors);
-    let parts = if is_own { vec![] } else { model.is_part_of_derived() };
-    for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| parts.get(*index) != Some(&true)) {
-        if !is_plain(tensor) && castable(tensor.dtype).is_none() {
-            let text = format!(
-                "{} is left out: its {} elements are compressed or out of order, and f32 does not hold them",
-                tensor.name,
-                tensor.dtype.name()
-            );
-            notes.push(Note::new("left_out", text));
-            continue;
-        }
-        choices.push(known(by_request(request, index, tensor)?));
-    }
-    choices.extend(model.derived().filter(|_| !is_own).map(|(index, derived)| dequantized(index, derived)));
+    let choice = |index, tensor: &_| by_request(request, index, tensor).map(known);
+    let (choices, notes) = each(model, stays(model), lost, choice)?;
     Ok(Plan { to: Target::Safetensors, choices, notes, gguf: None, beside: vec![] })
+}
+
+/// Whether weights that are stored in several tensors stay so: in safetensors; other formats' ways to do it have no names here.
+pub(super) fn stays(model: &Model) -> bool {
+    model.format() == Some(Format::Safetensors)
+}
+
+/// Why the elements of a tensor cannot be written at all.
+pub(super) fn lost(tensor: &TensorInfo) -> Option<&'static str> {
+    let is_lost = !is_plain(tensor) && castable(tensor.dtype).is_none();
+    is_lost.then_some("are compressed or out of order, and f32 does not hold them")
+}
+
+/// A choice for each tensor, but for those that are `lost`, which is noted; weights in several tensors become floats unless they stay so.
+pub(super) fn each(
+    model: &Model,
+    stays: bool,
+    lost: impl Fn(&TensorInfo) -> Option<&'static str>,
+    choice: impl Fn(usize, &TensorInfo) -> Result<Choice>,
+) -> Result<(Vec<Choice>, Vec<Note>)> {
+    let (mut choices, mut notes) = (Vec::new(), Vec::new());
+    let parts = if stays { vec![] } else { model.is_part_of_derived() };
+    for (index, (_, tensor)) in model.tensors().enumerate().filter(|(index, _)| parts.get(*index) != Some(&true)) {
+        let Some(why) = lost(tensor) else {
+            choices.push(choice(index, tensor)?);
+            continue;
+        };
+        let text = format!("{} is left out: its {} elements {why}", tensor.name, tensor.dtype.name());
+        notes.push(Note::new("left_out", text));
+    }
+    choices.extend(model.derived().filter(|_| !stays).map(|(index, derived)| dequantized(index, derived)));
+    Ok((choices, notes))
 }
 
 /// What a request makes of one tensor.
@@ -70,7 +86,7 @@ pub(super) fn by_request(request: &Request, index: usize, tensor: &TensorInfo) -
 }
 
 /// A weight that is stored in several tensors, as the numbers that they make.
-pub(super) fn dequantized(index: usize, derived: &Derived) -> Choice {
+fn dequantized(index: usize, derived: &Derived) -> Choice {
     Choice {
         tensor: index,
         name: derived.name.clone(),

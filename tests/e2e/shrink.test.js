@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { init, openModel } from '../../www/lib/index.js';
 import { DIST, Key, ROOT, forEachBrowser, serve } from './harness/index.js';
 import { safetensors } from './explore-page.js';
 import { ShrinkPage } from './shrink-page.js';
@@ -326,6 +327,82 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
+    test('the sample network is run to choose a recipe of this size: it says so, and another size is planned by errors', async () => {
+      await page.enter('?lang=en#/shrink?to=gguf&size=57024');
+      await page.until(`return document.querySelector('fb-shrink-size .curve')`, 'a plan for the size');
+      const byCost = await page.rows();
+      await page.until(`return document.querySelector('fb-shrink-run .choose')?.disabled === false`, 'the button');
+      await browser.driver.findElement({ css: 'fb-shrink-run .choose' }).sendKeys(Key.ENTER);
+      await page.waitText('.proxy', 'Chosen by running the model');
+      const [, runs, moved, cost] =
+        /by running the model (\d+) times on 480 images: .* of 1 by ([\d.e-]+), under the plan by errors by ([\d.e-]+)\./.exec(
+          await page.text('.proxy'),
+        ) ?? [];
+      assert.ok(Number(runs) > 1 && Number(runs) <= 200, runs);
+      assert.ok(Number(moved) < Number(cost), `${moved}, by errors ${cost}`);
+      assert.equal(await run(`return document.querySelector('fb-shrink-run .choose').ariaPressed`), 'true');
+      await page.until(`return location.hash.includes('choose=run')`, 'the address');
+      assert.ok((await page.total()) <= 57_024);
+      assert.notDeepEqual(await page.rows(), byCost);
+      await page.click('[data-name="fc1.weight"] .ask-why');
+      await page.waitText(
+        '.why-panel',
+        'of the recipes of this size that were tried, this one moves its answers least',
+      );
+      await page.click('fb-shrink-run .try');
+      await page.waitText('.trial', 'of 360 held-out digits read rightly');
+
+      await page.catchSaves();
+      await page.click('.save-recipe');
+      const { aim, tensors } = JSON.parse((await page.saved(0)).bytes.toString());
+      assert.equal(aim.byRunning.runs, Number(runs));
+      const planned_ = await page.total();
+      await page.start();
+      await page.done();
+      await page.click('.save');
+      const { bytes } = await page.saved(1);
+      assert.equal(bytes.length, planned_);
+      await init();
+      const written = await openModel(new Uint8Array(bytes));
+      const dtypes = Object.fromEntries(written.tensors.map(({ name, dtype }) => [name, dtype.toLowerCase()]));
+      for (const [name, scheme] of Object.entries(tensors)) {
+        if (scheme !== 'keep') assert.equal(dtypes[name], scheme.id, name);
+      }
+      await written.close();
+      await page.click('.back');
+
+      await page.until(`return document.querySelector('fb-shrink-size .curve')`, 'the plan again');
+      await page.slide(70_000);
+      await page.waitText('.proxy', 'a stand-in');
+      assert.equal(await run(`return document.querySelector('fb-shrink-run .choose').ariaPressed`), 'false');
+      await page.until(`return !location.hash.includes('choose=run')`, 'the address');
+      await page.assertQuiet();
+    });
+
+    test('choosing by running from an address shows the plan by errors meanwhile, and can be given up', async () => {
+      await browser.driver.get('about:blank');
+      await browser.driver.get(`${browser.site.url}?lang=en`);
+      // Given up as soon as it can be.
+      await run(`new MutationObserver((_, observer) => {
+          const cancel = document.querySelector('fb-shrink-run .cancel-run');
+          const proxy = document.querySelector('.proxy');
+          if (!cancel || !proxy) return;
+          observer.disconnect();
+          window.seen = [proxy.textContent, document.querySelector('fb-shrink-run .running p').textContent];
+          cancel.click();
+        }).observe(document.body, { subtree: true, childList: true });
+        location.hash = '#/shrink?to=gguf&size=57024&choose=run'`);
+      await page.until(`return window.seen && !document.querySelector('fb-shrink-run .running')`, 'it given up');
+      const [proxy, facts] = await run(`return window.seen`);
+      assert.match(proxy, /a stand-in/);
+      assert.match(facts, /\d+ of at most \d+ runs/);
+      await page.until(`return !location.hash.includes('choose')`, 'the address');
+      assert.equal(await run(`return document.querySelector('fb-shrink-run .choose').ariaPressed`), 'false');
+      assert.match(await page.text('.proxy'), /a stand-in/);
+      assert.equal(await run(`return document.querySelector('main.shrink .problem')`), null);
+      await page.assertQuiet();
+    });
+
     test('what another quantizer can say is saved as its configuration', async () => {
       await browser.driver.get('about:blank');
       await browser.driver.get(`${browser.site.url}?lang=en`);
@@ -342,7 +419,7 @@ forEachBrowser((browser) => {
     });
 
     for (const language of browser.languages) {
-      test(`axe finds nothing with a size in ${language}, in light and dark; nothing is wider than 360 pixels`, async () => {
+      test(`axe finds nothing with a size in ${language}, in ${browser.themes.join(' and ')}; nothing is wider than 360 pixels`, async () => {
         for (const theme of browser.themes) {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);

@@ -2,6 +2,7 @@
 
 The tiny language model under each preset, and plans of smaller files (tests/peers/plan.js), are run by llama.cpp on held-out text; the distance is
 the Kullback-Leibler divergence of what they predict from what the float model does (tests/peers/plan_logits.py). No plan has seen this text.
+A plan chosen by running is nearer also than the one by measured weights that it went out from.
 
 Ends `N passed, N failed`.
 """
@@ -40,7 +41,8 @@ def main():
         shown = []
         for plan in case["plans"]:
             planned = rows[f"{case['preset']}-{plan['kind']}"]
-            holds = planned["bytes"] < preset["bytes"] and planned["kl"] < preset["kl"]
+            least = rows[f"{case['preset']}-measured"] if plan["kind"] == "running" else preset
+            holds = planned["bytes"] < preset["bytes"] and planned["kl"] < min(preset["kl"], least["kl"])
             passed, failed = passed + holds, failed + (not holds)
             shares = f"{planned['bytes'] / preset['bytes']:.4f} {planned['kl'] / preset['kl']:.3f}"
             shown.append(f"{plan['kind']} {shares}{'' if holds else ' FAIL'}")

@@ -17,3 +17,4 @@ mod ggml_more;
 mod kernels;
 mod nn;
 mod nn_integer;
+mod sample;

@@ -1,5 +1,6 @@
 //! The sample network's layers in SIMD128 against their scalar forms, bit for bit, and the network in wasm.
 
+use crate::sample;
 use fewerbits::kernels::llama::{self, Matrix};
 use fewerbits::kernels::nn::{Activation, LANES};
 use fewerbits::kernels::{nn, scalar};
@@ -173,31 +174,8 @@ fn dense_is_equal_to_scalar() {
     }
 }
 
-mod network {
-    use super::*;
-    use fewerbits::nn::{DigitsNet, TENSORS};
-
-    const WEIGHTS: &[u8] = include_bytes!("../../www/public/models/digits.safetensors");
-    const HELD_OUT: &[u8] = include_bytes!("../../www/public/models/digits-heldout.safetensors");
-
-    /// A tensor's bytes in a safetensors file that is known to be good.
-    fn tensor<'a>(file: &'a [u8], name: &str) -> &'a [u8] {
-        let header_len = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
-        let (header, data) = file[8..].split_at(header_len);
-        let header: serde_json::Value = serde_json::from_slice(header).unwrap();
-        let offset = |i: usize| header[name]["data_offsets"][i].as_u64().unwrap() as usize;
-        &data[offset(0)..offset(1)]
-    }
-
-    #[wasm_bindgen_test]
-    fn the_sample_reads_its_held_out_images() {
-        let mut net = DigitsNet::new();
-        for (name, _) in TENSORS {
-            let bytes = tensor(WEIGHTS, name).chunks_exact(4);
-            net.set(name, &bytes.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect::<Vec<_>>()).unwrap();
-        }
-        net.set_held_out(tensor(HELD_OUT, "images"), tensor(HELD_OUT, "labels")).unwrap();
-        let accuracy = net.accuracy().unwrap();
-        assert_eq!((accuracy.correct, accuracy.total), (358, 360));
-    }
+#[wasm_bindgen_test]
+fn the_sample_reads_its_held_out_images() {
+    let accuracy = sample::network().accuracy().unwrap();
+    assert_eq!((accuracy.correct, accuracy.total), (358, 360));
 }

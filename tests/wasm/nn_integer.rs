@@ -1,10 +1,12 @@
 //! The integer layers in SIMD128 against naive sums and, for numbers, against arithmetic written out; the network in wasm.
 
 use crate::edges::Random;
+use crate::sample;
 use fewerbits::kernels::nn::LANES;
 use fewerbits::kernels::nn::integer::{
     Int8Weights, MAX_BIAS, MAX_FAN_IN, SignWeights, conv3x3_int8, conv3x3_xnor, dense_int8, dense_xnor, requantize,
 };
+use fewerbits::nn::Arithmetic;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// What a layer gives, `[outputs][positions][LANES]`: `x(image, channel, pixel)`, `w(output, channel, tap)`; no plane is a dense layer.
@@ -168,32 +170,9 @@ fn requantize_is_equal_to_its_formula() {
     }
 }
 
-mod network {
-    use super::*;
-    use fewerbits::nn::{Arithmetic, DigitsNet, TENSORS};
-
-    const WEIGHTS: &[u8] = include_bytes!("../../www/public/models/digits.safetensors");
-    const HELD_OUT: &[u8] = include_bytes!("../../www/public/models/digits-heldout.safetensors");
-
-    /// A tensor's bytes in a safetensors file that is known to be good.
-    fn tensor<'a>(file: &'a [u8], name: &str) -> &'a [u8] {
-        let header_len = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
-        let (header, data) = file[8..].split_at(header_len);
-        let header: serde_json::Value = serde_json::from_slice(header).unwrap();
-        let offset = |i: usize| header[name]["data_offsets"][i].as_u64().unwrap() as usize;
-        &data[offset(0)..offset(1)]
-    }
-
-    #[wasm_bindgen_test]
-    fn the_sample_reads_its_images_in_every_arithmetic() {
-        let mut net = DigitsNet::new();
-        for (name, _) in TENSORS {
-            let bytes = tensor(WEIGHTS, name).chunks_exact(4);
-            net.set(name, &bytes.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect::<Vec<_>>()).unwrap();
-        }
-        net.set_held_out(tensor(HELD_OUT, "images"), tensor(HELD_OUT, "labels")).unwrap();
-        let correct =
-            [Arithmetic::Float, Arithmetic::Int8, Arithmetic::Xnor].map(|a| net.accuracy_in(a).unwrap().correct);
-        assert_eq!(correct, [358, 358, 254]);
-    }
+#[wasm_bindgen_test]
+fn the_sample_reads_its_images_in_every_arithmetic() {
+    let mut net = sample::network();
+    let correct = [Arithmetic::Float, Arithmetic::Int8, Arithmetic::Xnor].map(|a| net.accuracy_in(a).unwrap().correct);
+    assert_eq!(correct, [358, 358, 254]);
 }

@@ -35,6 +35,8 @@ const AFAR = { sample: 1 << 14, whole: 1 << 16, places: 1 };
 /** Samples that are kept of a model on a server. */
 const KEPT = 512;
 
+/** Bytes of the images that a plan is chosen by: 480 of them. */
+const CHOOSING = 480 * 64;
 /** Milliseconds of measuring before others have their turn. */
 const TURN = 24;
 /** Milliseconds between two messages of a job. */
@@ -51,6 +53,8 @@ export class Shrinking {
     this.plans = 0;
     /** What running this model showed that its errors count. @type {{model: Model, weights: {[tensor: string]: number}} | null} */
     this.weighed = null;
+    /** What running this model chose last, and for what. @type {{model: Model, asked: string, plan: Plan} | null} */
+    this.chosen = null;
     /** Of a model on a server what was read to measure it: other plans look at the same weights. @type {Map<string, Float32Array<ArrayBuffer>>} */
     this.samples = new Map();
     /** Models that a job reads, and whether they shall be closed after it. @type {Map<Model, boolean>} */
@@ -64,10 +68,10 @@ export class Shrinking {
     /** @type {{[type: string]: (payload: any, tools: Tools & {[more: string]: any}) => any}} */
     this.answers = {
       'shrink-plan': ({ options }) => this.#plan(options),
-      'shrink-range': async ({ options: { isWeighed: _, ...options } }) =>
-        (await this.#planning()).planning.range(options),
+      'shrink-range': async ({ options }) => (await this.#planning()).planning.range(unrun(options)),
       'shrink-survey': ({ options }, tools) => this.#survey(options, tools),
       'shrink-weights': (payload, tools) => this.#weigh(payload, tools),
+      'shrink-choose': (payload, tools) => this.#choose(payload, tools),
       'shrink-trial': (payload, tools) => this.#trial(payload, tools),
       'shrink-measure': (payload, { signal }) => this.#measure(payload, signal),
       'shrink-place': async ({ bytes }) => {
@@ -99,6 +103,7 @@ export class Shrinking {
     readyWorkers(0);
     if (this.planner?.model === model) this.#freePlanner();
     if (this.weighed?.model === model) this.weighed = null;
+    if (this.chosen?.model === model) this.chosen = null;
     if (this.used.has(model)) this.used.set(model, true);
     else await model.close();
   }
@@ -138,12 +143,36 @@ export class Shrinking {
   }
 
   /** @param {any} options */
-  async #planFor({ isWeighed, ...options }) {
+  async #planFor(options) {
     const { model, planning } = await this.#planning();
-    if (!isWeighed) return { model, plan: await planning.plan(options) };
-    // A worker that took a dead one's place has run nothing yet.
-    if (this.weighed?.model !== model) throw Object.assign(new Error('the model was not run'), { code: 'not_ready' });
-    return { model, plan: await planning.plan({ ...options, weights: this.weighed.weights }) };
+    if (!options.isChosen) return { model, plan: await planning.plan(this.#weighted(model, options)) };
+    const { chosen } = this;
+    if (chosen?.model !== model || chosen.asked !== JSON.stringify(options)) throw notRun();
+    return { model, plan: chosen.plan };
+  }
+
+  /** What is asked of a plan, with the weights that running showed where they are wanted. @param {Model} model @param {any} options */
+  #weighted(model, options) {
+    if (!options.isWeighed) return unrun(options);
+    if (this.weighed?.model !== model) throw notRun();
+    return { ...unrun(options), weights: this.weighed.weights };
+  }
+
+  /**
+   * Runs the model under recipes of the size that is asked for: what moves its answers least is the plan for it.
+   * @param {{options: any, images: string}} payload where images for the digits network are
+   * @param {Tools} tools
+   */
+  async #choose({ options, images }, { signal, tell }) {
+    const { model, planning } = await this.#planning();
+    const [{ chosenByRunning }, given] = await Promise.all([
+      import('../lib/shrink/by-running.js'),
+      pictures(model, images, signal),
+    ]);
+    const told = (/** @type {{run: number, runs: number}} */ { run, runs }) => tell({ done: run, total: runs });
+    const how = { images: given.images?.subarray(0, CHOOSING), signal, onProgress: told };
+    const plan = await chosenByRunning(planning, model, this.#weighted(model, options), how);
+    this.chosen = { model, asked: JSON.stringify(options), plan };
   }
 
   /**
@@ -180,9 +209,9 @@ export class Shrinking {
    * @param {any} options
    * @param {{signal: AbortSignal, onProgress?: (progress: any) => void}} tools
    */
-  async #survey({ isWeighed: _, ...options }, { signal, onProgress }) {
+  async #survey(options, { signal, onProgress }) {
     const { planning } = await this.#planning();
-    const { bytesRead, seconds } = await planning.survey({ ...options, signal, onProgress });
+    const { bytesRead, seconds } = await planning.survey({ ...unrun(options), signal, onProgress });
     return { bytesRead, seconds };
   }
 
@@ -296,6 +325,12 @@ export class Shrinking {
   }
 }
 
+/** A worker that took a dead one's place has run nothing yet. */
+const notRun = () => Object.assign(new Error('the model was not run'), { code: 'not_ready' });
+
+/** What a plan is asked whether or not the model is run. @param {any} options */
+const unrun = ({ isWeighed: _, isChosen: __, ...options }) => options;
+
 /**
  * Images for the digits network, with their labels.
  * @param {Model} model
@@ -364,7 +399,7 @@ const DRAWN = 240;
  * @param {Plan} plan
  * @param {NonNullable<Plan['found']>} found
  */
-function aimOf({ tensors }, { targetBytes, least, cost, price, roles, weights, measured, curve, near }) {
+function aimOf({ tensors }, { targetBytes, least, cost, price, roles, weights, byRunning, measured, curve, near }) {
   const all = curve();
   const points = all.length / 2;
   const step = Math.max(1, Math.ceil(points / DRAWN));
@@ -375,7 +410,7 @@ function aimOf({ tensors }, { targetBytes, least, cost, price, roles, weights, m
   }
   const nears = tensors.map(({ name }) => near(name));
   const weight = nears.reduce((sum, one) => sum + (one?.weight ?? 0), 0);
-  const aim = { targetBytes, least, cost, price, roles, measured, weight, isWeighed: weights !== null };
+  const aim = { targetBytes, least, cost, price, roles, measured, weight, isWeighed: weights !== null, byRunning };
   return { ...aim, curve: Float64Array.from(drawn), nears };
 }
 

@@ -221,11 +221,23 @@ export default {
   'shrink.size.weighed.given': 'Errors are weighed by running the model on the given inputs ({runtime}).',
   'shrink.size.weighed.expected':
     'Expected of all of them together: the outputs lose {share} of their power ({db}). That is a distance, not an accuracy.',
+  'shrink.size.chosen.cosine':
+    'Chosen by running the model {runs} times on {n} images: the cosine of its logits falls short of 1 by {moved}, under the plan by errors by {cost}.',
+  'shrink.size.chosen.divergence':
+    'Chosen by running the model {runs} times on {n} tokens that it says itself: the probabilities diverge by {moved} nats, under the plan by errors by {cost}.',
+  'shrink.size.chosen.none':
+    'Running the model {runs} times on {n} inputs found no recipe surely nearer than the plan by errors.',
+  'shrink.size.chosen.judge': '“Run the model as planned” judges it by others than it was chosen by.',
   'shrink.effort': 'search for less error',
   'shrink.effort.help':
     'The same bytes hold scales and codes that were searched for. It takes several times as long, and every engine loads the file.',
   'shrink.run': 'Running the model',
   'shrink.run.try': 'Run the model as planned',
+  'shrink.run.choose': 'Choose by running',
+  'shrink.run.choose.help':
+    'Runs the model under up to 200 recipes of this size and takes the one that moves its answers least. Holds for this size alone.',
+  'shrink.run.choice': 'Choosing by running',
+  'shrink.run.choice.done': '{n} of at most {all} runs',
   'shrink.run.weigh': 'weigh errors by running the model',
   'shrink.run.weigh.help':
     'One matrix after the other is quantized, and the answers are compared: what moves them most gets the most bits.',
@@ -273,6 +285,9 @@ export default {
   'shrink.reasons.weighed': 'Found by running the model, its error has weight {weight}.',
   'shrink.reasons.decided': 'A rule or a hand decided, not the size.',
   'shrink.reasons.price': 'At this size a megabyte is worth {price} of error: what saves less for it is not bought.',
+  'shrink.reasons.running':
+    'Chosen by running the model: of the recipes of this size that were tried, this one moves its answers least.',
+  'shrink.reasons.up.running': '{type} would take {bytes} more for {db}: a megabyte would save {worth} of error.',
   'shrink.reasons.up':
     '{type} would take {bytes} more for {db}: a megabyte would save {worth} of error, no more than elsewhere.',
   'shrink.reasons.up.room':

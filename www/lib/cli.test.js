@@ -60,6 +60,7 @@ test('help, version and what is not understood', async () => {
     run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--preset', 'Q4_K_M'),
     run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--workers', 'many'),
     run('shrink', 'a.safetensors', '-o', 'x', '--rule', 'f16'),
+    run('shrink', 'a.safetensors', '-o', 'x', '--scheme', 'f16', '--by-running'),
     run('inspect'),
     run('compare', 'a.safetensors'),
   ]);
@@ -341,6 +342,23 @@ test('a target size is met by plan and by shrink, or refused with the smallest',
   ]) {
     assert.equal((await run('plan', 'a.safetensors', ...args)).code, 2);
   }
+});
+
+test('a plan that is to be chosen by running fails for a model that cannot be run, and runs one that can', async () => {
+  const not = await run('plan', 'a.safetensors', '--to', 'gguf', '--target-size', '1kB', '--by-running');
+  assert.equal(not.code, 1);
+  isOneLine(not.err, /the engine cannot run this model/);
+  const file = (/** @type {string} */ name) => fileURLToPath(new URL(`../public/models/${name}`, import.meta.url));
+  const blind = await run('plan', file('digits.safetensors'), '--to', 'gguf', '--target-size', '60kB', '--by-running');
+  isOneLine(blind.err, /unsupported: digits\.safetensors: the command has no images to run this model on/);
+  const model = file('rust-docs.gguf');
+  const size = ['--target-size', '1.5MB', '--schemes', 'q8_0,q4_k,q3_k'];
+  const { code, out, err } = await run('plan', model, ...size, '--by-running', '--json');
+  assert.equal(code, 0, err);
+  const { outputBytes, aim, tensors } = JSON.parse(out);
+  assert.ok(outputBytes <= 1.5e6);
+  assert.ok(aim.byRunning.runs > 1 && aim.byRunning.moved <= aim.byRunning.byCost, JSON.stringify(aim.byRunning));
+  assert.ok(tensors.some((/** @type {any} */ { why }) => why?.byRunning));
 });
 
 test('a checkpoint in shards is planned as a whole, shrunk shard by shard, and merged', async () => {

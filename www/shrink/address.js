@@ -14,7 +14,7 @@ const SHORT = 400;
 const plain = (text) => encodeURIComponent(text).replace(/%(2F|3A|2C|2A|3B|3D)/g, decodeURIComponent);
 
 /** @param {Choice} choice */
-export function toQuery({ to, preset, scheme, layout, rules, tensors, targetBytes, roles, effort, isWeighed }) {
+export function toQuery({ to, preset, scheme, layout, rules, tensors, targetBytes, roles, effort, ...run }) {
   /** @type {[string, string][]} */
   const parts = [['to', to]];
   if (targetBytes !== null) parts.push(['size', String(targetBytes)]);
@@ -22,7 +22,8 @@ export function toQuery({ to, preset, scheme, layout, rules, tensors, targetByte
   else if (scheme !== null) parts.push(['scheme', schemeText(scheme)]);
   if (layout !== null) parts.push(['layout', layout]);
   if (effort !== null) parts.push(['effort', effort]);
-  if (isWeighed) parts.push(['weights', 'run']);
+  if (run.isWeighed) parts.push(['weights', 'run']);
+  if (run.isChosen && targetBytes !== null) parts.push(['choose', 'run']);
   const texts = rules
     .filter(({ match, scheme: own, keep }) => match !== '' && (own || keep))
     .map(({ match, scheme: own }) => `${match}>${own ? schemeText(/** @type {any} */ (own)) : 'keep'}`);
@@ -71,12 +72,14 @@ export function fromQuery(query) {
   /** @type {[string, number][]} */
   const weights = values.getAll('weight').map((text) => [text.split('>')[0], Number(text.split('>')[1])]);
   const size = values.get('size');
+  const targetBytes = size !== null && /^\d{1,15}$/.test(size) ? Number(size) : null;
   return {
-    targetBytes: size !== null && /^\d{1,15}$/.test(size) ? Number(size) : null,
+    targetBytes,
     roles: Object.fromEntries(weights.filter(([role, x]) => ROLES.includes(role) && isWeight(x) && !isUsual(role, x))),
     decided: null,
     effort: values.get('effort') === 'best' ? 'best' : null,
     isWeighed: values.get('weights') === 'run',
+    isChosen: targetBytes !== null && values.get('choose') === 'run',
     to: values.get('to') ?? '',
     preset: values.get('preset'),
     scheme: scheme ? parseScheme(scheme) : null,

@@ -124,7 +124,7 @@ export function anew(state) {
 export function choiceFor({ choices }, format) {
   const [first] = targetsOf(format);
   // Errors are weighed by running one model, not many.
-  return first ? { ...(choices[format] ?? firstChoice(first)), isWeighed: false } : null;
+  return first ? { ...(choices[format] ?? firstChoice(first)), isWeighed: false, isChosen: false } : null;
 }
 
 /** @param {Choice} choice */

@@ -4,7 +4,7 @@ import { store } from '../store.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import { reportText } from '../lib/shrink/batch.js';
 import { t, tn } from '../i18n/index.js';
-import { bitsPerWeight, bytes, count, decibel, number, percent } from '../text/format.js';
+import { bitsPerWeight, bytes, count, percent } from '../text/format.js';
 import { shown, shownShort } from '../text/names.js';
 import { schemeText } from '../url.js';
 import { save } from '../figures/export.js';
@@ -13,6 +13,7 @@ import { duration } from './duration.js';
 import { told } from './problem.js';
 import { reportJson } from './report-files.js';
 import { focusQuestion, lossQuestion } from './unsaved.js';
+import { factsOf, worstOf } from './worst.js';
 import * as change from './batch-state.js';
 
 /** @typedef {import('./batch-state.js').Row} Row */
@@ -20,8 +21,6 @@ import * as change from './batch-state.js';
 
 /** Milliseconds between two things said to those who do not see the page. */
 const SAID = 8000;
-/** Tensors that lost most, so many of them. */
-const WORST = 5;
 
 /** Several models in one go: what each becomes, one press for all, how far they are, and what became of them. */
 export class BatchView extends View {
@@ -347,34 +346,9 @@ export class BatchView extends View {
 
   /** @param {Row} row @param {import('../lib/shrink/report.js').Report} report */
   #details({ output }, report) {
-    const { language } = this.state;
-    const { tensors } = report;
-    const lost = tensors.filter(({ sqnrDb }) => sqnrDb !== null && Number.isFinite(sqnrDb));
-    const worst = [...lost].sort((a, b) => Number(a.sqnrDb) - Number(b.sqnrDb)).slice(0, WORST);
     return html`<div class="report">
-      <p class="num soft">
-        ${t('shrink.done.facts', {
-          bytes: bytes(report.outputBytes),
-          seconds: number(report.seconds, 3),
-          memory: bytes(report.peakMemory),
-        })}
-      </p>
-      <p class="soft">
-        ${t('shrink.verified', {
-          n: count(tensors.length, language),
-          exact: count(tensors.length - lost.length, language),
-        })}
-        ${worst.length > 0 ? t('shrink.worst') : nothing}
-      </p>
-      <ol>
-        ${worst.map(
-          ({ name, sqnrDb, dtype }) =>
-            html`<li>
-              <bdi>${shownShort(name, 48)}</bdi> <span class="soft">${dtype}</span>
-              <span class="num">${decibel(Number(sqnrDb))}</span>
-            </li>`,
-        )}
-      </ol>
+      <p class="num soft">${factsOf(report)}</p>
+      ${worstOf(report, this.state.language)}
       <button
         class="plain json"
         @click=${() => save(reportJson(report, output), `${output}-report.json`, 'application/json')}

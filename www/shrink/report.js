@@ -1,18 +1,15 @@
 import { html, nothing } from 'lit';
 import { View } from '../views/view.js';
 import { t } from '../i18n/index.js';
-import { bytes, count, decibel, number } from '../text/format.js';
 import { shown, shownShort } from '../text/names.js';
 import { save } from '../figures/export.js';
 import { shrinking } from './actions.js';
 import { reportCsv, reportJson } from './report-files.js';
 import { stagesOfReport } from './stages.js';
 import { focusQuestion, lossQuestion } from './unsaved.js';
+import { factsOf, worstOf } from './worst.js';
 import * as change from './state.js';
 import './measure.js';
-
-/** Tensors that lost most, so many of them. */
-const WORST = 5;
 
 /** What was written: where it is, what it cost, and which tensors paid for it. */
 export class ReportView extends View {
@@ -43,13 +40,7 @@ export class ReportView extends View {
         <p class="headline" role="status">
           ${inHand ? t('shrink.done.file', { name: shown(job.name) }) : t('shrink.done')}
         </p>
-        <p class="num soft">
-          ${t('shrink.done.facts', {
-            bytes: bytes(report.outputBytes),
-            seconds: number(report.seconds, 3),
-            memory: bytes(report.peakMemory),
-          })}
-        </p>
+        <p class="num soft">${factsOf(report)}</p>
         ${job.place === 'memory' && !job.saved ? html`<p class="note">${t('shrink.done.memory')}</p>` : nothing}
       </div>
       <p class="answers">
@@ -70,32 +61,10 @@ export class ReportView extends View {
         <button class="plain csv" @click=${() => this.#report('csv')}>${t('shrink.report.csv')}</button>
         <button class="plain back" @click=${() => this.#back(job)}>${t('shrink.back')}</button>
       </p>
-      ${this.asking && !job.saved ? this.#question(job) : nothing} ${stagesOfReport(report)} ${this.#worst(report)}
+      ${this.asking && !job.saved ? this.#question(job) : nothing} ${stagesOfReport(report)}
+      <div class="worst">${worstOf(report, this.state.language)}</div>
       <fb-shrink-measure></fb-shrink-measure>
     </section>`;
-  }
-
-  /** @param {import('../lib/shrink/report.js').Report} report */
-  #worst({ tensors }) {
-    const lost = tensors.filter(({ sqnrDb }) => sqnrDb !== null && Number.isFinite(sqnrDb));
-    const exact = tensors.length - lost.length;
-    const worst = [...lost].sort((a, b) => Number(a.sqnrDb) - Number(b.sqnrDb)).slice(0, WORST);
-    const { language } = this.state;
-    return html`<div class="worst">
-      <p class="soft">
-        ${t('shrink.verified', { n: count(tensors.length, language), exact: count(exact, language) })}
-        ${worst.length > 0 ? t('shrink.worst') : nothing}
-      </p>
-      <ol>
-        ${worst.map(
-          ({ name, sqnrDb, dtype }) =>
-            html`<li>
-              <bdi>${shownShort(name, 48)}</bdi> <span class="soft">${dtype}</span>
-              <span class="num">${decibel(Number(sqnrDb))}</span>
-            </li>`,
-        )}
-      </ol>
-    </div>`;
   }
 
   /** @param {import('./state.js').Made} made */

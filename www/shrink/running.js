@@ -41,6 +41,19 @@ export class Running extends View {
               </button>`
         }
         ${
+          isAimed && !isOnnx
+            ? html`<button
+                class="plain choose"
+                aria-pressed=${choice.isChosen}
+                title=${t('shrink.run.choose.help')}
+                ?disabled=${running !== null || survey !== null}
+                @click=${() => store.update((s) => change.choose(s, { isChosen: !choice.isChosen }))}
+              >
+                ${t('shrink.run.choose')}
+              </button>`
+            : nothing
+        }
+        ${
           isAimed
             ? html`<label class="check" title=${t(isOnnx ? 'shrink.run.weigh.onnx' : 'shrink.run.weigh.help')}
                 ><input

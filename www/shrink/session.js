@@ -46,6 +46,10 @@ export class ShrinkSession {
     this.surveys = new Set();
     /** Models that were run to find what their errors count, and on which version of their inputs. @type {Map<number, number>} */
     this.weighed = new Map();
+    /** What was chosen last by running the model. */
+    this.chosen = '';
+    /** What is being chosen so. @type {{key: string, stop: AbortController} | null} */
+    this.choosing = null;
     /** @type {AbortController | null} */
     this.trying = null;
     this.ranged = '';
@@ -70,10 +74,19 @@ export class ShrinkSession {
       this.query = query;
       this.store.update((s) => ({ ...s, shrinkQuery: query }));
     }
+    this.#outdated(state);
     this.#plan();
     this.#measure();
     this.#place();
     this.#range();
+  }
+
+  /** What is chosen for something else than what is asked for now is given up. @param {State} state */
+  #outdated({ model, shrink }) {
+    const { choosing } = this;
+    if (choosing && (!model || !shrink || choosing.key !== askedKey(model, change.optionsOf(shrink.choice)))) {
+      choosing.stop.abort();
+    }
   }
 
   /** The address says what to choose. @param {State} state @returns {void} */
@@ -120,16 +133,18 @@ export class ShrinkSession {
       performance.measure('fewerbits:plan', { start: started });
       this.store.update((s) => (s.model?.id === model.id ? change.setShrink(s, { plan, problem: null }) : s));
     } catch (error) {
-      // A worker that took a dead one's place has measured nothing: that comes first then.
-      if (/** @type {any} */ (error).code === 'not_ready') {
-        this.surveys.clear();
-        this.weighed.clear();
-        this.asked = '';
-        return;
-      }
+      if (/** @type {any} */ (error).code === 'not_ready') return this.#anew();
       const problem = problemOf(error, 'plan');
       this.store.update((s) => (s.model?.id === model.id ? change.setShrink(s, { problem, ...others(s, model) }) : s));
     }
+  }
+
+  /** A worker that took a dead one's place has measured and run nothing: that comes first then. */
+  #anew() {
+    this.surveys.clear();
+    this.weighed.clear();
+    this.chosen = '';
+    this.asked = '';
   }
 
   /**
@@ -144,7 +159,10 @@ export class ShrinkSession {
     if (choice.targetBytes === null) return true;
     const { version } = weighingOf(this.store.state);
     if (choice.isWeighed && this.weighed.get(model.id) !== version) return this.#weigh(model, version);
-    if (this.surveys.has(key)) return true;
+    if (this.surveys.has(key)) {
+      const isHere = !choice.isChosen || this.chosen === askedKey(model, options);
+      return isHere || this.#choose(model, choice, options);
+    }
     const stop = new AbortController();
     this.surveying = stop;
     const show = (/** @type {Shrink['survey']} */ survey) => this.store.update((s) => change.setShrink(s, { survey }));
@@ -186,6 +204,41 @@ export class ShrinkSession {
     }
     this.asked = '';
     return false;
+  }
+
+  /**
+   * Runs the model under recipes of this size. The plan by cost is shown meanwhile, and stays where nothing can be run.
+   * @param {import('../types.js').Model} model
+   * @param {import('./state.js').Choice} choice
+   * @param {any} options
+   * @returns {Promise<boolean>} whether the plan is there
+   */
+  async #choose(model, choice, options) {
+    const isShown = () => this.store.state.model?.id === model.id && this.store.state.shrink?.choice === choice;
+    const byCost = { ...choice, isChosen: false };
+    const { plan } = change.shrinkOf(this.store.state);
+    const isOf = (/** @type {Plan} */ of) => JSON.stringify(of.choice) === JSON.stringify(byCost);
+    if (plan?.modelId !== model.id || !isOf(plan)) await this.#planOnce(model, byCost, change.optionsOf(byCost));
+    if (!isShown()) return false;
+    const stop = new AbortController();
+    const key = askedKey(model, options);
+    this.choosing = { key, stop };
+    try {
+      await this.#runModel('choice', 'shrink-choose', { options, images: sample('digits-training') }, stop);
+      this.chosen = key;
+    } catch (error) {
+      if (/** @type {any} */ (error).code === 'not_ready') {
+        this.#anew();
+        return false;
+      }
+      const problem = stop.signal.aborted ? null : problemOf(error, 'plan');
+      this.asked = '';
+      if (isShown()) this.store.update((s) => change.setShrink(change.choose(s, { isChosen: false }), { problem }));
+      return false;
+    } finally {
+      this.choosing = null;
+    }
+    return true;
   }
 
   /** @param {import('../types.js').Model} model */
@@ -240,9 +293,8 @@ export class ShrinkSession {
     this.trying?.abort();
   }
 
-  /** @param {'weights' | 'trial'} what @param {string} type @param {any} payload */
-  async #runModel(what, type, payload) {
-    const stop = new AbortController();
+  /** @param {'weights' | 'trial' | 'choice'} what @param {string} type @param {any} payload @param {AbortController} [stop] */
+  async #runModel(what, type, payload, stop = new AbortController()) {
     this.trying = stop;
     const show = (/** @type {any} */ { done, total }) =>
       this.store.update((s) => change.setShrink(s, { running: { what, done, total } }));
@@ -508,6 +560,9 @@ export class ShrinkSession {
 
 /** What is measured together. @param {import('../types.js').Model} model @param {import('./state.js').Choice} choice */
 const surveyKey = (model, { to, layout, effort }) => JSON.stringify([model.id, to, layout, effort]);
+
+/** A question for a plan. @param {import('../types.js').Model} model @param {any} options */
+const askedKey = (model, options) => JSON.stringify([model.id, options]);
 
 /** Where a file of the sample network is. @param {string} name */
 const sample = (name) => new URL(`models/${name}.safetensors`, document.baseURI).href;

@@ -23,7 +23,7 @@ const opened = { ...initialState(), model, room: 'shrink' };
 /** @type {any} */
 const chosen = {
   ...{ to: 'safetensors', preset: null, scheme: { id: 'f16' }, layout: 'plain', rules: [], tensors: {} },
-  ...{ targetBytes: null, roles: {}, decided: null, effort: null, isWeighed: false },
+  ...{ targetBytes: null, roles: {}, decided: null, effort: null, isWeighed: false, isChosen: false },
 };
 
 test('the address brings back what was chosen, whatever is in a pattern', () => {
@@ -173,8 +173,9 @@ test('a size, weights and few tensors chosen by hand are in the address, and wha
   const tensors = { 'a.weight': { id: 'int4', groupSize: 64 }, 'b > c.weight': /** @type {const} */ ('keep') };
   const choice = { ...chosen, scheme: null, targetBytes: 20_000_000, roles: { output: 2.5, attention: 0 }, tensors };
   assert.deepEqual(fromQuery(toQuery(choice)), choice);
-  const searched = { ...choice, effort: /** @type {const} */ ('best'), isWeighed: true };
+  const searched = { ...choice, effort: /** @type {const} */ ('best'), isWeighed: true, isChosen: true };
   assert.deepEqual(fromQuery(toQuery(searched)), searched);
+  assert.equal(fromQuery('?choose=run').isChosen, false, 'without a size');
   assert.deepEqual(fromQuery('?weight=output>32&weight=feedForward>2').roles, {}, 'what they count anyway');
   const many = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`layer.${i}`, /** @type {const} */ ('keep')]));
   assert.deepEqual(fromQuery(toQuery({ ...choice, tensors: many })).tensors, {});

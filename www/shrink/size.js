@@ -117,6 +117,17 @@ export class Size extends View {
     </div>`;
   }
 
+  /** What it was chosen by. @param {import('../lib/shrink/reasons.js').ByRunning} found */
+  #chosen({ measure, answers, runs, moved, byCost }) {
+    const { language } = this.state;
+    const facts = {
+      ...{ runs: count(runs, language), n: count(answers, language) },
+      ...{ moved: number(moved, 3), cost: number(byCost, 3) },
+    };
+    const found = t(moved < byCost ? `shrink.size.chosen.${measure}` : 'shrink.size.chosen.none', facts);
+    return [found, t('shrink.size.chosen.judge')].join(language === 'zh' ? '' : ' ');
+  }
+
   /** What the errors are weighed by, and what is expected of them. @param {import('./state.js').Aim} aim */
   #weighed({ cost }) {
     const { model } = this.state;
@@ -148,7 +159,7 @@ export class Size extends View {
     };
     return html`${this.#curve(plan, aim, least, most, lost)}
       <p class="num soft found-facts">${t('shrink.size.found', facts)}</p>
-      <p class="soft proxy">${aim.isWeighed ? this.#weighed(aim) : t('shrink.size.proxy')}</p>
+      <p class="soft proxy">${this.#by(aim)}</p>
       <details class="weights" ?open=${this.open} @toggle=${this.#toggle}>
         <summary>${t('shrink.weights')}</summary>
         <p class="soft">${t('shrink.weights.help')}</p>
@@ -170,6 +181,12 @@ export class Size extends View {
           )}
         </p>
       </details>`;
+  }
+
+  /** What decided. @param {import('./state.js').Aim} aim */
+  #by(aim) {
+    if (aim.byRunning) return this.#chosen(aim.byRunning);
+    return aim.isWeighed ? this.#weighed(aim) : t('shrink.size.proxy');
   }
 
   /** @param {Event} event */

@@ -9,17 +9,17 @@
  *
  * @typedef {{to: string, preset: string | null, scheme: Scheme | null, layout: string | null, rules: Rule[],
  *   tensors: {[name: string]: Scheme | 'keep'}, targetBytes: number | null, roles: {[role: string]: number},
- *   decided: string[] | null, effort: 'best' | null, isWeighed: boolean}} Choice
+ *   decided: string[] | null, effort: 'best' | null, isWeighed: boolean, isChosen: boolean}} Choice
  *   what the model shall become; `tensors` are those chosen by hand; `targetBytes`: the rest is chosen for this size, errors weighed by `roles`;
  *   `decided`: of a recipe that was found for a size the tensors that a hand had chosen; `effort`: whether schemes search for less error;
- *   `isWeighed`: errors are weighed by what was found when the model was run
+ *   `isWeighed`: errors are weighed by what was found when the model was run; `isChosen`: the model is run to choose among recipes of this size
  *
  * @typedef {{name: string, target: string, shape: number[], count: number, from: string, before: number, dtype: string, after: number,
  *   scheme: Scheme | null, key: string, left: {code: string, text: string} | null, insteadOf: string | null,
  *   near: import('../lib/shrink/reasons.js').Near | null}} Row
  *   a tensor as planned; `key` names it and what becomes of it; `near`: in a plan for a size why
  * @typedef {{targetBytes: number, least: number, cost: number, price: number, weight: number, isWeighed: boolean, roles: {[role: string]: number},
- *   curve: Float64Array, measured: {bytesRead: number, seconds: number}}} Aim how a plan for a size was found
+ *   byRunning: import('../lib/shrink/reasons.js').ByRunning | null, curve: Float64Array, measured: {bytesRead: number, seconds: number}}} Aim how a plan for a size was found
  * @typedef {{id: number, modelId: number, model: string, choice: Choice, to: string, rows: Row[], before: number, outputBytes: number,
  *   bitsPerWeight: number, files: {name: string, byteLength: number}[], notes: {code: string, text: string}[], isRemote: boolean,
  *   ms: number, isExact: boolean, aim: Aim | null}} Plan
@@ -44,7 +44,7 @@
  *   choice: Choice, plan: Plan | null, problem: Problem | null, damage: {[key: string]: Damage}, measuring: boolean, place: Place | null,
  *   job: Job | null, list: {query: string, show: string, sort: string}, eye: number | null, unknown: number,
  *   range: {key: string, least: number, most: number} | null, survey: {done: number, total: number, read: number} | null, why: string | null,
- *   running: {what: 'weights' | 'trial', stage?: 'reading' | 'runtime' | 'run', done: number, total: number} | null, trial: Trial | null,
+ *   running: {what: 'weights' | 'trial' | 'choice', stage?: 'reading' | 'runtime' | 'run', done: number, total: number} | null, trial: Trial | null,
  *   weighing: import('./weighing-state.js').Weighing | null, retraining: Retraining | null
  * }} Shrink
  *   `eye`: the row that the strip points at; `unknown`: tensors of the loaded recipe that the model lacks; `range`: sizes that can be aimed at;
@@ -71,7 +71,7 @@ export const isWeight = (x) => typeof x === 'number' && Number.isFinite(x) && x 
 const EMPTY = Object.freeze({
   choice: {
     ...{ to: '', preset: null, scheme: null, layout: null, rules: [], tensors: {} },
-    ...{ targetBytes: null, roles: {}, decided: null, effort: null, isWeighed: false },
+    ...{ targetBytes: null, roles: {}, decided: null, effort: null, isWeighed: false, isChosen: false },
   },
   plan: null,
   problem: null,
@@ -119,8 +119,8 @@ export function firstChoice({ to, presets, isByScheme, schemes, layouts }) {
   const ids = schemes[0]?.ids ?? [];
   const preset = isByScheme ? null : (presets[0] ?? null);
   const scheme = preset === null && ids !== '*' && ids.length > 0 ? { id: ids[0] } : null;
-  const open = { rules: [], tensors: {}, targetBytes: null, roles: {}, decided: null, effort: null, isWeighed: false };
-  return { to, preset, scheme, layout: layouts[0] ?? null, ...open };
+  const open = { rules: [], tensors: {}, targetBytes: null, roles: {}, decided: null, effort: null };
+  return { to, preset, scheme, layout: layouts[0] ?? null, ...open, isWeighed: false, isChosen: false };
 }
 
 /**
@@ -163,12 +163,13 @@ export function fittedTo(target, choice) {
 }
 
 /**
+ * What was chosen by running was chosen for what else was asked for: it does not outlast that.
  * @param {State} state
  * @param {Partial<Choice>} choice
  * @returns {State}
  */
 export function choose(state, choice) {
-  return setShrink(state, { choice: { ...shrinkOf(state).choice, ...choice } });
+  return setShrink(state, { choice: { ...shrinkOf(state).choice, isChosen: false, ...choice } });
 }
 
 /**
@@ -253,8 +254,8 @@ export function recipeOf({ to, preset, scheme, layout, rules, tensors, targetByt
 export function optionsOf(choice) {
   const recipe = recipeOf(choice);
   if (choice.targetBytes === null) return { recipe };
-  const { targetBytes, roles, isWeighed } = choice;
-  return { recipe, targetBytes, roles, ...(isWeighed ? { isWeighed } : {}) };
+  const { targetBytes, roles, isWeighed, isChosen } = choice;
+  return { recipe, targetBytes, roles, ...(isWeighed ? { isWeighed } : {}), ...(isChosen ? { isChosen } : {}) };
 }
 
 /**
@@ -265,12 +266,13 @@ export function optionsOf(choice) {
 export function recipeFile(choice, plan) {
   const recipe = recipeOf(choice);
   if (choice.targetBytes === null || !plan?.aim || plan.choice !== choice) return recipe;
-  const { targetBytes, roles, isWeighed } = plan.aim;
+  const { targetBytes, roles, isWeighed, byRunning } = plan.aim;
   const decided = plan.rows.filter(({ near }) => near?.isFree === false).map(({ name }) => name);
   const tensors = Object.fromEntries(plan.rows.map(({ name, scheme }) => [name, scheme ?? 'keep']));
   const own = plan.rows.flatMap(({ name, near }) => (near ? [[name, near.weight]] : []));
   const weights = isWeighed ? { weights: Object.fromEntries(own) } : {};
-  const aim = { targetBytes, outputBytes: plan.outputBytes, roles, ...weights, decided };
+  const chosen = byRunning ? { byRunning } : {};
+  const aim = { targetBytes, outputBytes: plan.outputBytes, roles, ...weights, ...chosen, decided };
   return { ...recipe, tensors, aim };
 }
 
@@ -323,7 +325,7 @@ export function loadRecipe(state, text) {
   const roles = Object.fromEntries(
     known.filter(([role, x]) => ROLES.includes(role) && isWeight(x) && !isUsual(role, x)),
   );
-  const own = { effort: effort === 'best' ? effort : null, isWeighed: false };
+  const own = { effort: effort === 'best' ? effort : null, isWeighed: false, isChosen: false };
   const all = { ...{ to, preset, scheme, layout, rules, tensors, targetBytes: null, roles, decided }, ...own };
   return setShrink(state, { choice: all, unknown, problem: null });
 }

@@ -36,7 +36,7 @@ export class WhyView extends View {
    * @param {import('../lib/shrink/reasons.js').Near} near
    * @param {boolean} isWeighed its weight was found by running the model
    */
-  #reasons(row, { role, weight, error, deviation, price, isFree, up, down }, isWeighed) {
+  #reasons(row, { role, weight, error, deviation, price, isFree, byRunning, up, down }, isWeighed) {
     const each = (/** @type {number} */ perByte) => number(perByte * 1e6, 3);
     const about = deviation > 0 ? ` ± ${percent(deviation / error, 1)}` : '';
     return html`<ul class="num">
@@ -49,12 +49,13 @@ export class WhyView extends View {
         }
       </li>
       ${isFree ? nothing : html`<li>${t('shrink.reasons.decided')}</li>`}
-      ${price > 0 && isFree ? html`<li>${t('shrink.reasons.price', { price: each(price) })}</li>` : nothing}
+      ${byRunning ? html`<li>${t('shrink.reasons.running')}</li>` : nothing}
+      ${price > 0 && isFree && !byRunning ? html`<li>${t('shrink.reasons.price', { price: each(price) })}</li>` : nothing}
       ${
         up === null
           ? html`<li>${t('shrink.reasons.top')}</li>`
           : html`<li>
-              ${t(up.perByte > price && isFree ? 'shrink.reasons.up.room' : 'shrink.reasons.up', {
+              ${t(this.#upText(up.perByte > price, isFree, byRunning), {
                 ...{
                   type: up.dtype,
                   bytes: bytes(up.bytes),
@@ -75,6 +76,12 @@ export class WhyView extends View {
             </li>`
       }
     </ul>`;
+  }
+
+  /** @param {boolean} isWorth @param {boolean} isFree @param {boolean} byRunning */
+  #upText(isWorth, isFree, byRunning) {
+    if (byRunning) return 'shrink.reasons.up.running';
+    return isWorth && isFree ? 'shrink.reasons.up.room' : 'shrink.reasons.up';
   }
 
   #close = () => {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { FewerbitsError } from '../errors.js';
+import { planByRunning } from '../shrink/by-running.js';
 import { measureWeights } from '../shrink/running.js';
 import { runnable } from '../shrink/runnable.js';
 import { plan } from '../shrink/plan.js';
@@ -36,6 +37,7 @@ export const OPTIONS = {
   effort: { type: 'string' },
   weight: { type: 'string', multiple: true },
   'measure-weights': { type: 'boolean' },
+  'by-running': { type: 'boolean' },
   'least-db': { type: 'string' },
   workers: { type: 'string' },
   force: { type: 'boolean' },
@@ -83,7 +85,7 @@ function aimOf(values) {
   if (values['target-size'] !== undefined) options.targetBytes = sizeFrom(values['target-size'], '--target-size');
   if (values['target-bits'] !== undefined) options.targetBits = numberFrom(values['target-bits'], '--target-bits');
   if (options.targetBytes === undefined && options.targetBits === undefined) {
-    const idle = ['schemes', 'exclude', 'weight', 'measure-weights', 'least-db'].find(
+    const idle = ['schemes', 'exclude', 'weight', 'measure-weights', 'by-running', 'least-db'].find(
       (name) => values[name] !== undefined,
     );
     if (idle) throw new Usage(`--${idle} goes with --target-size or --target-bits`);
@@ -111,13 +113,17 @@ function aimOf(values) {
  * @param {import('../model.js').Model} model
  * @param {PlanOptions} options
  * @param {import('./terminal.js').Terminal} terminal
- * @param {boolean} [isMeasured] by weights that are found by running the model
+ * @param {{[name: string]: any}} values what was said: whether the model is run to weigh errors, and to choose
  */
-export async function planFor(model, options, terminal, isMeasured = false) {
+export async function planFor(model, options, terminal, values) {
+  if ((values['measure-weights'] || values['by-running']) && runnable(model) === 'digits') {
+    const facts = { file: model.name, expected: 'a language model', found: 'the digits network' };
+    throw new FewerbitsError('unsupported', 'the command has no images to run this model on', facts);
+  }
   const started = Date.now();
   terminal.restart();
   try {
-    if (isMeasured) {
+    if (values['measure-weights']) {
       const ort = await runtimeFor(model);
       const onProgress = (/** @type {import('../shrink/running.js').Progress} */ { done, total }) =>
         terminal.progress('running', done, total, (Date.now() - started) / 1000, ort ? 'runs' : 'matrices');
@@ -127,7 +133,15 @@ export async function planFor(model, options, terminal, isMeasured = false) {
     }
     const onProgress = (/** @type {import('../shrink/survey.js').SurveyProgress} */ { done, total }) =>
       terminal.progress('measuring', done, total, (Date.now() - started) / 1000, 'tensors');
-    return await plan(model, { ...options, onProgress });
+    if (!values['by-running']) return await plan(model, { ...options, onProgress });
+    return await planByRunning(
+      model,
+      { ...options, onProgress },
+      {
+        signal: options.signal,
+        onProgress: ({ run, runs }) => terminal.progress('running', run, runs, (Date.now() - started) / 1000, 'runs'),
+      },
+    );
   } finally {
     terminal.clear();
   }
@@ -200,8 +214,8 @@ export function planSummary(plan, outcome) {
 export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, tensors, found }) {
   const data = { model: model.name, to, files, inputBytes: model.byteLength, outputBytes, bitsPerWeight, notes };
   if (!found) return { ...data, tensors };
-  const { targetBytes, targetBits, cost, price, roles, weights, leastDb, decided, least, measured } = found;
-  const aim = { targetBytes, targetBits, cost, price, roles, weights, leastDb, decided, least, measured };
+  const { targetBytes, targetBits, cost, price, roles, weights, byRunning, leastDb, decided, least, measured } = found;
+  const aim = { targetBytes, targetBits, cost, price, roles, weights, byRunning, leastDb, decided, least, measured };
   const { why, curve } = found;
   return { ...data, aim: { ...aim, curve: [...curve()] }, tensors: tensors.map((t) => ({ ...t, why: why(t.name) })) };
 }
@@ -209,7 +223,7 @@ export function planData({ model, to, files, outputBytes, bitsPerWeight, notes, 
 /** What was measured for a target, and what it came to. @param {Plan} plan */
 export function aimSummary({ model, outputBytes, bitsPerWeight, found }) {
   if (!found) return '';
-  const { targetBytes, targetBits, least, measured, cost, weights } = found;
+  const { targetBytes, targetBits, least, measured, cost, weights, byRunning } = found;
   const size =
     targetBytes === undefined
       ? `${bitsPerWeight.toFixed(3)} of ${targetBits} bits per weight`
@@ -221,6 +235,13 @@ export function aimSummary({ model, outputBytes, bitsPerWeight, found }) {
       ? runnable(model) === 'onnx'
         ? `expected relative squared error of the outputs ${cost.toPrecision(3)}`
         : `expected divergence ${cost.toPrecision(3)} nats`
-      : `sum of the tensors' relative errors by their weights ${cost.toPrecision(3)}`)
+      : `sum of the tensors' relative errors by their weights ${cost.toPrecision(3)}`) +
+    (byRunning ? `; chosen by running the model ${byRunning.runs} times: ${movedText(byRunning)}` : '')
   );
+}
+
+/** @param {import('../shrink/reasons.js').ByRunning} found */
+function movedText({ measure, answers, moved, byCost }) {
+  const what = measure === 'cosine' ? 'of the cosine 1 is missed by' : 'answers diverge by';
+  return `on ${answers} answers ${what} ${moved.toPrecision(3)}, under the plan by cost ${byCost.toPrecision(3)}`;
 }

@@ -25,6 +25,8 @@ export const CHOICES = `  --target-size SIZE            all files together take 
   --measure-weights             runs the model to find what the error of each matrix counts for a target: a llama in one
                                 GGUF file that the engine can run; an ONNX model, on random inputs, where
                                 onnxruntime-web is installed beside fewerbits
+  --by-running                  runs a llama in one GGUF file under up to 200 recipes of the size, and takes the one under
+                                which its answers move least
   --least-db N                  a scheme that keeps less of a tensor is not chosen for it; 6 by default
   --scheme ID[:option=value,…]  for every tensor that is quantized at all (fewerbits schemes)
   --preset NAME                 a named set of the format's rules, such as Q4_K_M

@@ -27,7 +27,7 @@ ${CHOICES}
         model,
         { ...options, signal, workers: countOf(values.workers, '--workers') },
         terminal,
-        values['measure-weights'],
+        values,
       );
       if (values.output !== undefined) {
         await writeText(values.output, `${JSON.stringify(planned.recipe(), null, 2)}\n`, values.force);

@@ -75,8 +75,7 @@ ${CHOICES}
     const one = async (/** @type {string} */ input, /** @type {string} */ place) => {
       const model = await openModel(input, { signal });
       try {
-        const isMeasured = values['measure-weights'];
-        const planned = await planFor(model, { ...options, signal, workers }, terminal, isMeasured);
+        const planned = await planFor(model, { ...options, signal, workers }, terminal, values);
         if (planned.found) terminal.say(aimSummary(planned));
         if (isDry) {
           done.push(planData(planned));

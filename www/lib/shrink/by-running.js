@@ -14,7 +14,7 @@ import { options, whole } from '../check.js';
 import { wasm } from '../engine.js';
 import { throwIfAborted } from '../errors.js';
 import { openPlanning } from './plan.js';
-import { breath, cosineFrom, divergenceFrom, reconstructed, runnerOf, weigh } from './running.js';
+import { breath, cosineFrom, divergenceFrom, kindOf, reconstructed, runnerOf, weigh } from './running.js';
 
 /**
  * @typedef {import('../model.js').Model} Model
@@ -57,6 +57,8 @@ const KEPT = 1 << 24;
  * @throws {import('../errors.js').FewerbitsError} as `plan`; `unsupported` for a model that the engine cannot run; `aborted`
  */
 export async function planByRunning(model, given, how) {
+  // Before everything is measured.
+  kindOf(model);
   const planning = await openPlanning(model);
   try {
     await planning.survey({ ...given, signal: how?.signal ?? given.signal });

@@ -124,9 +124,18 @@ export async function breath(signal) {
  * @returns {Promise<Runner>}
  */
 export async function runnerOf(model, how, what, signal) {
+  return kindOf(model) === 'language' ? language(model, how, SEEDS[what], signal) : digits(model, how, signal);
+}
+
+/**
+ * What the engine runs itself.
+ * @param {Model} model
+ * @returns {Runner['kind']}
+ * @throws {FewerbitsError} `unsupported`
+ */
+export function kindOf(model) {
   const kind = runnable(model);
-  if (kind === 'language') return language(model, how, SEEDS[what], signal);
-  if (kind === 'digits') return digits(model, how, signal);
+  if (kind === 'language' || kind === 'digits') return kind;
   throw new FewerbitsError('unsupported', 'the engine cannot run this model', {
     file: model.name,
     expected: 'the digits network, or a llama in one GGUF file with its tokenizer',
@@ -151,7 +160,10 @@ async function language(model, { text, tokens = TOKENS }, seed, signal) {
   try {
     const width = lm.sizes.vocabulary;
     const room = Math.max(2, Math.min(most, Math.floor(LOGITS / width)));
-    const read = text === undefined ? passages(lm, room, seed) : [beginning(lm, lm.tokenize(text)).subarray(0, room)];
+    const read =
+      text === undefined
+        ? await passages(lm, room, seed, signal)
+        : [beginning(lm, lm.tokenize(text)).subarray(0, room)];
     if (!read[0] || read[0].length < 2) throw wrong('the text', 'two tokens or more', text);
     const floats = new Map(lm.matrices.map(({ name }) => [name, lm.floats(name)]));
     return {
@@ -176,12 +188,14 @@ async function language(model, { text, tokens = TOKENS }, seed, signal) {
  * @param {LanguageModel} lm
  * @param {number} room
  * @param {number} seed
+ * @param {AbortSignal} [signal]
  */
-function passages(lm, room, seed) {
+async function passages(lm, room, seed, signal) {
   lm.seed(seed);
   /** @type {Uint32Array[]} */
   const found = [];
   for (let left = room; left >= 2;) {
+    await breath(signal);
     const tokens = said(lm, Math.min(left, TOKENS));
     if (tokens.length >= 2) found.push(tokens);
     left -= Math.max(2, tokens.length);
