@@ -2,13 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Key, ROOT, axeSource, forEachBrowser, framed } from './harness/index.js';
-import { ExplorePage } from './explore-page.js';
+import { Key, ROOT, forEachBrowser } from './harness/index.js';
+import { NO_PICKER, ShrinkPage } from './shrink-page.js';
 import { gaussians, safetensors } from '../js/models.js';
-
-/** Without a picker for folders, as most browsers are. */
-const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
-  delete window[name]; delete Window.prototype[name]; }`;
 
 /** A folder of the browser's own storage in the place of one that a person would choose. */
 const PICKER = `window.asked = 0; window.showDirectoryPicker = async () => {
@@ -25,36 +21,9 @@ const withNaN = (/** @type {number} */ seed) => model(seed, (values) => void (va
 const BROKEN = new TextEncoder().encode('this is no model');
 
 forEachBrowser((browser) => {
-  const page = new ExplorePage(browser);
+  const page = new ShrinkPage(browser);
   const run = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
     browser.driver.executeScript(script, ...args);
-  const wait = (/** @type {string} */ script, /** @type {any[]} */ ...args) =>
-    browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1];
-       (async () => { ${script} })().then(done, (error) => done('failed: ' + error));`,
-      ...args,
-    );
-
-  /** @param {string} [rest] @param {string} [before] is run before the room is entered */
-  async function open(rest = '?lang=en#/shrink', before = NO_PICKER) {
-    const [search, hash] = rest.split('#');
-    await browser.driver.get('about:blank');
-    await browser.driver.get(browser.site.url + search);
-    await run(`${before}; location.hash = arguments[0]`, `#${hash}`);
-    await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the room');
-  }
-
-  /** Drops files, those of a folder by their paths. @param {{[name: string]: Uint8Array}} files */
-  const drop = (files) =>
-    run(
-      `const dataTransfer = new DataTransfer();
-       for (const [name, text] of arguments[0]) dataTransfer.items.add(
-         new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { lastModified: 1 }));
-       for (const type of ['dragenter', 'dragover', 'drop']) {
-         document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true })); }`,
-      Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
-    );
-
   /** @returns {Promise<{[name: string]: string}>} */
   const states = () =>
     run(
@@ -86,21 +55,17 @@ forEachBrowser((browser) => {
     );
   };
 
-  const catchSaves = () =>
-    run(`window.saved = []; let made = null; const { createObjectURL } = URL;
-      URL.createObjectURL = (blob) => ((made = blob), createObjectURL.call(URL, blob));
-      HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, made]); };`);
   /** @returns {Promise<[name: string, size: number][]>} */
   const saved = () => run(`return window.saved.map(([name, blob]) => [name, blob.size])`);
   /** @param {number} at @returns {Promise<any>} */
-  const savedJson = async (at) => JSON.parse(await wait(`return window.saved[arguments[0]][1].text()`, at));
+  const savedJson = async (at) => JSON.parse((await page.saved(at)).bytes.toString());
 
   describe('several models', () => {
     test('dropped in Learn they lead to a list in Shrink; one of them is shown, another by a press', async () => {
       await browser.driver.get('about:blank');
       await browser.driver.get(`${browser.site.url}?lang=en#/learn`);
       await page.until(`return document.querySelector('fb-learn')`, 'the lesson');
-      await drop({ 'b.safetensors': BROKEN, 'c.safetensors': model(1), 'd.safetensors': model(2) });
+      await page.dropAll({ 'b.safetensors': BROKEN, 'c.safetensors': model(1), 'd.safetensors': model(2) });
       await reach({ 'b.safetensors': 'failed', 'c.safetensors': 'planned', 'd.safetensors': 'planned' });
       await page.until(`return location.hash.startsWith('#/shrink')`, 'the address');
       await page.waitText('.model[data-name="b.safetensors"] .problem', 'b.safetensors');
@@ -120,9 +85,9 @@ forEachBrowser((browser) => {
     });
 
     test('one press shrinks all; the one that fails is named, the others are saved, the report tells of all', async () => {
-      await open();
-      await catchSaves();
-      await drop({ 'a.safetensors': model(1), 'm.safetensors': withNaN(2), 'z.safetensors': model(3) });
+      await page.enter();
+      await page.catchSaves();
+      await page.dropAll({ 'a.safetensors': model(1), 'm.safetensors': withNaN(2), 'z.safetensors': model(3) });
       await reach({ 'a.safetensors': 'planned', 'm.safetensors': 'planned', 'z.safetensors': 'planned' });
       await chooseAll('scheme:fp8_e4m3');
       await page.until(`return document.querySelector('.place-all')?.textContent`, 'where to');
@@ -163,9 +128,9 @@ forEachBrowser((browser) => {
     });
 
     test('cancelled in the middle, what is finished is kept, and the rest is gone on with', async () => {
-      await open();
+      await page.enter();
       const large = safetensors({ 'a.weight': [[1024, 1024], gaussians(1 << 20, 5)] });
-      await drop({ 'a.safetensors': model(1), 'b.safetensors': large, 'c.safetensors': model(3) });
+      await page.dropAll({ 'a.safetensors': model(1), 'b.safetensors': large, 'c.safetensors': model(3) });
       await reach({ 'a.safetensors': 'planned', 'b.safetensors': 'planned', 'c.safetensors': 'planned' });
       // Slow enough that a person could: k-means looks for its values.
       await chooseAll('scheme:kmeans');
@@ -189,12 +154,12 @@ forEachBrowser((browser) => {
 
     if (browser.name !== 'webkit') {
       test('into one folder, chosen once; what stands there is left out on the next visit, and overwritten when told', async () => {
-        await open('?lang=en#/shrink', PICKER);
-        await wait(
+        await page.enter('?lang=en#/shrink', PICKER);
+        await page.wait(
           `await (await navigator.storage.getDirectory()).removeEntry('picked', { recursive: true }).catch(() => {});`,
         );
         const files = { 'a.safetensors': model(1), 'm.safetensors': withNaN(2), 'z.safetensors': model(3) };
-        await drop(files);
+        await page.dropAll(files);
         await reach({ 'a.safetensors': 'planned', 'm.safetensors': 'planned', 'z.safetensors': 'planned' });
         await page.waitText('.place-all', 'You choose a folder');
         await chooseAll('scheme:fp8_e4m3');
@@ -202,7 +167,7 @@ forEachBrowser((browser) => {
         await reach({ 'a.safetensors': 'done', 'm.safetensors': 'failed', 'z.safetensors': 'done' });
         await over();
         const inside = () =>
-          wait(`const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked'); const found = {};
+          page.wait(`const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked'); const found = {};
             for await (const [name, handle] of folder.entries()) found[name] = (await handle.getFile()).size; return found;`);
         const first = await inside();
         assert.deepEqual(Object.keys(first).sort(), ['a-fp8_e4m3.safetensors', 'z-fp8_e4m3.safetensors']);
@@ -211,11 +176,11 @@ forEachBrowser((browser) => {
         await reach({ 'a.safetensors': 'done', 'm.safetensors': 'failed', 'z.safetensors': 'done' });
         assert.equal(await run('return window.asked'), 1);
         // Another visit, with one of them cut.
-        await open('?lang=en#/shrink', PICKER);
-        await wait(`const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked');
+        await page.enter('?lang=en#/shrink', PICKER);
+        await page.wait(`const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked');
           const stream = await (await folder.getFileHandle('z-fp8_e4m3.safetensors')).createWritable();
           await stream.write('half'); await stream.close();`);
-        await drop(files);
+        await page.dropAll(files);
         await reach({ 'a.safetensors': 'planned', 'm.safetensors': 'planned', 'z.safetensors': 'planned' });
         await chooseAll('scheme:fp8_e4m3');
         await start();
@@ -232,24 +197,15 @@ forEachBrowser((browser) => {
     }
 
     test('chosen by the dialog, models of three formats: each becomes what it can, and what is chosen is for those that have it', async () => {
-      await open('?lang=en#/shrink');
-      await catchSaves();
-      await page.click('fb-file-strip .open');
-      await page.until(`return document.querySelector('fb-open-box dialog[open]')`, 'the dialog');
+      await page.enter('?lang=en#/shrink');
+      await page.catchSaves();
       const at = (/** @type {string} */ path) => readFileSync(join(ROOT, 'tests/data', path));
       const files = {
         'llama.gguf': at('hugging_face/llama/expected.gguf'),
         'mlp.onnx': at('corpus/onnx/mlp.onnx'),
         'w.safetensors': model(1),
       };
-      await run(
-        `const transfer = new DataTransfer();
-         for (const [name, text] of arguments[0]) transfer.items.add(
-           new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { lastModified: 1 }));
-         const input = document.querySelector('fb-open-box input[multiple]'); input.files = transfer.files;
-         input.dispatchEvent(new Event('change', { bubbles: true }));`,
-        Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
-      );
+      await page.pick(files, 'multiple');
       await reach({ 'llama.gguf': 'planned', 'mlp.onnx': 'planned', 'w.safetensors': 'planned' });
       const becomes = (/** @type {string} */ name, /** @type {string} */ what) =>
         page.waitText(`.model[data-name="${name}"] .becomes`, what);
@@ -277,9 +233,93 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
+    test('a folder of several models, chosen by the dialog: each is one, whatever else lies in it', async () => {
+      await page.enter();
+      await page.pick(
+        {
+          'zoo/README.md': new TextEncoder().encode('# Two models'),
+          'zoo/one/model.safetensors': model(1),
+          'zoo/two/model.safetensors': model(2),
+          'zoo/two/notes.txt': new TextEncoder().encode('nothing'),
+        },
+        'webkitdirectory',
+      );
+      await reach({ 'zoo/one/model.safetensors': 'planned', 'zoo/two/model.safetensors': 'planned' });
+      await page.catchSaves();
+      await start();
+      await reach({ 'zoo/one/model.safetensors': 'done', 'zoo/two/model.safetensors': 'done' });
+      await over();
+      await page.click('.save-all');
+      assert.deepEqual(
+        (await saved()).map(([name]) => name),
+        ['zoo-one-model-f16.safetensors', 'zoo-two-model-f16.safetensors'],
+      );
+      await page.assertQuiet();
+    });
+
+    test('what was not saved is asked about before it is let go: of all, of one, and before the tab is closed', async () => {
+      await page.enter();
+      await page.catchSaves();
+      const warns = () =>
+        run(`const event = new Event('beforeunload', { cancelable: true }); window.dispatchEvent(event);
+          return event.defaultPrevented`);
+      const asked = (/** @type {string} */ text) => page.waitText('.unsaved', text);
+      const answer = async (/** @type {string} */ how) => {
+        await page.click(`.unsaved ${how}`);
+        await page.until(`return !document.querySelector('.unsaved')`, 'no question');
+      };
+      await page.dropAll({ 'a.safetensors': model(1), 'b.safetensors': model(2), 'c.safetensors': model(3) });
+      await reach({ 'a.safetensors': 'planned', 'b.safetensors': 'planned', 'c.safetensors': 'planned' });
+      assert.equal(await warns(), false);
+      await start();
+      const done = { 'a.safetensors': 'done', 'b.safetensors': 'done', 'c.safetensors': 'done' };
+      await reach(done);
+      await over();
+      assert.equal(await warns(), true);
+      for (const verb of ['.anew', '.put-away']) {
+        await page.click(verb);
+        await asked('3 files are not saved yet');
+        await page.until(
+          `return document.activeElement?.matches('.unsaved .save-first')`,
+          'the answer that does no harm',
+        );
+        await (await browser.driver.switchTo().activeElement()).sendKeys(Key.ESCAPE);
+        await page.until(`return !document.querySelector('.unsaved')`, 'no question');
+        await reach(done);
+      }
+      // Of one model alone, which was saved: it is not asked about any more.
+      const of = (/** @type {string} */ name, /** @type {string} */ what) =>
+        `.model[data-name="${name}.safetensors"] ${what}`;
+      await page.click(of('a', '.remove'));
+      await page.until(`return document.querySelector(arguments[0])`, 'the question in its row', of('a', '.unsaved'));
+      await asked('One file is not saved yet');
+      await answer('.save-first');
+      assert.deepEqual(
+        (await saved()).map(([name]) => name),
+        ['a-f16.safetensors'],
+      );
+      await page.click(of('a', '.remove'));
+      await reach({ 'b.safetensors': 'done', 'c.safetensors': 'done' });
+      await page.click(of('b', '.remove'));
+      await page.click('.unsaved .drop');
+      await reach({ 'c.safetensors': 'done' });
+      assert.equal((await saved()).length, 1);
+      await page.click('.anew');
+      await page.click('.unsaved .drop');
+      await reach({ 'c.safetensors': 'planned' });
+      assert.equal(await warns(), false);
+      await start();
+      await over();
+      await page.click(of('c', '.save-one'));
+      await page.click('.put-away');
+      await page.until(`return !document.querySelector('.batch')`, 'no list');
+      assert.equal(await warns(), false);
+      await page.assertQuiet();
+    });
+
     test('by keys alone, from the list to the report; what is said aloud is little', async () => {
-      await open();
-      await drop({ 'a.safetensors': model(1), 'b.safetensors': model(2) });
+      await page.enter();
+      await page.dropAll({ 'a.safetensors': model(1), 'b.safetensors': model(2) });
       await reach({ 'a.safetensors': 'planned', 'b.safetensors': 'planned' });
       await page.until(`return document.querySelector('.start-all')?.disabled === false`, 'the button');
       await run(`window.spoken = new Set(); const live = document.querySelector('.batch > [aria-live]');
@@ -304,53 +344,34 @@ forEachBrowser((browser) => {
         for (const theme of ['light', 'dark']) {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
-          await open(`?lang=${language}#/shrink?scheme=fp8_e4m3`);
-          await drop({ 'a.safetensors': model(1), 'b.safetensors': BROKEN, 'm.safetensors': withNaN(3) });
+          await page.enter(`?lang=${language}#/shrink?scheme=fp8_e4m3`);
+          await page.dropAll({ 'a.safetensors': model(1), 'b.safetensors': BROKEN, 'm.safetensors': withNaN(3) });
           await reach({ 'a.safetensors': 'planned', 'b.safetensors': 'failed', 'm.safetensors': 'planned' });
-          await audit(`${theme}, planned`);
+          await page.audit(`${theme}, planned`);
           await start();
           await reach({ 'a.safetensors': 'done', 'b.safetensors': 'failed', 'm.safetensors': 'failed' });
           await over();
           await page.click('.model .details');
-          await audit(`${theme}, over`);
+          await page.audit(`${theme}, over`);
           assert.doesNotMatch(await page.text('main'), /(batch|shrink|error|remedy)\.[a-z]/);
         }
         await run(`localStorage.clear()`);
       });
     }
 
-    test('nothing is wider than 360 pixels', async () => {
-      await browser.driver.get('about:blank');
-      await browser.driver.get(framed(browser.site, 360, 760, '?lang=en#/shrink'));
-      await browser.driver.switchTo().frame(0);
-      try {
-        await page.until(`return document.querySelector('fb-shrink-table .body .row')`, 'the room');
+    test('nothing is wider than 360 pixels', () =>
+      page.assertNarrow('?lang=en#/shrink', async () => {
+        await page.listed();
         await run(NO_PICKER);
         const long = `${'long-name-'.repeat(9)}.safetensors`;
-        await drop({ [long]: model(1), 'b.safetensors': BROKEN, 'c.safetensors': model(3) });
+        await page.dropAll({ [long]: model(1), 'b.safetensors': BROKEN, 'c.safetensors': model(3) });
         await reach({ [long]: 'planned', 'b.safetensors': 'failed', 'c.safetensors': 'planned' });
         await start();
         await over();
         await page.click('.model .details');
         await page.until(`return document.querySelector('.model .report')`, 'a report');
-        const wide =
-          await run(`return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('main *')]
-            .filter((e) => e.getBoundingClientRect().right > 361 && e.getBoundingClientRect().width > 2).map((e) => e.outerHTML.slice(0, 120))]`);
-        assert.ok(wide.length === 1 && wide[0] <= 360, wide.join('\n'));
-      } finally {
-        await browser.driver.switchTo().defaultContent();
-      }
-    });
+        await page.click('.anew');
+        await page.until(`return document.querySelector('.unsaved')`, 'the question');
+      }));
   });
-
-  /** @param {string} when */
-  async function audit(when) {
-    await run(axeSource());
-    const found = await browser.driver.executeAsyncScript(
-      `const done = arguments[arguments.length - 1];
-       axe.run(document, { resultTypes: ['violations'] }).then((r) =>
-         done(r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | '))), (e) => done([String(e)]))`,
-    );
-    assert.deepEqual(found, [], when);
-  }
 });

@@ -7,6 +7,9 @@ import { axeSource, framed } from './harness/index.js';
 export const NO_PICKER = `for (const name of ['showSaveFilePicker', 'showDirectoryPicker']) {
   delete window[name]; delete Window.prototype[name]; }`;
 
+/** @param {{[name: string]: Uint8Array}} files */
+const texts = (files) => Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]);
+
 export class ShrinkPage extends ExplorePage {
   /** @param {string} script @param {any[]} args */
   run(script, ...args) {
@@ -80,6 +83,61 @@ export class ShrinkPage extends ExplorePage {
 
   done() {
     return this.until(`return document.querySelector('fb-shrink-report .done')`, 'the report');
+  }
+
+  /** Back to choosing from a result that was not saved. */
+  async dismiss() {
+    await this.click('fb-shrink-report .back');
+    await this.until(`return document.querySelector('.unsaved .drop')`, 'the question');
+    await this.click('.unsaved .drop');
+    await this.until(`return !document.querySelector('fb-shrink-report .done')`, 'choosing');
+  }
+
+  /** Waits for a promise in the page. @param {string} script @param {any[]} args */
+  wait(script, ...args) {
+    return this.driver.executeAsyncScript(
+      `const done = arguments[arguments.length - 1];
+       (async () => { ${script} })().then(done, (error) => done('failed: ' + error));`,
+      ...args,
+    );
+  }
+
+  /** Drops files, those of a folder by their paths. @param {{[name: string]: Uint8Array}} files */
+  dropAll(files) {
+    return this.run(
+      `const dataTransfer = new DataTransfer();
+       for (const [name, text] of arguments[0]) dataTransfer.items.add(
+         new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { lastModified: 1 }));
+       for (const type of ['dragenter', 'dragover', 'drop']) {
+         document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true })); }`,
+      texts(files),
+    );
+  }
+
+  /**
+   * Chooses files in the dialog, or a folder by its files' paths.
+   * @param {{[path: string]: Uint8Array}} files
+   * @param {'multiple' | 'webkitdirectory'} input
+   */
+  async pick(files, input) {
+    await this.click('fb-file-strip .open');
+    await this.until(`return document.querySelector('fb-open-box dialog[open]')`, 'the dialog');
+    await this.run(
+      `const transfer = new DataTransfer(); const places = new Map();
+       for (const [path, text] of arguments[0]) {
+         const name = path.slice(path.lastIndexOf('/') + 1);
+         const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { lastModified: 1 });
+         // Only the browser itself says where in a folder a file lies.
+         if (path !== name) Object.defineProperty(file, 'webkitRelativePath', { value: path });
+         places.set(file, path); transfer.items.add(file);
+       }
+       const input = document.querySelector('fb-open-box input[' + arguments[1] + ']');
+       if (arguments[1] === 'multiple') input.files = transfer.files;
+       else Object.defineProperty(input, 'files', { value: [...places.keys()], configurable: true });
+       input.dispatchEvent(new Event('change', { bubbles: true }));`,
+      texts(files),
+      input,
+    );
   }
 
   /** Catches what would be downloaded: its name and its bytes. */

@@ -560,6 +560,18 @@ forEachBrowser((browser) => {
       const csv = (await page.saved(1)).bytes.toString().trim().split('\r\n');
       assert.equal(csv.length, report.tensors.length + 1);
       assert.match(await page.text('.worst'), /dB/);
+      // The report is saved, the file is not: going back is asked about, and nothing is lost before the answer.
+      await page.click('.back');
+      await page.waitText('.unsaved', 'One file is not saved yet');
+      await page.until(
+        `return document.activeElement?.matches('.unsaved .save-first')`,
+        'the answer that does no harm',
+      );
+      await page.click('.unsaved .keep');
+      await page.until(`return !document.querySelector('.unsaved') && document.querySelector('.done')`, 'the report');
+      await page.click('.back');
+      await page.click('.unsaved .save-first');
+      assert.equal((await page.saved(2)).bytes.length, report.outputBytes);
       await page.click('.back');
       await page.planned();
       await page.assertQuiet();
@@ -613,10 +625,14 @@ forEachBrowser((browser) => {
       await page.settled();
       await page.click('.rooms a[href="#/shrink"]');
       await page.done();
-      const quiet =
-        await run(`const event = new Event('beforeunload', { cancelable: true }); window.dispatchEvent(event);
+      // What is made and not saved would be lost too.
+      const warns = () =>
+        run(`const event = new Event('beforeunload', { cancelable: true }); window.dispatchEvent(event);
         return event.defaultPrevented`);
-      assert.equal(quiet, false);
+      assert.equal(await warns(), true);
+      await page.catchSaves();
+      await page.click('fb-shrink-report .save');
+      assert.equal(await warns(), false);
       await page.assertQuiet();
     });
 

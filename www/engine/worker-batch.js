@@ -2,13 +2,16 @@
  * What the worker answers for several models: each is opened for a question and closed after it, beside what is open on the page. Jobs run one
  * after the other, by the same pool of workers.
  */
+import { FewerbitsError } from '../lib/errors.js';
 import { openModel } from '../lib/model.js';
-import { isComplete, isFolder } from '../lib/shrink/batch.js';
+import { isFolder, taken } from '../lib/shrink/batch.js';
 import { shrinkBy } from '../lib/shrink/job.js';
 import { openPlanning } from '../lib/shrink/plan.js';
 import { Pool, defaultWorkers } from '../lib/shrink/pool.js';
 import { folderSink } from '../lib/shrink/sinks.js';
-import { keepIn } from './worker-sinks.js';
+import { standing } from '../lib/shrink/standing.js';
+import { blobSource } from '../lib/sources.js';
+import { freeBytes, keepIn } from './worker-sinks.js';
 
 /**
  * @typedef {import('../lib/model.js').Model} Model
@@ -29,6 +32,8 @@ export class Batch {
     this.last = Promise.resolve();
     /** What was written and lies nowhere else, by model. @type {Map<number, import('./worker-sinks.js').Kept>} */
     this.kept = new Map();
+    /** What was let go of and may still be on its way to a download: it goes when its room is needed. @type {import('./worker-sinks.js').Kept[]} */
+    this.released = [];
     /** @type {{[type: string]: (payload: any, tools: Tools) => any}} */
     this.answers = {
       'shrink-batch-look': ({ source }, { signal }) => opened(source, signal, look),
@@ -40,7 +45,7 @@ export class Batch {
         return run;
       },
       'shrink-batch-end': () => this.#end(),
-      'shrink-batch-forget': ({ rows }) => this.#forget(rows),
+      'shrink-batch-forget': ({ rows, later = [] }) => this.#forget(rows, later),
     };
   }
 
@@ -57,8 +62,10 @@ export class Batch {
         }
         const plan = await open.plan(options);
         const { notes } = plan;
-        if (place.kind === 'folder' && !overwrite && (await stands(place.handle, name, plan))) return { skipped: true };
+        if (place.kind === 'folder' && !overwrite && (await stands(place.handle, name, plan, signal)))
+          return { skipped: true };
         await this.#forget([row]);
+        if (place.kind === 'storage') await this.#room(plan.outputBytes);
         const kept =
           place.kind === 'folder' ? await inFolder(place.handle, name, plan, overwrite) : await keepIn(place, []);
         try {
@@ -84,12 +91,32 @@ export class Batch {
     this.pool = null;
   }
 
-  /** Lets go of what lies in memory or in the browser's storage. @param {number[]} rows */
-  async #forget(rows) {
+  /**
+   * Lets go of what lies in memory or in the browser's storage.
+   * @param {number[]} rows
+   * @param {number[]} [later] those of them that were saved
+   */
+  async #forget(rows, later = []) {
     for (const row of rows) {
-      await this.kept.get(row)?.drop();
+      const kept = this.kept.get(row);
       this.kept.delete(row);
+      if (kept && later.includes(row)) this.released.push(kept);
+      else await kept?.drop();
     }
+  }
+
+  /**
+   * Sees to it that the browser's storage takes so much more.
+   * @param {number} bytes
+   * @throws it does not
+   */
+  async #room(bytes) {
+    if ((await freeBytes()) > bytes) return;
+    for (const kept of this.released.splice(0)) await kept.drop();
+    const free = await freeBytes();
+    if (free > bytes) return;
+    const facts = { expected: `room for ${bytes} bytes`, found: `room for ${Math.max(0, free)} bytes` };
+    throw new FewerbitsError('no_room', "the browser's storage is full", facts);
   }
 }
 
@@ -153,21 +180,30 @@ async function outline(model, open, options) {
  * @param {Plan} plan
  * @param {boolean} create
  */
-const homeOf = (root, name, { files }, create) => (isFolder(files) ? root.getDirectoryHandle(name, { create }) : root);
+const homeOf = async (root, name, { files }, create) =>
+  isFolder(files) ? root.getDirectoryHandle(name, { create }) : root;
 
-/** Whether the output is there and complete. @param {FileSystemDirectoryHandle} root @param {string} name @param {Plan} plan */
-async function stands(root, name, plan) {
+/**
+ * Whether the output is there, as a job would write it.
+ * @param {FileSystemDirectoryHandle} root
+ * @param {string} name
+ * @param {Plan} plan
+ * @param {AbortSignal} signal
+ * @throws what is there is another file
+ */
+async function stands(root, name, plan, signal) {
+  const home = await homeOf(root, name, plan, false).catch(() => null);
+  const there = await standing(plan, async (file) => (home ? sourceIn(home, file || name) : null), signal);
+  if (there.state === 'other') throw taken(there.difference.file || name, there.difference);
+  return there.state === 'same';
+}
+
+/** @param {FileSystemDirectoryHandle} home @param {string} file */
+async function sourceIn(home, file) {
   try {
-    const home = await homeOf(root, name, plan, false);
-    return await isComplete(plan, async (file) => {
-      try {
-        return (await (await home.getFileHandle(file || name)).getFile()).size;
-      } catch {
-        return null;
-      }
-    });
+    return blobSource(await (await home.getFileHandle(file)).getFile(), file);
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -44,18 +44,27 @@ export async function keepIn(place, names) {
  * @returns {Promise<'storage' | 'memory'>}
  */
 export async function placeFor(bytes) {
+  const name = `probe-${crypto.randomUUID()}`;
+  // Two may ask at once, here or in another tab: what one tries out is not what is left behind.
+  const release = await hold(name);
   try {
     const home = await homeFolder();
-    const name = `probe-${crypto.randomUUID()}`;
     const probe = await home.getFileHandle(name, { create: true });
     const access = await probe.createSyncAccessHandle();
     access.close();
     await home.removeEntry(name);
-    const { quota = Infinity, usage = 0 } = (await navigator.storage.estimate?.()) ?? {};
-    return quota - usage > bytes ? 'storage' : 'memory';
+    return (await freeBytes()) > bytes ? 'storage' : 'memory';
   } catch {
     return 'memory';
+  } finally {
+    release();
   }
+}
+
+/** Bytes that the browser's storage still takes, as it says itself. */
+export async function freeBytes() {
+  const { quota = Infinity, usage = 0 } = (await navigator.storage.estimate?.()) ?? {};
+  return quota - usage;
 }
 
 /** Throws away what visits left behind that are over. A tab that is open holds a lock on what it keeps. */
@@ -80,15 +89,24 @@ const homeFolder = async () => (await navigator.storage.getDirectory()).getDirec
 /** @param {string} name */
 const lockName = (name) => `fewerbits storage ${name}`;
 
+/**
+ * Says that something in the storage is in use, before it is there.
+ * @param {string} name
+ * @returns {Promise<() => void>} says that it is not any more
+ */
+function hold(name) {
+  return new Promise((held) => {
+    if (!navigator.locks) return held(() => {});
+    const until = () => new Promise((release) => held(() => release(undefined)));
+    navigator.locks.request(lockName(name), until).catch(() => held(() => {}));
+  });
+}
+
 /** @returns {Promise<Kept>} */
 async function keepInStorage() {
   const home = await homeFolder();
   const id = crypto.randomUUID();
-  /** @type {() => void} */
-  let unlock = () => {};
-  navigator.locks
-    ?.request(lockName(id), () => new Promise((resolve) => (unlock = () => resolve(undefined))))
-    .catch(() => {});
+  const unlock = await hold(id);
   const folder = await home.getDirectoryHandle(id, { create: true });
   /** @type {{name: string, handle: FileSystemFileHandle}[]} */
   const files = [];

@@ -12,7 +12,9 @@ export default {
   'batch.close': 'put the list away',
   'batch.overwrite': 'overwrite what is there',
   'batch.place.folder':
-    'You choose a folder, and every file is written there as it is made. What stands there already, as long as planned, is left out.',
+    'You choose a folder, and every file is written there as it is made. A model whose output is there already is left out.',
+  'batch.for.all':
+    'What you choose below is for all models that it can be for. For a size, errors are weighed by each tensor’s part in its model; only a model shrunk alone can be run to weigh them.',
   'batch.place.storage':
     'Written to this browser’s own storage one after the other, then saved from there as downloads.',
   'batch.place.memory':
@@ -40,8 +42,8 @@ export default {
   'batch.save.all': 'Save all {n} files',
   'batch.memory': 'The files are held in memory and are lost when this tab is closed: save them.',
   'batch.report.json': 'report of all as JSON',
-  'batch.sum.over': 'All tried:',
-  'batch.sum.cancelled': 'Cancelled; what was finished is kept:',
+  'batch.sum.over': 'All tried: ',
+  'batch.sum.cancelled': 'Cancelled; what was finished is kept: ',
   'batch.sum.done': '{n} done and read back',
   'batch.sum.skipped': '{n} left out, being there already',
   'batch.sum.failed': '{n} failed',
@@ -49,6 +51,9 @@ export default {
   'batch.sum.comma': ', ',
   'batch.said': '{n} of {all} models, {share}',
   'batch.said.failed': '{name} failed.',
+  'error.shrink.no_room': 'The browser’s own storage has no room for this model',
+  'remedy.shrink.no_room':
+    'Save what is finished and take it off the list, or free space on the disk; then go on with what is left.',
   'error.shrink.exists': 'Another file of this name is there already',
   'remedy.shrink.exists':
     'It was left as it is: have it overwritten and go on, or begin once more with another folder.',

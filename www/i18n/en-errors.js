@@ -60,7 +60,8 @@ export default {
   'remedy.still': 'What was open is still open.',
   'remedy.start.other': 'Load this page anew.',
   'remedy.invalid_argument': 'Try another setting.',
-  'remedy.open.invalid_argument': 'Open a .safetensors, .gguf or .npy file, or a folder with the shards of a model.',
+  'remedy.open.invalid_argument':
+    'Open a .safetensors, .gguf, .onnx, .npz, .npy or PyTorch file, or a folder with the shards of a model.',
   'remedy.unknown_scheme': 'Choose a scheme from the list.',
   'remedy.unknown_option': 'Reset the options and set them again.',
   'remedy.invalid_option': 'The last result that worked is shown. Choose another value, or reset the options.',
@@ -68,7 +69,8 @@ export default {
   'remedy.non_finite':
     'Set “NaN and infinities” to saturate (NaN becomes 0, infinities the ends of the range), or choose another tensor.',
   'remedy.freed': 'Choose the tensor again.',
-  'remedy.unknown_format': 'Open a .safetensors, .gguf or .npy file, or a folder with the shards of a model.',
+  'remedy.unknown_format':
+    'Open a .safetensors, .gguf, .onnx, .npz, .npy or PyTorch file, or a folder with the shards of a model.',
   'remedy.malformed': 'Get or save the file again.',
   'remedy.truncated': 'The download or copy probably stopped halfway: get the file again.',
   'remedy.unsupported': 'Choose another tensor or file.',
@@ -100,11 +102,13 @@ export default {
   'remedy.file.several':
     'Open one of them; or, for the shards of one model, its folder or all shards together with their .index.json.',
   'remedy.file.noindex': 'Choose or drop its .index.json together with all shards, or open the folder that holds them.',
-  'remedy.file.none': 'Choose or drop .safetensors, .gguf or .npy files, or a folder that holds them.',
+  'remedy.file.none':
+    'Choose or drop .safetensors, .gguf, .onnx, .npz, .npy or PyTorch files, or a folder that holds them.',
   'remedy.file.missing': 'Put it beside the others and open the folder, or choose all of the files together.',
   'remedy.file.shard': 'Get the index and all of its shards again, from one place and of one version.',
   'remedy.file.toomany': 'Open the folder that holds the model itself.',
   'remedy.file.address': 'Give a whole address that begins with https:// and leads to the file.',
   'remedy.file.notfound': 'Check its spelling. The address must lead to the file itself.',
-  'remedy.file.forbidden': 'Download the file where you are signed in, and drop it here.',
+  'remedy.file.forbidden':
+    'Download the file where you are signed in, and drop it here. Hubs answer so, too, for a model that they do not have: check its spelling.',
 };

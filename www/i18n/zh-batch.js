@@ -11,7 +11,9 @@ export default {
   'batch.anew': '全部重来',
   'batch.close': '收起清单',
   'batch.overwrite': '覆盖已有的文件',
-  'batch.place.folder': '由您选一个文件夹，每个文件边生成边写入其中；已经在那里、长度与计划一致的，会跳过。',
+  'batch.place.folder': '由您选一个文件夹，每个文件边生成边写入其中；结果已经在那里的模型会跳过。',
+  'batch.for.all':
+    '下面的选择用于所有适用的模型。指定大小时，误差按张量在模型中的角色加权；只有单独缩小一个模型时，才能靠运行它来加权。',
   'batch.place.storage': '逐个写入浏览器自己的存储，再从那里下载保存。',
   'batch.place.memory': '此浏览器不能自行写文件：结果都留在内存里，直到您保存。',
   'batch.progress': '全部模型',
@@ -46,6 +48,8 @@ export default {
   'batch.sum.comma': '，',
   'batch.said': '{all} 个模型中已过 {n} 个，{share}',
   'batch.said.failed': '{name} 失败。',
+  'error.shrink.no_room': '浏览器自己的存储放不下这个模型',
+  'remedy.shrink.no_room': '请先保存已完成的文件并把它们移出清单，或清理磁盘，再继续处理剩下的。',
   'error.shrink.exists': '那里已有另一个同名文件',
   'remedy.shrink.exists': '它保持原样：可选择覆盖后继续，或换一个文件夹全部重来。',
 };

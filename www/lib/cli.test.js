@@ -120,6 +120,54 @@ test('several models go to a folder, and a batch that was stopped is resumed', a
   assert.equal((await run('shrink', 'a.safetensors', './a.safetensors', '-o', 'twice', '--scheme', 'bf16')).code, 2);
 });
 
+test('a batch is resumed only over its own outputs: another of the same length is named, and kept unless told', async () => {
+  const file = join(folder, 'resume/a.safetensors');
+  const args = ['shrink', 'a.safetensors', 'b.safetensors', '-o', 'resume', '--scheme', 'bf16', '--resume'];
+  assert.equal((await run(...args)).code, 0);
+  const own = await readFile(file);
+  const others = {
+    header: (/** @type {Buffer} */ bytes) => void bytes.write('Z', 12),
+    weights: (/** @type {Buffer} */ bytes) => void (bytes[bytes.length - 1] ^= 1),
+  };
+  for (const [what, change] of Object.entries(others)) {
+    const other = Buffer.from(own);
+    change(other);
+    await writeFile(file, other);
+    const refused = await run(...args);
+    assert.equal(refused.code, 1, what);
+    assert.match(refused.err, /exists: .*resume\/a\.safetensors.*another file is there already/, what);
+    assert.match(refused.err, /at \d+; expected bytes .*found bytes/, what);
+    assert.deepEqual(await readFile(file), other, 'it is left as it was');
+  }
+  const forced = await run(...args, '--force', '--json');
+  assert.deepEqual(
+    JSON.parse(forced.out).outputs.map((/** @type {any} */ output) => output.skipped ?? false),
+    [false, true],
+  );
+  assert.deepEqual(await readFile(file), own);
+});
+
+test('two models of one name: the first has its place, the other fails by name, the rest go on', async () => {
+  await mkdir(join(folder, 'same'), { recursive: true });
+  await cp(join(folder, 'b.safetensors'), join(folder, 'same/a.safetensors'));
+  const done = await run(
+    'shrink',
+    'a.safetensors',
+    'same/a.safetensors',
+    'b.safetensors',
+    '-o',
+    'named',
+    '--scheme',
+    'bf16',
+  );
+  assert.equal(done.code, 1);
+  assert.match(
+    done.err,
+    /exists: .*named\/a\.safetensors.*another of the models is written there.*found the output of a\.safetensors/,
+  );
+  assert.deepEqual((await readdir(join(folder, 'named'))).sort(), ['a.safetensors', 'b.safetensors']);
+});
+
 test('one model of a batch that fails does not stop the others, and is reported', async () => {
   await writeFile(join(folder, 'broken.safetensors'), 'no model');
   const values = gaussians(64);
@@ -218,6 +266,31 @@ test('schemes are listed, and one with its options', async () => {
   assert.match(all.out, /\nq4_k +ggml +4 {2}/);
   assert.match(one.out, /\ngranularity +tensor \| channel \| group/);
   assert.ok(JSON.parse(json.out).some((/** @type {any} */ scheme) => scheme.id === 'nf4'));
+});
+
+test('a model of which nothing can be written is refused; a name that is as long as a file fills no screen', async () => {
+  const name = `\x1b[31m${'n'.repeat(5000)}`;
+  const values = gaussians(1024);
+  await writeFile(join(folder, 'long.safetensors'), safetensors({ [name]: [[32, 32], values] }));
+  const refused = await run('shrink', 'long.safetensors', '-o', 'long.gguf', '--scheme', 'q8_0');
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.err,
+    /unsupported: .*nothing of the model can be written to gguf; expected a tensor .*found 1 left out/,
+  );
+  await assert.rejects(readFile(join(folder, 'long.gguf')), { code: 'ENOENT' });
+  // With another that can be, it is left out and said to be, without steering the terminal.
+  await writeFile(join(folder, 'two.safetensors'), safetensors({ [name]: [[32, 32], values], w: [[32, 32], values] }));
+  const said = await run('shrink', 'two.safetensors', '-o', 'two.gguf', '--scheme', 'q8_0');
+  assert.equal(said.code, 0, said.err);
+  assert.match(said.err, /left out: its name is longer than 63 bytes/);
+  assert.ok(!said.err.includes('\x1b') && said.err.length < 3000, `${said.err.length}`);
+});
+
+test('what is no file that can be read at any place is refused and waited for by nobody', async () => {
+  const device = await run('inspect', '/dev/null');
+  assert.equal(device.code, 1);
+  assert.match(device.err, /unreadable: \/dev\/null: .*found a device, which can only be read in order/);
 });
 
 test('interrupted, a job ends with 130 and leaves nothing', async () => {

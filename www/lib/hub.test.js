@@ -26,28 +26,39 @@ const files = {
 };
 
 const asked = /** @type {string[]} */ ([]);
+// As the hub does: files lie on another server, the answer says where, and who is not signed in does not learn which models there are.
 const server = createServer((request, response) => {
   const path = String(request.url);
   asked.push(path);
-  // As the hub does: files lie elsewhere, and the answer says where.
-  const file = files[path.replace(/^\/cdn/, '')];
-  if (!file) return response.writeHead(404).end();
-  if (!path.startsWith('/cdn')) return response.writeHead(302, { location: `/cdn${path}` }).end();
+  if (path.startsWith('/me/gated/') || path.startsWith('/nobody/')) return response.writeHead(401).end();
+  if (!files[path]) return response.writeHead(404).end();
+  response.writeHead(302, { location: `${store}${path}?signed=1` }).end();
+});
+/** Ranges that reached the server where the bytes lie. */
+const ranges = /** @type {(string | undefined)[]} */ ([]);
+const far = createServer((request, response) => {
+  const file = files[String(request.url).replace('?signed=1', '')];
+  ranges.push(request.headers.range);
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
   if (!range) return response.writeHead(200, { 'content-length': file.length }).end(file);
   const [start, end] = [Number(range[1]), Math.min(Number(range[2]) + 1, file.length)];
   response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/${file.length}` });
   response.end(file.subarray(start, end));
 });
-let hub = '';
+let [hub, store] = ['', ''];
 
 before(async () => {
   await init();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  hub = `http://127.0.0.1:${/** @type {any} */ (server.address()).port}`;
+  for (const one of [server, far]) {
+    one.listen(0, '127.0.0.1');
+    await once(one, 'listening');
+  }
+  [hub, store] = [server, far].map((one) => `http://127.0.0.1:${/** @type {any} */ (one.address()).port}`);
 });
-after(() => server.close());
+after(() => {
+  server.close();
+  far.close();
+});
 
 test('names and pages of the hub lead to the files', () => {
   const base = 'https://huggingface.co/me/some.model-1/resolve';
@@ -82,11 +93,38 @@ test('other addresses are left as they are', () => {
 });
 
 test('a model of the hub is opened by its name, whole or in shards', async () => {
-  for (const address of ['hf:me/whole', 'hf:me/shards', 'hf:me/whole@v2/sub/other.safetensors', `${hub}/me/whole`]) {
+  for (const address of [
+    'hf:me/whole',
+    'hf:me/shards',
+    'hf:me/whole@v2/sub/other.safetensors',
+    `${hub}/me/whole`,
+    `${hub}/me/whole/blob/v2/sub/other.safetensors`,
+    `${hub}/me/whole/resolve/main/model.safetensors`,
+    `${hub}/me/shards/resolve/main/model.safetensors.index.json`,
+  ]) {
+    ranges.length = 0;
     const model = await openModel(address, { hub });
     assert.deepEqual(model.tensors.map(({ name }) => name).sort(), names(sample).sort(), address);
     assert.equal((await model.read('conv1.weight')).length, 288);
     await model.close();
+    // The hub leads on to another server, and what is asked there is a range still.
+    assert.ok(ranges.length >= 1, address);
+    assert.ok(
+      address.includes('shards') || ranges.every((range) => /^bytes=\d+-\d+$/.test(range ?? '')),
+      `${address}: ${ranges}`,
+    );
+  }
+});
+
+test('a model that is gated, or not there for who is not signed in, is not looked for under other names', async () => {
+  for (const address of ['hf:me/gated', 'hf:nobody/nothing', `${hub}/me/gated/blob/main/model.safetensors`]) {
+    asked.length = 0;
+    await assert.rejects(openModel(address, { hub }), (/** @type {any} */ error) => {
+      assert.deepEqual([error.code, error.found], ['network', 'HTTP 401 Unauthorized'], address);
+      assert.match(error.message, /model\.safetensors/);
+      return true;
+    });
+    assert.equal(asked.length, 1, address);
   }
 });
 

@@ -25,6 +25,9 @@ export async function pathSource(path, { signal } = {}) {
   let handle;
   let size;
   try {
+    // Opening a pipe would wait for whoever writes to it, and its bytes have no places.
+    const found = await fs.stat(file);
+    if (!found.isFile() && !found.isDirectory()) throw new Error(`${kindOf(found)}, which can only be read in order`);
     handle = await fs.open(file, 'r');
     try {
       size = (await handle.stat()).size;
@@ -76,4 +79,10 @@ export function isFileUrl(path) {
 export function nodeModules() {
   if (!isNode) throw new FewerbitsError('unsupported', 'paths can only be opened in Node');
   return { fs: builtin('fs/promises'), path: builtin('path'), url: builtin('url') };
+}
+
+/** @param {import('node:fs').Stats} stats */
+function kindOf(stats) {
+  if (stats.isFIFO()) return 'a pipe';
+  return stats.isSocket() ? 'a socket' : 'a device';
 }

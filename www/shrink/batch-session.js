@@ -5,7 +5,7 @@
 import { inTurn } from '../lib/shrink/batch.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import * as batch from './batch-state.js';
-import { pickFolder, problemOf, speedometer, warn } from './job-tools.js';
+import { guard, pickFolder, problemOf, speedometer } from './job-tools.js';
 import * as change from './state.js';
 
 /**
@@ -34,6 +34,7 @@ export class BatchSession {
     /** The bytes for which a place was asked. */
     this.placed = -1;
     store.subscribe(() => this.follow());
+    guard(store, ({ batch: all }) => all !== null && (all.job?.state === 'running' || batch.atStake(all).length > 0));
   }
 
   /** @param {import('../lib/several.js').Found[]} found */
@@ -151,9 +152,10 @@ export class BatchSession {
   async #place() {
     const { state } = this.store;
     const all = batch.batchOf(state);
-    const { after } = batch.totals(all);
-    if (after === 0 || all.job || this.placed >= after) return;
-    this.placed = after * 2;
+    // One after the other: where there is no room for all, what was saved makes room for what is still to be done.
+    const most = Math.max(0, ...all.rows.map(({ outline }) => outline?.outputBytes ?? 0));
+    if (most === 0 || all.job || this.placed >= most) return;
+    this.placed = most;
     /** @type {import('./state.js').Place} */
     const place =
       'showDirectoryPicker' in globalThis
@@ -199,7 +201,6 @@ export class BatchSession {
       ...{ state: 'running', place, handle, total, before: 0, written: 0, speed: 0, memory: 0, isCancelled: false },
     };
     this.store.update((s) => batch.setBatch(s, { job: begun, problem: null, shown: null }));
-    globalThis.addEventListener?.('beforeunload', warn);
     const speed = speedometer();
     try {
       await inTurn(rows, (row) => this.#one(row, names.get(row.id) ?? row.name, { place, handle, signal, speed }), {
@@ -213,7 +214,6 @@ export class BatchSession {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      globalThis.removeEventListener?.('beforeunload', warn);
       this.client.call('shrink-batch-end').catch(() => {});
       this.store.update((s) => {
         const { job, rows: now } = batch.batchOf(s);
@@ -252,8 +252,7 @@ export class BatchSession {
     }
     const { report, files: written } = answer;
     const made = written.map((/** @type {any} */ x) => ({ ...x, name: x.name === '' ? name : x.name }));
-    const isSaved = place === 'folder';
-    const known = { outline: outline && { ...outline, notes: answer.notes }, report, made, isSaved };
+    const known = { outline: outline && { ...outline, notes: answer.notes }, report, made };
     const done = { ...known, state: /** @type {const} */ ('done'), read: 0, measured: null };
     this.store.update((s) => batch.setRow(s, id, done));
     this.#behind(0, size, report.outputBytes);
@@ -302,9 +301,11 @@ export class BatchSession {
     this.store.update((s) => ({ ...s, batch: null }));
   }
 
-  /** @param {number[]} ids */
+  /** What was saved may still be on its way to a download: it goes when its room is needed. @param {number[]} ids */
   #forget(ids) {
-    this.client.call('shrink-batch-forget', { rows: ids }).catch(() => {});
+    const { rows } = batch.batchOf(this.store.state);
+    const later = rows.filter((row) => batch.unsaved(row).length === 0).map(({ id }) => id);
+    this.client.call('shrink-batch-forget', { rows: ids, later }).catch(() => {});
   }
 
   /** A model that could not be read or planned is looked at again. @param {number} id */

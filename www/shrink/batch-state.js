@@ -15,7 +15,7 @@
  *   `waiting`: not looked at or not planned yet; `failed`: `problem` says by what; `skipped`: its output stands already
  * @typedef {{id: number, name: string, files: import('../lib/several.js').PlacedFile[], size: number, state: RowState, format: string | null,
  *   tensors: number, choice: Choice | null, outline: Outline | null, problem: Problem | null, read: number, measured: number | null,
- *   report: Report | null, made: Made[], output: string, isSaved: boolean}} Row
+ *   report: Report | null, made: Made[], output: string}} Row
  *   a model: `choice` is the one that it was planned for; `measured`: the share that is measured for a size
  * @typedef {{state: 'running' | 'over', place: Place, handle: any, total: number, before: number, written: number, speed: number,
  *   memory: number, isCancelled: boolean}} Job
@@ -82,7 +82,7 @@ export function add(state, found) {
 /** What a model is before anything is known of it. @type {Omit<Row, 'id' | 'name' | 'files' | 'size'>} */
 const fresh = {
   ...{ state: 'waiting', format: null, tensors: 0, choice: null, outline: null, problem: null, read: 0 },
-  ...{ measured: null, report: null, made: [], output: '', isSaved: false },
+  ...{ measured: null, report: null, made: [], output: '' },
 };
 
 /**
@@ -184,6 +184,20 @@ const keyOfChoice = (choice) => JSON.stringify([optionsOf(choice), choice.to, ch
 export const left = ({ rows }) =>
   rows.filter(({ state, outline }) => outline !== null && (state === 'planned' || state === 'failed'));
 
+/** Files of a model that were made and lie nowhere but in this page. @param {Row} row */
+export const unsaved = ({ made }) => made.filter(({ isSaved }) => !isSaved);
+
+/** The same of all models, or of one. @param {Batch} batch @param {number} [id] */
+export const atStake = ({ rows }, id) => rows.filter((row) => id === undefined || row.id === id).flatMap(unsaved);
+
+/** A file was handed over. @param {State} state @param {number} id @param {Made} one */
+export const saved = (state, id, one) =>
+  setRow(state, id, {
+    made: batchOf(state)
+      .rows.filter((row) => row.id === id)
+      .flatMap(({ made }) => made.map((file) => (file.file === one.file ? { ...file, isSaved: true } : file))),
+  });
+
 /** How many are in a state. @param {Batch} batch @param {RowState} state */
 export const counted = ({ rows }, state) => rows.filter((row) => row.state === state).length;
 
@@ -224,7 +238,7 @@ export function outputNames(rows) {
     const target = targetsOf(format ?? '').find(({ to }) => to === choice.to);
     // A model of several files is a folder.
     const ending = outline.files > 1 ? '' : `.${target?.extension ?? choice.to}`;
-    const stem = `${stemOf(name).replaceAll('/', '-')}-${whatOf(choice)}`;
+    const stem = `${stemOf(name).replace(/[\\/:*?"<>|\p{Cc}]/gu, '-')}-${whatOf(choice)}`;
     let whole = `${stem}${ending}`;
     for (let n = 2; taken.has(whole.toLowerCase()); n++) whole = `${stem}-${n}${ending}`;
     taken.add(whole.toLowerCase());

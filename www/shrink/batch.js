@@ -12,6 +12,7 @@ import { batching } from './batch-actions.js';
 import { duration } from './duration.js';
 import { told } from './problem.js';
 import { reportJson } from './report-files.js';
+import { focusQuestion, lossQuestion } from './unsaved.js';
 import { factsOf, worstOf } from './worst.js';
 import * as change from './batch-state.js';
 
@@ -33,6 +34,8 @@ export class BatchView extends View {
     this.said = '';
     this.saidAt = -Infinity;
     this.behind = 0;
+    /** What would throw files away that were not saved, of one model or of all. @type {{then: () => void, id?: number} | null} */
+    this.asking = null;
   }
 
   connectedCallback() {
@@ -50,11 +53,13 @@ export class BatchView extends View {
         <h2>${tn('batch.models', rows.length, { n: count(rows.length, this.state.language) })}</h2>
         ${this.#totals(batch)} ${isRunning ? nothing : this.#verbs(batch)}
       </div>
-      ${isRunning ? this.#progress(batch) : nothing} ${job?.state === 'over' ? this.#over(batch) : nothing}
+      ${isRunning ? this.#progress(batch) : this.#question(batch)}
+      ${job?.state === 'over' ? this.#over(batch) : nothing}
       ${problem ? html`<div class="problem" role="alert">${told(problem, () => this.requestUpdate())}</div>` : nothing}
       <ol class="models">
         ${rows.map((row) => this.#row(row, batch))}
       </ol>
+      ${isRunning ? nothing : html`<p class="soft for-all">${t('batch.for.all')}</p>`}
       <p class="sr" aria-live="polite">${this.#speak(batch)}</p>
     </section>`;
   }
@@ -83,15 +88,17 @@ export class BatchView extends View {
           over && todo === 0
             ? nothing
             : html`<button
-                class="primary start-all"
+                class=${change.atStake(batch).length > 0 ? 'start-all' : 'primary start-all'}
                 ?disabled=${todo === 0 || place === null || isBusy || !isReady}
                 @click=${() => batching().start()}
               >
                 ${over ? tn('batch.go.on', todo, { n: todo }) : tn('batch.start', todo, { n: todo })}
               </button>`
         }
-        ${over ? html`<button class="anew" @click=${() => batching().anew()}>${t('batch.anew')}</button>` : nothing}
-        <button class="plain put-away" @click=${() => batching().close()}>${t('batch.close')}</button>
+        ${over ? html`<button class="anew" @click=${() => this.#guarded(() => batching().anew())}>${t('batch.anew')}</button>` : nothing}
+        <button class="plain put-away" @click=${() => this.#guarded(() => batching().close())}>
+          ${t('batch.close')}
+        </button>
       </p>
       ${
         place === 'folder'
@@ -133,15 +140,15 @@ export class BatchView extends View {
 
   /** @param {Batch} batch */
   #over(batch) {
-    const { job, rows } = batch;
-    const toSave = rows.flatMap(({ made, isSaved }) => (isSaved ? [] : made));
+    const { job } = batch;
+    const toSave = change.atStake(batch);
     return html`<div class="over">
       <p class="headline">${this.#summary(batch)}</p>
       ${toSave.length > 0 && job?.place === 'memory' ? html`<p class="note">${t('batch.memory')}</p>` : nothing}
       <p class="answers">
         ${
           toSave.length > 1
-            ? html`<button class="primary save-all" @click=${this.#saveAll}>
+            ? html`<button class=${this.asking ? 'save-all' : 'primary save-all'} @click=${this.#saveAll}>
                 ${t('batch.save.all', { n: count(toSave.length, this.state.language) })}
               </button>`
             : nothing
@@ -161,7 +168,7 @@ export class BatchView extends View {
     const open = change.counted(batch, 'planned');
     if (open > 0) parts.push(tn('batch.sum.open', open, { n: count(open, language) }));
     const start = batch.job?.isCancelled ? t('batch.sum.cancelled') : t('batch.sum.over');
-    return `${start} ${parts.join(t('batch.sum.comma'))}`;
+    return `${start}${parts.join(t('batch.sum.comma'))}`;
   }
 
   /** @param {Row} row @param {Batch} batch */
@@ -170,7 +177,7 @@ export class BatchView extends View {
     const isOpen = batch.opened?.row === id && batch.opened.model === this.state.model?.id;
     const isRunning = batch.job?.state === 'running';
     const target = format === null ? undefined : targetsOf(format).find(({ to }) => to === row.choice?.to);
-    return html`<li class="model" data-state=${state} data-name=${name} ?data-open=${isOpen}>
+    return html`<li class="model" data-id=${id} data-state=${state} data-name=${name} ?data-open=${isOpen}>
       <p class="which">
         <bdi class="model-name" title=${shown(name)}>${shownShort(name, 60)}</bdi>
         <span class="soft">${format === null ? bytes(row.size) : format}</span>
@@ -227,13 +234,14 @@ export class BatchView extends View {
                 class="plain icon remove"
                 aria-label=${t('batch.remove.name', { name: shownShort(name, 40) })}
                 title=${t('batch.remove')}
-                @click=${() => batching().remove(id)}
+                @click=${() => this.#guarded(() => batching().remove(id), id)}
               >
                 ×
               </button>`
         }
       </p>
       ${state === 'failed' && problem ? html`<div class="problem">${told(problem, () => this.requestUpdate())}</div>` : nothing}
+      ${isRunning ? nothing : this.#question(batch, id)}
       ${report && batch.shown === id ? this.#details(row, report) : nothing}
     </li>`;
   }
@@ -246,7 +254,8 @@ export class BatchView extends View {
         ? (choice.preset ?? (choice.scheme ? schemeText(choice.scheme) : ''))
         : t('shrink.size.at.most', { size: bytes(choice.targetBytes) });
     const bits = outline?.bitsPerWeight;
-    return bits === undefined ? what : `${what} · ${bitsPerWeight(bits)} ${t('bits.per.weight')}`;
+    if (bits === undefined) return what;
+    return html`${what} · <span class="unbroken">${bitsPerWeight(bits)} ${t('bits.per.weight')}</span>`;
   }
 
   /** @param {Row} row */
@@ -265,11 +274,11 @@ export class BatchView extends View {
   }
 
   /** @param {Row} row */
-  #saves({ id, made, isSaved }) {
+  #saves({ id, made }) {
     return made.map(
       (one) =>
         html`<button
-          class=${isSaved ? 'plain save-one' : 'save-one'}
+          class=${one.isSaved ? 'plain save-one' : 'save-one'}
           aria-label=${t(made.length > 1 ? 'shrink.save.one' : 'batch.save.name', { name: shownShort(one.name, 40) })}
           @click=${() => this.#save(id, one)}
         >
@@ -279,16 +288,56 @@ export class BatchView extends View {
   }
 
   /** @param {number} id @param {import('./state.js').Made} made */
-  #save(id, { file, name }) {
-    save(file, name);
-    store.update((s) => change.setRow(s, id, { isSaved: true }));
+  #save(id, made) {
+    save(made.file, made.name);
+    store.update((s) => change.saved(s, id, made));
   }
 
-  #saveAll = () => {
-    for (const { id, made, isSaved } of change.batchOf(this.state).rows) {
-      if (!isSaved) for (const one of made) this.#save(id, one);
+  #saveAll = () => this.#saveThose();
+
+  /** All that were not saved, or those of one model. @param {number} [id] */
+  #saveThose(id) {
+    for (const row of change.batchOf(this.state).rows) {
+      if (id === undefined || row.id === id) for (const one of change.unsaved(row)) this.#save(row.id, one);
     }
-  };
+  }
+
+  /** What was not saved is asked about before it is let go. @param {() => void} then @param {number} [id] of a single model */
+  async #guarded(then, id) {
+    this.asking = null;
+    if (change.atStake(change.batchOf(this.state), id).length === 0) return then();
+    this.asking = { then, id };
+    this.requestUpdate();
+    await this.updateComplete;
+    focusQuestion(this);
+  }
+
+  /** @param {Batch} batch @param {number} [id] of the model in whose row it is asked */
+  #question(batch, id) {
+    const { asking } = this;
+    const files = asking && asking.id === id ? change.atStake(batch, id).length : 0;
+    if (!asking || files === 0) return nothing;
+    const answered = () => {
+      this.asking = null;
+      this.requestUpdate();
+      // What had the focus goes with the question.
+      const back = id === undefined ? '.put-away' : `.model[data-id="${id}"] .remove`;
+      /** @type {HTMLElement | null} */ (this.querySelector(back))?.focus();
+    };
+    return lossQuestion({
+      files,
+      language: this.state.language,
+      save: () => {
+        this.#saveThose(id);
+        answered();
+      },
+      drop: () => {
+        answered();
+        asking.then();
+      },
+      keep: answered,
+    });
+  }
 
   /** @param {number} id */
   #unfold(id) {

@@ -203,6 +203,91 @@ test('what stands there from an earlier visit is left out, unless it is to be ov
   assert.notEqual(earlier.entries.get('a-f16.safetensors'), kept);
 });
 
+test('a file of the same length and another content is not left out, nor overwritten untold', async () => {
+  await added({ 'a.safetensors': model(1) });
+  await page.session.start();
+  const earlier = page.folder;
+  page.answers['shrink-batch-end']();
+  page = opened();
+  page.folder = earlier;
+  // The same names and shapes, so that the header is the same; other weights.
+  await added({ 'a.safetensors': model(5) });
+  await page.session.start();
+  assert.deepEqual(page.states(), { 'a.safetensors': 'failed' });
+  const [{ problem }] = page.rows();
+  assert.deepEqual([problem.code, problem.file], ['exists', 'a-f16.safetensors']);
+  assert.ok(problem.offset > 8 && /^bytes /.test(problem.expected) && /^bytes /.test(problem.found), problem.message);
+});
+
+test('what was saved is known file by file, and what was not is at stake', async () => {
+  await added({ 'a.safetensors': model(1), 'b.safetensors': model(2) });
+  const file = () => new Blob(['x']);
+  const [a, b] = page.rows();
+  page.store.update((/** @type {any} */ s) => {
+    const two = batch.setRow(s, a.id, {
+      made: [
+        { name: 'config.json', file: file() },
+        { name: 'w.safetensors', file: file() },
+      ],
+    });
+    return batch.setRow(two, b.id, { made: [{ name: 'b.safetensors', file: file() }] });
+  });
+  const all = () => batch.batchOf(page.store.state);
+  assert.equal(batch.atStake(all()).length, 3);
+  page.store.update((/** @type {any} */ s) => batch.saved(s, a.id, all().rows[0].made[1]));
+  assert.deepEqual(
+    [batch.atStake(all(), a.id).map(({ name }) => name), batch.atStake(all()).length],
+    [['config.json'], 2],
+  );
+});
+
+test('where the browser has no room, what was saved makes some; then the model fails by name', async () => {
+  const disk = { quota: 1 << 20, usage: 0 };
+  const removed = /** @type {string[]} */ ([]);
+  const folder = {
+    getDirectoryHandle: async (/** @type {string} */ name) => ({ ...folder, name }),
+    getFileHandle: async () => ({
+      createSyncAccessHandle: async () => ({
+        write: (/** @type {Uint8Array} */ bytes) => ((disk.usage += bytes.length), bytes.length),
+        close() {},
+      }),
+      getFile: async () => new Blob(['made']),
+    }),
+    removeEntry: async (/** @type {string} */ name) => void removed.push(name),
+  };
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  const storage = { getDirectory: async () => folder, estimate: async () => ({ ...disk }) };
+  Object.defineProperty(globalThis, 'navigator', { value: { storage }, configurable: true });
+  try {
+    await added({ 'a.safetensors': model(1), 'b.safetensors': model(2) });
+    page.store.update((/** @type {any} */ s) => batch.setBatch(s, { place: 'storage' }));
+    await page.session.start();
+    assert.deepEqual(page.states(), { 'a.safetensors': 'done', 'b.safetensors': 'done' });
+    const [a] = page.rows();
+    page.store.update((/** @type {any} */ s) => batch.saved(s, a.id, a.made[0]));
+    page.session.remove(a.id);
+    await until(() => page.rows().length === 1, 'one model');
+    assert.deepEqual(removed, [], 'a download may still read it');
+    page.session.add(placed({ 'c.safetensors': model(3) }));
+    await settled();
+    disk.usage = disk.quota;
+    await page.session.start();
+    assert.equal(removed.length, 1, 'now it makes room');
+    assert.deepEqual(page.states(), { 'b.safetensors': 'done', 'c.safetensors': 'failed' });
+    const { problem } = page.rows()[1];
+    assert.deepEqual([problem.code, problem.file, problem.found], ['no_room', 'c.safetensors', 'room for 0 bytes']);
+    disk.usage = 0;
+    await page.session.start();
+    assert.deepEqual(page.states(), { 'b.safetensors': 'done', 'c.safetensors': 'done' });
+    // What was not saved is thrown away at once when that was asked for.
+    page.session.close();
+    await until(() => removed.length === 3, 'an empty storage');
+  } finally {
+    if (before) Object.defineProperty(globalThis, 'navigator', before);
+    else Reflect.deleteProperty(globalThis, 'navigator');
+  }
+});
+
 test('cancelling leaves nothing half-written and keeps what is finished; it goes on from there', async () => {
   await added({ 'a.safetensors': model(1), 'b.safetensors': model(2), 'c.safetensors': model(3) });
   /** @type {() => void} */
@@ -241,7 +326,9 @@ test('where there is no folder each result waits in memory until it is let go', 
   await settled();
   page.store.update((/** @type {any} */ s) => batch.setBatch(s, { place: 'memory' }));
   await page.session.start();
-  const made = page.rows().map((/** @type {any} */ row) => [row.made[0].name, row.made[0].file.size, row.isSaved]);
+  const made = page
+    .rows()
+    .map((/** @type {any} */ row) => [row.made[0].name, row.made[0].file.size, batch.unsaved(row).length === 0]);
   const size = page.rows()[0].outline.outputBytes;
   assert.deepEqual(made, [
     ['a-f16.safetensors', size, false],
@@ -337,6 +424,7 @@ test('names of outputs are told apart', () => {
     { ...row, id: 2, name: 'x-model.safetensors' },
     { ...row, id: 3, name: 'folder', outline: { files: 3 } },
     { ...row, id: 4, name: 'unplanned', outline: null },
+    { ...row, id: 5, name: '..\\C:evil\n.safetensors' },
   ];
   assert.deepEqual(
     [...batch.outputNames(rows)],
@@ -344,6 +432,7 @@ test('names of outputs are told apart', () => {
       [1, 'x-model-f16.safetensors'],
       [2, 'x-model-f16-2.safetensors'],
       [3, 'folder-f16'],
+      [5, '..-C-evil--f16.safetensors'],
     ],
   );
 });

@@ -17,9 +17,26 @@ export function speedometer() {
 }
 
 /** Asks before the tab is closed. @param {BeforeUnloadEvent} event */
-export function warn(event) {
+function warn(event) {
   event.preventDefault();
   event.returnValue = '';
+}
+
+/**
+ * Asks before the tab is closed while something would be lost by it.
+ * @param {import('../store.js').Store} store
+ * @param {(state: import('../types.js').State) => boolean} isAtStake
+ */
+export function guard(store, isAtStake) {
+  let isOn = false;
+  // One for each guard: the same one would be taken away by whichever ends first.
+  const ask = (/** @type {BeforeUnloadEvent} */ event) => warn(event);
+  store.subscribe((state) => {
+    if (isAtStake(state) === isOn) return;
+    isOn = !isOn;
+    if (isOn) globalThis.addEventListener?.('beforeunload', ask);
+    else globalThis.removeEventListener?.('beforeunload', ask);
+  });
 }
 
 /** A folder to write to, chosen by the person. @returns {Promise<FileSystemDirectoryHandle>} */

@@ -6,6 +6,7 @@ import { save } from '../figures/export.js';
 import { shrinking } from './actions.js';
 import { reportCsv, reportJson } from './report-files.js';
 import { stagesOfReport } from './stages.js';
+import { focusQuestion, lossQuestion } from './unsaved.js';
 import { factsOf, worstOf } from './worst.js';
 import * as change from './state.js';
 import './measure.js';
@@ -15,6 +16,12 @@ export class ReportView extends View {
   /** @param {import('../types.js').State} state */
   pick({ shrink }) {
     return { job: shrink?.job };
+  }
+
+  constructor() {
+    super();
+    /** Whether it is asked what to do with files that were not saved. */
+    this.asking = false;
   }
 
   firstUpdated() {
@@ -52,18 +59,48 @@ export class ReportView extends View {
         </button>
         <button class="plain json" @click=${() => this.#report('json')}>${t('shrink.report.json')}</button>
         <button class="plain csv" @click=${() => this.#report('csv')}>${t('shrink.report.csv')}</button>
-        <button class="plain back" @click=${() => shrinking().dismiss()}>${t('shrink.back')}</button>
+        <button class="plain back" @click=${() => this.#back(job)}>${t('shrink.back')}</button>
       </p>
-      ${stagesOfReport(report)}
+      ${this.asking && !job.saved ? this.#question(job) : nothing} ${stagesOfReport(report)}
       <div class="worst">${worstOf(report, this.state.language)}</div>
       <fb-shrink-measure></fb-shrink-measure>
     </section>`;
   }
 
   /** @param {import('./state.js').Made} made */
-  #save({ file, name }) {
+  #save(made) {
+    const { file, name } = made;
     save(file, name);
-    shrinking().saved();
+    shrinking().saved(made);
+  }
+
+  /** What was not saved is asked about before it is let go. @param {import('./state.js').Job} job */
+  async #back({ saved }) {
+    if (saved) return shrinking().dismiss();
+    this.asking = true;
+    this.requestUpdate();
+    await this.updateComplete;
+    focusQuestion(this);
+  }
+
+  /** @param {import('./state.js').Job} job */
+  #question({ made }) {
+    const unsaved = made.filter(({ isSaved }) => !isSaved);
+    const keep = () => {
+      this.asking = false;
+      this.requestUpdate();
+      /** @type {HTMLElement | null} */ (this.querySelector('.back'))?.focus();
+    };
+    return lossQuestion({
+      files: unsaved.length,
+      language: this.state.language,
+      save: () => {
+        for (const one of unsaved) this.#save(one);
+        keep();
+      },
+      drop: () => shrinking().dismiss(),
+      keep,
+    });
   }
 
   /** @param {'json' | 'csv'} kind */

@@ -5,7 +5,7 @@
 import { runnable } from '../lib/shrink/runnable.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import { fromQuery, toQuery } from './address.js';
-import { pickFolder, problemOf, speedometer, warn } from './job-tools.js';
+import { guard, pickFolder, problemOf, speedometer } from './job-tools.js';
 import * as change from './state.js';
 import { setInputs, setWeighing, weighingOf } from './weighing-state.js';
 
@@ -54,6 +54,10 @@ export class ShrinkSession {
     this.trying = null;
     this.ranged = '';
     store.subscribe((state) => this.follow(state));
+    guard(
+      store,
+      ({ shrink }) => shrink?.job?.state === 'running' || (shrink?.job?.state === 'done' && !shrink.job.saved),
+    );
     this.follow(store.state);
   }
 
@@ -423,7 +427,6 @@ export class ShrinkSession {
       ...{ speed: 0, tensor: '', finished: {}, failed: null, problem: null, report: null, made: [], saved: false },
     };
     this.store.update((s) => change.setShrink(s, { job: begun, problem: null, eye: null }));
-    window.addEventListener('beforeunload', warn);
     const speed = speedometer();
     const onProgress = (/** @type {any} */ { failed, finished, ...rest }) =>
       this.#update(controller, (job) => {
@@ -448,7 +451,6 @@ export class ShrinkSession {
       if (/** @type {any} */ (error).code === 'aborted') this.#update(controller, null);
       else this.#update(controller, () => ({ state: 'failed', problem: problemOf(error, 'shrink'), failed: null }));
     } finally {
-      window.removeEventListener('beforeunload', warn);
       if (this.running === controller) this.running = null;
     }
   }
@@ -474,11 +476,13 @@ export class ShrinkSession {
     this.client.call('shrink-answer', { choice }).catch(() => {});
   }
 
-  /** The result was handed over. */
-  saved() {
+  /** A file of the result was handed over. @param {import('./state.js').Made} one */
+  saved(one) {
     this.store.update((s) => {
       const { job } = change.shrinkOf(s);
-      return job ? change.setShrink(s, { job: { ...job, saved: true } }) : s;
+      if (!job) return s;
+      const made = job.made.map((file) => (file.file === one.file ? { ...file, isSaved: true } : file));
+      return change.setShrink(s, { job: { ...job, made, saved: made.every(({ isSaved }) => isSaved) } });
     });
   }
 

@@ -28,14 +28,14 @@
  * @typedef {{sqnrDb: number | null, sampled: boolean}} Damage `null`: not known
  * @typedef {'file' | 'folder' | 'storage' | 'memory'} Place
  *
- * @typedef {{name: string, file: Blob}} Made
+ * @typedef {{name: string, file: Blob, isSaved?: boolean}} Made
  * @typedef {{
  *   state: 'running' | 'done' | 'failed', place: Place, plan: Plan, name: string, started: number, read: number, total: number, written: number,
  *   memory: number, speed: number, tensor: string, finished: {[name: string]: number | null}, failed: Problem | null, problem: Problem | null,
  *   report: import('../lib/shrink/report.js').Report | null, made: Made[], saved: boolean,
  *   measure?: import('./measure-state.js').Measure
  * }} Job
- *   `failed`: a tensor that waits for an answer; `measure`: both models run
+ *   `failed`: a tensor that waits for an answer; `saved`: all of `made` is, or was written to a file of one's own; `measure`: both models run
  *
  * @typedef {import('../types.js').Retrained} Outcome
  * @typedef {{running: {stage: string, done: number, of: number, loss: number} | null, outcome: Outcome | null, problem: Problem | null}} Retraining

@@ -1,10 +1,13 @@
 /** `fewerbits shrink`: one model or several, each proven as it is written. */
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
+import { FewerbitsError } from '../errors.js';
 import { openModel } from '../model.js';
 import { stemOf } from '../model-names.js';
-import { batchReport, inTurn, isComplete, isFolder as isSeveral, reportText } from '../shrink/batch.js';
+import { pathSource } from '../paths.js';
+import { batchReport, inTurn, isFolder as isSeveral, reportText, taken as refused } from '../shrink/batch.js';
 import { shrink } from '../shrink/job.js';
+import { standing } from '../shrink/standing.js';
 import { Usage, countOf } from './arguments.js';
 import {
   OPTIONS,
@@ -39,7 +42,7 @@ is interrupted leaves nothing. Of several inputs one that fails does not stop th
 ${CHOICES}
   -o OUT                        the file; for several inputs, or a model in several files, a folder
   --force                       overwrites
-  --resume                      leaves out inputs whose output is there and complete
+  --resume                      leaves out inputs whose output is there: as long, with the same header and beginnings of tensors
   --dry-run                     says what would be done
   --report FILE                 writes what became of each tensor there, as JSON
   --json                        the same on the standard output`,
@@ -63,8 +66,10 @@ ${CHOICES}
     if (isBatch && output !== undefined && (await exists(output)) && !(await isFolder(output))) {
       throw new Usage(`several models are written to a folder, and ${JSON.stringify(output)} is none`);
     }
-    /** @type {Set<string>} */
-    const taken = new Set();
+    const again = inputs.find((input, i) => inputs.slice(0, i).some((one) => resolve(one) === resolve(input)));
+    if (again !== undefined) throw new Usage(`${JSON.stringify(again)} is given twice`);
+    /** Which input was written where. @type {Map<string, string>} */
+    const taken = new Map();
     /** @type {any[]} */
     const done = [];
     const one = async (/** @type {string} */ input, /** @type {string} */ place) => {
@@ -80,15 +85,19 @@ ${CHOICES}
         // A model of several files is a folder itself; several models lie in one.
         const isOne = isBatch || !isSeveral(planned.files);
         const path = inFolder && isOne ? join(output, outputName(model.name, planned)) : /** @type {string} */ (output);
-        if (taken.has(path)) throw new Usage(`two of the inputs would be written to ${JSON.stringify(path)}`);
-        taken.add(path);
-        const sizeIn = (/** @type {string} */ name) => sizeOf(name === '' ? path : join(path, name));
-        if (resume && (await isComplete(planned, sizeIn))) {
+        if (taken.has(path)) throw twice(path, taken.get(path));
+        taken.set(path, input);
+        const fileOf = (/** @type {string} */ name) => (name === '' ? path : join(path, name));
+        const there = async (/** @type {string} */ name) =>
+          (await sizeOf(fileOf(name))) === null ? null : pathSource(fileOf(name), { signal });
+        const found = resume ? await standing(planned, there, signal) : null;
+        if (found?.state === 'other' && !force) throw refused(fileOf(found.difference.file), found.difference);
+        if (found?.state === 'same') {
           terminal.say(`${path}: there and complete, left out`);
           done.push({ output: path, skipped: true });
           return;
         }
-        for (const { name } of planned.files) await refuseTaken(name === '' ? path : join(path, name), force);
+        for (const { name } of planned.files) await refuseTaken(fileOf(name), force);
         for (const { text } of planned.notes) terminal.say(text);
         const what = `${place}${basename(path)}`;
         const outcome = await run(planned, path, { signal, workers, overwrite: force, what, terminal });
@@ -134,6 +143,20 @@ async function run(planned, path, { what, terminal, ...options }) {
   } finally {
     terminal.clear();
   }
+}
+
+/**
+ * Two models of one name have one place in a folder: the first has it, and the others go on.
+ * @param {string} file
+ * @param {string | undefined} first
+ */
+function twice(file, first) {
+  const facts = {
+    file,
+    expected: 'a name of its own: shrink it alone, to another place',
+    found: `the output of ${first}`,
+  };
+  return new FewerbitsError('exists', 'another of the models is written there', facts);
 }
 
 /**

@@ -34,7 +34,7 @@ export class Terminal {
   /** A remark. @param {string} text */
   say(text) {
     this.clear();
-    this.err.write(`${text}\n`);
+    this.err.write(`${text.split('\n').map(brief).join('\n')}\n`);
   }
 
   /** Takes the line of progress away. */
@@ -141,6 +141,15 @@ export function decibels(db) {
 /** Text of strangers' files without what would steer a terminal. @param {string} text */
 export function plain(text) {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
+}
+
+/** A line that is read by people: a name may be as long as a file. */
+const LINE = 1000;
+
+/** @param {string} line */
+function brief(line) {
+  const text = plain(line);
+  return text.length <= LINE ? text : `${text.slice(0, LINE * 0.6)}…${text.slice(-LINE * 0.4)}`;
 }
 
 /**

@@ -2,14 +2,15 @@
  * Several models, one after the other: one that fails does not stop the others, and what stands already is left out. The command line and
  * the page go by the same rules; what a single model's job is they say themselves.
  */
-import { throwIfAborted } from '../errors.js';
+import { FewerbitsError, throwIfAborted } from '../errors.js';
 
 /**
  * @typedef {import('./report.js').Report} Report
- * @typedef {{files: readonly {name: string, byteLength: number}[], isExact: boolean}} Files of a plan
  * @typedef {{code: string, message: string}} Failed
  * @typedef {({output: string} & Partial<Report> & {notes?: readonly {code: string, text: string}[]})
  *   | {output: string, skipped: true} | {input: string, failed: Failed}} Outcome what became of a model
+ * @typedef {{file: string, offset?: number, expected: string, found: string}} Difference of what stands in an output's place from what a plan
+ *   would write; `file`: its name in the plan, empty for the only one
  */
 
 /**
@@ -40,22 +41,17 @@ export async function inTurn(items, one, { signal, onFailure, isAboutAll = () =>
 
 /**
  * Whether a model of these files is a folder: else it is one file, which has the model's own name.
- * @param {Files['files']} files
+ * @param {readonly {name: string}[]} files of a plan
  */
 export const isFolder = (files) => files.some(({ name }) => name !== '');
 
 /**
- * Whether what would be written is there: all files, as long as planned where that is known. They only ever take their places when they are
- * complete.
- * @param {Files} plan
- * @param {(name: string) => Promise<number | null>} sizeOf a file's bytes, null where there is none
+ * What stands in an output's place is not what would be written.
+ * @param {string} file
+ * @param {Difference} difference
  */
-export async function isComplete({ files, isExact }, sizeOf) {
-  for (const { name, byteLength } of files) {
-    const size = await sizeOf(name);
-    if (isExact ? size !== byteLength : size === null) return false;
-  }
-  return true;
+export function taken(file, { offset, expected, found }) {
+  return new FewerbitsError('exists', 'another file is there already', { file, offset, expected, found });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Several models, one after the other: the rules that the command line and the page share. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchReport, inTurn, isComplete, isFolder, reportText } from './batch.js';
+import { batchReport, inTurn, isFolder, reportText } from './batch.js';
 
 const failing = (/** @type {string} */ code) => Object.assign(new Error(`it is ${code}`), { code });
 
@@ -47,21 +47,8 @@ test('what is about all of them ends it, and so does being interrupted', async (
   assert.deepEqual(begun, ['a', 'b', 'x', 'y']);
 });
 
-test('an output is complete when all its files are as long as planned', async () => {
-  const files = [
-    { name: 'config.json', byteLength: 10 },
-    { name: 'model.safetensors', byteLength: 99 },
-  ];
-  const there = (/** @type {{[name: string]: number}} */ sizes) => async (/** @type {string} */ name) =>
-    sizes[name] ?? null;
-  const complete = { 'config.json': 10, 'model.safetensors': 99 };
-  assert.equal(await isComplete({ files, isExact: true }, there(complete)), true);
-  assert.equal(await isComplete({ files, isExact: true }, there({ ...complete, 'config.json': 9 })), false);
-  assert.equal(await isComplete({ files, isExact: true }, there({ 'config.json': 10 })), false);
-  // What is known when it is done: files only ever take their places when they are complete.
-  assert.equal(await isComplete({ files, isExact: false }, there({ ...complete, 'config.json': 9 })), true);
-  assert.equal(await isComplete({ files, isExact: false }, there({})), false);
-  assert.deepEqual([isFolder(files), isFolder([{ name: '', byteLength: 1 }])], [true, false]);
+test('a model of several files is a folder', () => {
+  assert.deepEqual([isFolder([{ name: 'config.json' }]), isFolder([{ name: '' }])], [true, false]);
 });
 
 test('a report spells what JSON has no number for', () => {

@@ -415,7 +415,14 @@ function planOf(model, planner, request) {
   );
   for (const task of tasks) task.packing = packings[task.packing];
   const job = { files, tasks, checks, places };
-  return new Plan(model, request, { ...answer, packings, job }, placed, literals);
+  const plan = new Plan(model, request, { ...answer, packings, job }, placed, literals);
+  if (plan.tensors.length === 0 && model.tensors.length > 0) {
+    const facts = { expected: 'a tensor that it can hold', found: `${model.tensors.length} left out` };
+    throw new FewerbitsError('unsupported', `nothing of the model can be written to ${plan.to}`, {
+      ...{ file: model.name, tensor: model.tensors[0].name, ...facts },
+    });
+  }
+  return plan;
 }
 
 /**
