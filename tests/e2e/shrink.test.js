@@ -419,7 +419,7 @@ forEachBrowser((browser) => {
     });
 
     for (const language of browser.languages) {
-      test(`axe finds nothing with a size in ${language}, in light and dark; nothing is wider than 360 pixels`, async () => {
+      test(`axe finds nothing with a size in ${language}, in ${browser.themes.join(' and ')}; nothing is wider than 360 pixels`, async () => {
         for (const theme of browser.themes) {
           await page.open('?lang=en');
           await run(`localStorage.setItem('fewerbits.theme', arguments[0])`, theme);
