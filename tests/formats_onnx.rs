@@ -62,7 +62,7 @@ fn describe(file: &[u8], t: &TensorInfo) -> Value {
 #[test]
 fn every_onnx_model_of_the_corpus_holds_what_its_writer_says() {
     let expected = expected();
-    assert_eq!(expected.as_object().unwrap().len(), 9);
+    assert_eq!(expected.as_object().unwrap().len(), 10);
     for (name, want) in expected.as_object().unwrap() {
         let file = read(name);
         let listing = list(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -104,7 +104,7 @@ fn derived_values(file: &[u8], listing: &Listing, derived: &Derived, at_once: u6
 fn quantized_onnx_weights_are_listed_as_onnx_runtime_computes_them() {
     let expected = expected();
     let mut labels = Vec::new();
-    for name in ["qdq.onnx", "contrib.onnx"] {
+    for name in ["qdq.onnx", "vectors.onnx", "contrib.onnx"] {
         let file = read(name);
         let listing = list(&file).unwrap();
         let want = expected[name]["derived"].as_object().unwrap();
@@ -140,9 +140,13 @@ fn quantized_onnx_weights_are_listed_as_onnx_runtime_computes_them() {
             "INT8 MatMulNBits ×16",
             "INT8 QDQ per channel",
             "INT8 QDQ per tensor",
+            "INT8 QDQ ×4",
             "UINT4 GatherBlockQuantized ×16",
+            "UINT4 QDQ per channel",
             "UINT4 QDQ ×16",
+            "UINT8 QDQ per channel",
             "UINT8 QDQ per tensor",
+            "UINT8 QDQ ×4",
         ]
     );
 }
