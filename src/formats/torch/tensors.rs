@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::pickle::{Kind, Node, Tree, Value};
+use super::pickle::{Kind, MAX_TEXT_BYTES, Node, Tree, Value};
 use crate::error::{Code, Error, Result};
 use crate::formats::{MAX_DIMS, excerpt};
 use crate::tensor::{DType, Shape};
@@ -116,7 +116,8 @@ impl Walk<'_> {
     }
 
     fn pairs(&mut self, pairs: &[(Value, Value)], name: &str, depth: usize) {
-        for &(key, value) in pairs {
+        // What is no node holds no tensor.
+        for &(key, value) in pairs.iter().filter(|(_, value)| matches!(value, Value::Node(_))) {
             if let Some(key) = key_text(self.tree, key) {
                 self.value(value, join(name, &key), depth + 1);
             }
@@ -171,8 +172,9 @@ impl Walk<'_> {
     }
 }
 
+/// Of a long key its beginning: so many characters lie in any text of [`MAX_TEXT_BYTES`].
 fn join(name: &str, key: &str) -> String {
-    let key: String = key.chars().take(MAX_NAME_BYTES / 4).collect();
+    let key: String = key.chars().take(MAX_TEXT_BYTES / 4).collect();
     if name.is_empty() { key } else { format!("{name}.{key}") }
 }
 
@@ -277,6 +279,13 @@ fn storage(tree: &Tree<'_>, id: Value, dtype: Option<Option<Value>>) -> Result<S
     let &[Value::Text(kind), Value::Global(class), key, _, Value::Int(count @ 0..), ..] = id else {
         return Err(malformed("a tensor without a storage").with_expected("('storage', class, key, location, count)"));
     };
+    if let Value::Text(span) = key
+        && span.len() > MAX_TEXT_BYTES
+    {
+        return Err(malformed("the key of a storage is too long")
+            .with_expected(format_args!("at most {MAX_TEXT_BYTES} bytes"))
+            .with_found(format_args!("{} bytes", span.len())));
+    }
     let key = key_text(tree, key).filter(|_| tree.text(kind) == "storage");
     let key = key.ok_or_else(|| malformed("a tensor without a storage").with_expected("a key of its storage"))?;
     let class = tree.text(class.name);
