@@ -121,3 +121,49 @@ fn a_long_text_that_a_pickle_means_often_is_not_read_each_time() {
         assert!(most < 16 * MB && total < 64 * MB, "{what}: {most} bytes at once, {total} in all");
     }
 }
+
+/// Of `n` names as many as there are, `w (2)` and so on.
+fn check_numbered(names: impl Iterator<Item = String>, first: &str, n: usize, other: impl Fn(usize) -> String) {
+    let names: std::collections::HashSet<String> = names.collect();
+    assert_eq!(names.len(), n);
+    assert!(names.contains(first) && (2..=n).all(|i| names.contains(&other(i))));
+}
+
+#[test]
+fn one_tensor_under_one_key_many_times_is_numbered_in_one_go() {
+    use pickle::{dict, keep, kept, tensor, text};
+    let _alone = ALONE.lock();
+    // To look for each number from the start is to look 4,000,000,000 times.
+    const TIMES: usize = 90_000;
+    let before = [keep(0, text("w")), keep(1, tensor(text("0")))].concat();
+    let file = checkpoint(&dict(before, [kept(0), kept(1)].concat().repeat(TIMES)));
+    let (listing, _, total) = cost(|| list(&file).unwrap());
+    check_numbered(listing.tensors.into_iter().map(|t| t.name), "w", TIMES, |i| format!("w ({i})"));
+    assert!(total < 512 * MB, "{total} bytes");
+}
+
+#[test]
+fn a_number_that_a_name_has_already_is_passed_over() {
+    use pickle::{dict, keep, kept, tensor, text};
+    let _alone = ALONE.lock();
+    let pairs = ["w (3)", "w", "w", "w (2)", "w", "w (2)"].map(|name| [text(name), kept(0)].concat()).concat();
+    let listing = list(&checkpoint(&dict(keep(0, tensor(text("0"))), pairs))).unwrap();
+    let mut names: Vec<_> = listing.tensors.iter().map(|t| t.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["w", "w (2)", "w (2) (2)", "w (2) (3)", "w (3)", "w (4)"]);
+}
+
+#[test]
+fn a_state_that_many_objects_share_is_looked_through_once() {
+    use pickle::{dict, keep, kept, tensor, text};
+    let _alone = ALONE.lock();
+    // A dictionary of 20,000 keys, and 20,000 objects whose state it is.
+    let pair = [text("a"), b"N".to_vec()].concat();
+    let state = [b"}(".to_vec(), pair.repeat(20_000), text("w"), tensor(text("0")), b"u".to_vec()].concat();
+    let before = [keep(0, state), keep(1, b"cm\nO\n".to_vec()), keep(2, b")".to_vec())].concat();
+    let object = [text("o"), kept(1), kept(2), b"R".to_vec(), kept(0), b"b".to_vec()].concat();
+    let (listing, _, total) = cost(|| list(&checkpoint(&dict(before, object.repeat(20_000)))).unwrap());
+    let names: Vec<_> = listing.tensors.iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(names, ["o.w"]);
+    assert!(total < 64 * MB, "{total} bytes");
+}

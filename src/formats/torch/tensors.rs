@@ -4,7 +4,7 @@
 //! `torch._tensor._rebuild_from_type_v2`, which calls one of them. A whole module's `_parameters`, `_buffers` and `_modules` are walked as
 //! its `state_dict` would list them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::pickle::{Kind, MAX_TEXT_BYTES, Node, Tree, Value};
 use crate::error::{Code, Error, Result};
@@ -47,7 +47,14 @@ pub(super) struct Found {
 
 /// Walks the tree.
 pub(super) fn find(tree: &Tree<'_>) -> Result<Found> {
-    let mut walk = Walk { tree, found: Found::default(), seen: HashSet::new(), names: HashSet::new() };
+    let mut walk = Walk {
+        tree,
+        found: Found::default(),
+        seen: HashSet::new(),
+        states: HashSet::new(),
+        names: HashSet::new(),
+        numbers: HashMap::new(),
+    };
     walk.value(tree.root, String::new(), 0);
     if walk.names.len() >= MOST_TENSORS {
         return Err(Error::new(Code::Unsupported, "the checkpoint holds more tensors than are read")
@@ -62,7 +69,11 @@ struct Walk<'t> {
     found: Found,
     /// Containers that were walked: each is listed where it is met first.
     seen: HashSet<usize>,
+    /// States that were looked at.
+    states: HashSet<usize>,
     names: HashSet<String>,
+    /// Names that were given more than once, and the last number that one of them got.
+    numbers: HashMap<String, usize>,
 }
 
 /// What a call makes.
@@ -126,7 +137,12 @@ impl Walk<'_> {
 
     /// The state of an object: of a module what its `state_dict` names, of others what it holds.
     fn state(&mut self, state: Value, name: String, depth: usize) {
-        let Some(node) = self.tree.node(state) else { return };
+        let Value::Node(index) = state else { return };
+        // Objects may share one; what it holds is listed where it is met first.
+        if !self.states.insert(index) {
+            return;
+        }
+        let node = &self.tree.nodes[index];
         let inner = |key: &str| {
             let pair = node.pairs.iter().find(|(k, _)| key_text(self.tree, *k).as_deref() == Some(key));
             pair.map(|&(_, value)| value)
@@ -162,13 +178,17 @@ impl Walk<'_> {
 
     /// A key with a dot in it can spell the path of another tensor.
     fn unique(&mut self, name: String) -> String {
-        let mut unique = name.clone();
-        let mut n = 1;
-        while !self.names.insert(unique.clone()) {
-            n += 1;
-            unique = format!("{name} ({n})");
+        if self.names.insert(name.clone()) {
+            return name;
         }
-        unique
+        let number = self.numbers.entry(name.clone()).or_insert(1);
+        loop {
+            *number += 1;
+            let unique = format!("{name} ({number})");
+            if self.names.insert(unique.clone()) {
+                return unique;
+            }
+        }
     }
 }
 
