@@ -62,7 +62,7 @@ fn describe(file: &[u8], t: &TensorInfo) -> Value {
 #[test]
 fn every_onnx_model_of_the_corpus_holds_what_its_writer_says() {
     let expected = expected();
-    assert_eq!(expected.as_object().unwrap().len(), 9);
+    assert_eq!(expected.as_object().unwrap().len(), 10);
     for (name, want) in expected.as_object().unwrap() {
         let file = read(name);
         let listing = list(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -104,7 +104,7 @@ fn derived_values(file: &[u8], listing: &Listing, derived: &Derived, at_once: u6
 fn quantized_onnx_weights_are_listed_as_onnx_runtime_computes_them() {
     let expected = expected();
     let mut labels = Vec::new();
-    for name in ["qdq.onnx", "contrib.onnx"] {
+    for name in ["qdq.onnx", "vectors.onnx", "contrib.onnx"] {
         let file = read(name);
         let listing = list(&file).unwrap();
         let want = expected[name]["derived"].as_object().unwrap();
@@ -140,9 +140,13 @@ fn quantized_onnx_weights_are_listed_as_onnx_runtime_computes_them() {
             "INT8 MatMulNBits ×16",
             "INT8 QDQ per channel",
             "INT8 QDQ per tensor",
+            "INT8 QDQ ×4",
             "UINT4 GatherBlockQuantized ×16",
+            "UINT4 QDQ per channel",
             "UINT4 QDQ ×16",
+            "UINT8 QDQ per channel",
             "UINT8 QDQ per tensor",
+            "UINT8 QDQ ×4",
         ]
     );
 }
@@ -556,4 +560,32 @@ fn an_onnx_model_of_many_messages_is_refused_before_memory_is() {
     let file = model(&[0x0a, 0].repeat((1 << 20) + 1));
     let expected = "at most 1048576 nodes, attributes and tensors";
     Cases::default().refused(list(&file), ("unsupported", None, Some(2_097_157), expected, "more"));
+}
+
+/// A graph within these many others, each in an attribute of a node; both have names of so many bytes.
+fn nested(graph: Vec<u8>, levels: usize, name: usize) -> Vec<u8> {
+    let name = "n".repeat(name);
+    (0..levels).fold(graph, |graph, _| {
+        let body = bytes(5, &[bytes(1, name.as_bytes()), bytes(6, &graph)].concat());
+        bytes(1, &[bytes(3, name.as_bytes()), bytes(4, b"If"), body].concat())
+    })
+}
+
+#[test]
+fn refuses_names_that_the_paths_of_inner_graphs_multiply() {
+    let cases = Cases::default();
+    let empty = |n: usize| -> Vec<u8> { (0..n).flat_map(|i| bytes(5, &head(&format!("w{i}"), &[0]))).collect() };
+    let listed = list(&model(&nested(empty(2), 4, 511))).unwrap();
+    assert_eq!(listed.tensors[1].name.len(), 4096 + 2);
+    // The node that is too deep is the innermost: its graph's tensors would go by a path of 4098 bytes.
+    let too_long = list(&model(&nested(empty(1), 3, 682)));
+    cases.refused(too_long, ("unsupported", None, Some(2771), "at most 4096 bytes of names", "4098 bytes"));
+    // 65,000 bytes in 30 levels, as names of 1000 tensors.
+    let huge = list(&model(&nested(empty(1000), 30, 65_000)));
+    cases.refused(huge, ("unsupported", None, Some(7), "at most 4096 bytes of names", "130002 bytes"));
+    // Paths that are short enough, and said once, but in too many names.
+    assert_eq!(list(&model(&nested(empty(4096), 4, 511))).unwrap().tensors.len(), 4096);
+    let many = list(&model(&nested(empty(4097), 4, 511)));
+    let expected = "at most 16777216 bytes of paths in all names";
+    cases.refused(many, ("unsupported", Some("w4096"), Some(56_320), expected, "more"));
 }

@@ -56,8 +56,12 @@ impl Inflate {
             let wants_input = result.bytes_written == 0 && is_used_up;
             match result.status {
                 Ok(MZStatus::StreamEnd) => self.ended = true,
-                Ok(_) | Err(MZError::Buf) if wants_input => break,
-                Ok(_) => {}
+                // `Buf`: there was no input, though bytes of earlier input may have come out.
+                Ok(_) | Err(MZError::Buf) => {
+                    if wants_input {
+                        break;
+                    }
+                }
                 Err(_) => {
                     return Err(Error::new(Code::Malformed, "this is not a deflate stream")
                         .with_offset(self.before + self.used as u64));

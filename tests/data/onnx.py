@@ -251,6 +251,22 @@ for p in both:
     want[p[1][0].name.removesuffix("_q")] = {"shape": list(y.shape), "f32": bits(y)}
 save("contrib.onnx", contrib, derived=want)
 
+# Vectors with a scale for each element, or for each block of them; a column.
+parts = [
+    dequantize("bias8", "INT8", [7], np.abs(weights(7)), axis=0),
+    dequantize("bias8last", "INT8", [5], np.abs(weights(5)), axis=-1),
+    dequantize("bias8z", "UINT8", [6], np.abs(weights(6)), zero=True, axis=0),
+    dequantize("bias4", "INT4", [5], np.abs(weights(5)), axis=0),
+    dequantize("bias4z", "UINT4", [3], np.abs(weights(3)), zero=True, axis=0),
+    dequantize("blocks8", "INT8", [8], np.abs(weights(2)), axis=0, block_size=4),
+    dequantize("blocks8z", "UINT8", [10], np.abs(weights(3)), zero=True, axis=-1, block_size=4),
+    dequantize("one8", "INT8", [1], np.abs(weights(1)), axis=0),
+    dequantize("column8", "INT8", [4, 1], np.abs(weights(4)), zero=True, axis=0),
+]
+vectors = model([p[0] for p in parts], [t for p in parts for t in p[1]], [], [p[2] for p in parts], opset=21, ir=10)
+want = {p[2].name: {"shape": list(p[1][0].dims), "f32": bits(run(vectors, p[2].name))} for p in parts}
+save("vectors.onnx", vectors, derived=want)
+
 (OUT / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 for path in sorted(OUT.iterdir()):
     print(f"{path.stat().st_size:7} {path.name}")

@@ -56,8 +56,11 @@ pub(super) fn linear_fits(of: &Derivation, shape: &Shape) -> Option<()> {
 /// need the same.
 fn rows_of(of: &Derivation, part: usize, rows: &Range<u64>) -> (Range<u64>, u64) {
     let (axis, block, _) = of_linear(of);
+    // A vector is one row, whose scales lie along it.
+    let is_vector = of.parts[0].shape.dims().len() == 1;
     let rows = match (part, axis, block) {
         (0, ..) => rows.clone(),
+        _ if is_vector => return (of.whole(part), 0),
         (_, Some(0), block) => {
             let block = block.unwrap_or(1);
             rows.start / block..rows.end.div_ceil(block)

@@ -23,6 +23,12 @@ use super::{Format, Listing, Step, TensorInfo};
 use crate::error::{Code, Error, Result};
 use scan::{Scan, Walk};
 
+/// The longest path to an inner graph.
+const MAX_PATH: usize = 4 << 10;
+
+/// The most bytes of paths in all names together: a file says a path once, and each tensor behind it is named by it.
+const MAX_PATHS: usize = 16 << 20;
+
 /// Reads a model's structure, and lists its tensors.
 #[derive(Debug)]
 pub(super) struct Parser {
@@ -66,24 +72,27 @@ fn list(model: Model) -> Result<Listing> {
 struct Tensors {
     list: Vec<TensorInfo>,
     names: HashSet<String>,
+    /// Bytes of paths in the names.
+    paths: usize,
 }
 
 impl Tensors {
     /// Adds a graph's, and those of the graphs within it, which go by the path of nodes that leads to them.
     fn graph(&mut self, graph: &Graph, path: &str) -> Result<()> {
         for tensor in &graph.initializers {
-            self.add(format!("{path}{}", tensor.name), tensor)?;
+            self.add(path, &tensor.name, tensor)?;
         }
         for node in &graph.nodes {
             for attribute in &node.attributes {
                 match &attribute.value {
                     AttributeValue::Tensor(tensor) if node.is("Constant") && tensor.shape.dims().len() > 1 => {
                         let name = node.outputs.first().map_or("", String::as_str);
-                        self.add(format!("{path}{name}"), tensor)?;
+                        self.add(path, name, tensor)?;
                     }
                     AttributeValue::Graphs(graphs) => {
+                        let path = inner(path, node, attribute)?;
                         for graph in graphs {
-                            self.graph(graph, &format!("{path}{}/{}/", node.label(), attribute.name))?;
+                            self.graph(graph, &path)?;
                         }
                     }
                     _ => {}
@@ -93,8 +102,17 @@ impl Tensors {
         Ok(())
     }
 
-    fn add(&mut self, name: String, tensor: &Tensor) -> Result<()> {
+    fn add(&mut self, path: &str, name: &str, tensor: &Tensor) -> Result<()> {
         let Some(dtype) = tensor.dtype() else { return Ok(()) };
+        self.paths += path.len();
+        if self.paths > MAX_PATHS {
+            return Err(Error::new(Code::Unsupported, "the paths of inner graphs make names too long")
+                .with_tensor(name)
+                .with_offset(tensor.whole.start)
+                .with_expected(format_args!("at most {MAX_PATHS} bytes of paths in all names"))
+                .with_found("more"));
+        }
+        let name = format!("{path}{name}");
         if !self.names.insert(name.clone()) {
             return Err(Error::new(Code::Malformed, "two tensors have one name")
                 .with_tensor(name)
@@ -111,4 +129,16 @@ impl Tensors {
         });
         Ok(())
     }
+}
+
+/// The path to the graphs in an attribute of a node that `path` leads to.
+fn inner(path: &str, node: &Node, attribute: &Attribute) -> Result<String> {
+    let len = path.len() + node.label().len() + attribute.name.len() + 2;
+    if len > MAX_PATH {
+        return Err(Error::new(Code::Unsupported, "the path to an inner graph is too long")
+            .with_offset(node.whole.start)
+            .with_expected(format_args!("at most {MAX_PATH} bytes of names"))
+            .with_found(format_args!("{len} bytes")));
+    }
+    Ok(format!("{path}{}/{}/", node.label(), attribute.name))
 }

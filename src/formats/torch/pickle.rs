@@ -13,6 +13,9 @@ use crate::error::{Code, Error, Result};
 /// The longest pickle: that of a checkpoint with ten thousand tensors is 2 MB long.
 pub(super) const MAX_PICKLE_BYTES: u64 = 32 << 20;
 
+/// The most that is looked at of a text. One text may be memorized and meant a million times.
+pub(super) const MAX_TEXT_BYTES: usize = 1000;
+
 /// The most nodes, values on the stack, memorized values, and elements of all nodes together.
 const MOST: [(&str, usize); 4] =
     [("nodes", 400_000), ("values on the stack", 1_000_000), ("memos", 800_000), ("elements", 1_000_000)];
@@ -42,6 +45,11 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// How many bytes.
+    pub fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
     fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -86,12 +94,13 @@ pub(super) struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// The text of a span; what is not UTF-8 is replaced.
+    /// The text of a span, of a longer one than [`MAX_TEXT_BYTES`] its beginning; what is not UTF-8 is replaced.
     pub fn text(&self, span: Span) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.pickle[span.range()])
+        let bytes = &self.pickle[span.range()];
+        String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TEXT_BYTES)])
     }
 
-    /// `module.name`.
+    /// `module.name`, of each its [text](Tree::text).
     pub fn global(&self, global: Global) -> String {
         format!("{}.{}", self.text(global.module), self.text(global.name))
     }

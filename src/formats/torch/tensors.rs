@@ -4,9 +4,9 @@
 //! `torch._tensor._rebuild_from_type_v2`, which calls one of them. A whole module's `_parameters`, `_buffers` and `_modules` are walked as
 //! its `state_dict` would list them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::pickle::{Kind, Node, Tree, Value};
+use super::pickle::{Kind, MAX_TEXT_BYTES, Node, Tree, Value};
 use crate::error::{Code, Error, Result};
 use crate::formats::{MAX_DIMS, excerpt};
 use crate::tensor::{DType, Shape};
@@ -47,7 +47,14 @@ pub(super) struct Found {
 
 /// Walks the tree.
 pub(super) fn find(tree: &Tree<'_>) -> Result<Found> {
-    let mut walk = Walk { tree, found: Found::default(), seen: HashSet::new(), names: HashSet::new() };
+    let mut walk = Walk {
+        tree,
+        found: Found::default(),
+        seen: HashSet::new(),
+        states: HashSet::new(),
+        names: HashSet::new(),
+        numbers: HashMap::new(),
+    };
     walk.value(tree.root, String::new(), 0);
     if walk.names.len() >= MOST_TENSORS {
         return Err(Error::new(Code::Unsupported, "the checkpoint holds more tensors than are read")
@@ -62,7 +69,11 @@ struct Walk<'t> {
     found: Found,
     /// Containers that were walked: each is listed where it is met first.
     seen: HashSet<usize>,
+    /// States that were looked at.
+    states: HashSet<usize>,
     names: HashSet<String>,
+    /// Names that were given more than once, and the last number that one of them got.
+    numbers: HashMap<String, usize>,
 }
 
 /// What a call makes.
@@ -116,7 +127,8 @@ impl Walk<'_> {
     }
 
     fn pairs(&mut self, pairs: &[(Value, Value)], name: &str, depth: usize) {
-        for &(key, value) in pairs {
+        // What is no node holds no tensor.
+        for &(key, value) in pairs.iter().filter(|(_, value)| matches!(value, Value::Node(_))) {
             if let Some(key) = key_text(self.tree, key) {
                 self.value(value, join(name, &key), depth + 1);
             }
@@ -125,7 +137,12 @@ impl Walk<'_> {
 
     /// The state of an object: of a module what its `state_dict` names, of others what it holds.
     fn state(&mut self, state: Value, name: String, depth: usize) {
-        let Some(node) = self.tree.node(state) else { return };
+        let Value::Node(index) = state else { return };
+        // Objects may share one; what it holds is listed where it is met first.
+        if !self.states.insert(index) {
+            return;
+        }
+        let node = &self.tree.nodes[index];
         let inner = |key: &str| {
             let pair = node.pairs.iter().find(|(k, _)| key_text(self.tree, *k).as_deref() == Some(key));
             pair.map(|&(_, value)| value)
@@ -161,18 +178,23 @@ impl Walk<'_> {
 
     /// A key with a dot in it can spell the path of another tensor.
     fn unique(&mut self, name: String) -> String {
-        let mut unique = name.clone();
-        let mut n = 1;
-        while !self.names.insert(unique.clone()) {
-            n += 1;
-            unique = format!("{name} ({n})");
+        if self.names.insert(name.clone()) {
+            return name;
         }
-        unique
+        let number = self.numbers.entry(name.clone()).or_insert(1);
+        loop {
+            *number += 1;
+            let unique = format!("{name} ({number})");
+            if self.names.insert(unique.clone()) {
+                return unique;
+            }
+        }
     }
 }
 
+/// Of a long key its beginning: so many characters lie in any text of [`MAX_TEXT_BYTES`].
 fn join(name: &str, key: &str) -> String {
-    let key: String = key.chars().take(MAX_NAME_BYTES / 4).collect();
+    let key: String = key.chars().take(MAX_TEXT_BYTES / 4).collect();
     if name.is_empty() { key } else { format!("{name}.{key}") }
 }
 
@@ -277,6 +299,13 @@ fn storage(tree: &Tree<'_>, id: Value, dtype: Option<Option<Value>>) -> Result<S
     let &[Value::Text(kind), Value::Global(class), key, _, Value::Int(count @ 0..), ..] = id else {
         return Err(malformed("a tensor without a storage").with_expected("('storage', class, key, location, count)"));
     };
+    if let Value::Text(span) = key
+        && span.len() > MAX_TEXT_BYTES
+    {
+        return Err(malformed("the key of a storage is too long")
+            .with_expected(format_args!("at most {MAX_TEXT_BYTES} bytes"))
+            .with_found(format_args!("{} bytes", span.len())));
+    }
     let key = key_text(tree, key).filter(|_| tree.text(kind) == "storage");
     let key = key.ok_or_else(|| malformed("a tensor without a storage").with_expected("a key of its storage"))?;
     let class = tree.text(class.name);
