@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -166,6 +167,32 @@ test('two models of one name: the first has its place, the other fails by name, 
     /exists: .*named\/a\.safetensors.*another of the models is written there.*found the output of a\.safetensors/,
   );
   assert.deepEqual((await readdir(join(folder, 'named'))).sort(), ['a.safetensors', 'b.safetensors']);
+});
+
+test('an address names no folder but one inside the output', async () => {
+  const values = gaussians(64 * 512);
+  const one = safetensors({ 'model.layers.0.mlp.up_proj.weight': [[64, 512], values] });
+  const files = /** @type {{[path: string]: string | Uint8Array}} */ ({
+    '/x/...index.json': JSON.stringify({ weight_map: { 'model.layers.0.mlp.up_proj.weight': 'one.safetensors' } }),
+    '/x/one.safetensors': one,
+    '/x/config.json': '{"model_type":"llama"}',
+  });
+  const server = createServer(({ url }, response) => {
+    const file = files[String(url)];
+    response.writeHead(file ? 200 : 404).end(file);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const address = `http://127.0.0.1:${/** @type {any} */ (server.address()).port}/x/...index.json`;
+    const options = ['--scheme', 'int8', '--layout', 'compressed-tensors'];
+    const done = await run('shrink', address, 'a.safetensors', '-o', 'outer/inner', ...options);
+    assert.equal(done.code, 0, done.err);
+    assert.deepEqual(await readdir(join(folder, 'outer')), ['inner']);
+    assert.deepEqual((await readdir(join(folder, 'outer/inner'))).sort(), ['a', 'model']);
+  } finally {
+    server.close();
+  }
 });
 
 test('one model of a batch that fails does not stop the others, and is reported', async () => {
