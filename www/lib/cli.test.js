@@ -427,6 +427,39 @@ test('a checkpoint in shards is planned as a whole, shrunk shard by shard, and m
   assert.ok(dtypes.size > 1, [...dtypes].join());
 });
 
+test('shards whose weights are stored in several tensors are merged by these, and folders among them are none', async () => {
+  await mkdir(join(folder, 'wide'));
+  const names = [0, 1].map((i) => `model.layers.${i}.mlp.up_proj.weight`);
+  const packing = ['--scheme', 'int4', '--layout', 'compressed-tensors'];
+  for (const [i, name] of names.entries()) {
+    const shard = `model-0000${i + 1}-of-00002.safetensors`;
+    await writeFile(join(folder, 'wide', shard), safetensors({ [name]: [[64, 512], gaussians(64 * 512, 7 + i)] }));
+    const done = await run('shrink', join('wide', shard), '-o', join('made', shard), ...packing);
+    assert.equal(done.code, 0, done.err);
+    // Each was written with its config.json, in a folder of its own.
+    await cp(join(folder, 'made', shard, 'model.safetensors'), join(folder, 'thin', shard));
+  }
+  await mkdir(join(folder, 'thin/model-00003-of-00003.safetensors'));
+  const merged = await run('merge', 'thin', '--json');
+  assert.equal(merged.code, 0, merged.err);
+  const index = JSON.parse(await readFile(join(folder, 'thin/model.safetensors.index.json'), 'utf8'));
+  const stored = ['weight_packed', 'weight_scale', 'weight_shape'];
+  assert.deepEqual(
+    Object.keys(index.weight_map),
+    names.flatMap((name) => stored.map((part) => name.replace('weight', part))),
+  );
+  const found = JSON.parse((await run('inspect', 'thin', '--json')).out);
+  const own = found.tensors.filter((/** @type {any} */ { parts }) => parts === undefined);
+  const total = own.reduce((/** @type {number} */ sum, /** @type {any} */ { byteLength }) => sum + byteLength, 0);
+  assert.equal(index.metadata.total_size, total);
+  assert.deepEqual(
+    found.tensors.filter((/** @type {any} */ { parts }) => parts).map((/** @type {any} */ { name }) => name),
+    names,
+  );
+  const same = await run('compare', 'wide/model-00001-of-00002.safetensors', 'thin/model-00001-of-00002.safetensors');
+  assert.equal(same.code, 0, same.err);
+});
+
 test('errors of an ONNX model are weighed where onnxruntime-web is installed, and else it is said what is missing', async () => {
   const [golden] = (await readFile(new URL('../../tests/goldens/weighed.jsonl', import.meta.url), 'utf8')).split('\n');
   await writeFile(join(folder, 'encoder.onnx'), Buffer.from(JSON.parse(golden).file, 'base64'));
