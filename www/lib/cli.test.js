@@ -217,6 +217,26 @@ test('one model of a batch that fails does not stop the others, and is reported'
   assert.equal(again.code, 0, again.err);
 });
 
+test('a batch whose output nobody reads any more is done all the same', async () => {
+  await writeFile(join(folder, 'unread.safetensors'), 'no model');
+  for (const closed of /** @type {const} */ ([['stdout'], ['stdout', 'stderr']])) {
+    const out = `unread-${closed.length}`;
+    const args = ['shrink', 'a.safetensors', 'b.safetensors', 'unread.safetensors', '-o', out, '--scheme', 'bf16'];
+    const child = spawn(process.execPath, [CLI, ...args], { cwd: folder });
+    for (const stream of closed) child[stream].destroy();
+    child.stderr.setEncoding('utf8');
+    let err = '';
+    child.stderr.on('data', (text) => (err += text));
+    const [code] = await once(child, 'close');
+    assert.equal(code, 1, err);
+    assert.deepEqual((await readdir(join(folder, out))).sort(), ['a.safetensors', 'b.safetensors']);
+    if (closed.length === 1) assert.match(err, /unread\.safetensors.*\n1 of 3 models failed\n$/);
+  }
+  const listed = spawn(process.execPath, [CLI, 'schemes'], { cwd: folder });
+  listed.stdout.destroy();
+  assert.deepEqual(await once(listed, 'close'), [0, null]);
+});
+
 test('a folder becomes a GGUF file that runs, by the ending of its name', async () => {
   await cp(fileURLToPath(new URL('../../tests/data/hugging_face/llama', import.meta.url)), join(folder, 'llama'), {
     recursive: true,
