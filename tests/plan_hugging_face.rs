@@ -183,6 +183,7 @@ fn refuses_configurations_that_do_not_fit() {
     refused("hidden_size", Value::Null, "config.json lacks a size", "hidden_size");
     refused("hidden_size", json!(0), "config.json lacks a size", "hidden_size");
     refused("num_hidden_layers", json!(1u64 << 40), "config.json lacks a size", "num_hidden_layers");
+    refused("head_dim", json!(4_000_000_000u64), "config.json lacks a size", "head_dim, at most 65,536");
     refused("rms_norm_eps", Value::Null, "config.json lacks a number", "rms_norm_eps");
     refused("num_key_value_heads", json!(3), "the heads in config.json do not fit together", "3 of keys and values");
     refused("head_dim", json!(7), "the heads in config.json do not fit together", "4 heads of 7");

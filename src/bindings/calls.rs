@@ -4,7 +4,7 @@ use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
 use super::convert::{
-    floats, histogram, metrics, number, object, only, property, scheme, set, shape, summary, to_js, whole,
+    floats, histogram, items, metrics, number, object, only, property, scheme, set, shape, summary, to_js, whole,
 };
 use super::records;
 use super::weights::summary_options;
@@ -36,7 +36,9 @@ pub fn suggest(statistics: &JsValue, dims: &JsValue) -> std::result::Result<JsVa
     let run = || {
         let field = |name| number(statistics, name).map(Option::unwrap_or_default);
         let channels = property(statistics, "channels").map(|c| {
-            let side = |name| property(&c, name).map(|v| Float32Array::new(&v).to_vec()).unwrap_or_default();
+            let side = |name| {
+                property(&c, name).and_then(|v| items(&v)).map(|v| Float32Array::new(&v).to_vec()).unwrap_or_default()
+            };
             ChannelRanges { axis: 0, min: side("min"), max: side("max") }
         });
         let summary = Summary {

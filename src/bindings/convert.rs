@@ -80,6 +80,12 @@ pub(super) fn described(value: &JsValue) -> String {
     }
 }
 
+/// The items of an array, plain or typed. `Array::from` would run what else calls itself iterable, and what JavaScript throws must not pass
+/// through here.
+pub(super) fn items(value: &JsValue) -> Option<Array> {
+    (Array::is_array(value) || js_sys::ArrayBuffer::is_view(value)).then(|| Array::from(value))
+}
+
 /// A shape from an array of whole numbers.
 pub(super) fn shape(dims: &JsValue) -> Result<Shape> {
     let refuse = || {
@@ -87,11 +93,8 @@ pub(super) fn shape(dims: &JsValue) -> Result<Shape> {
             .with_expected("for example [64, 128]")
             .with_found(described(dims))
     };
-    let array = Array::from(dims);
-    if !dims.is_object() {
-        return Err(refuse());
-    }
-    let dims = array
+    let dims = items(dims)
+        .ok_or_else(refuse)?
         .iter()
         .map(|d| {
             d.as_f64().filter(|d| (0.0..=9_007_199_254_740_992.0).contains(d) && d.fract() == 0.0).map(|d| d as u64)
@@ -211,7 +214,7 @@ pub(super) fn range(options: &JsValue, name: &str) -> Result<Option<(f64, f64)>>
     let Some(value) = property(options, name) else {
         return Ok(None);
     };
-    let pair = Array::from(&value);
+    let pair = items(&value).unwrap_or_default();
     let (lo, hi) = (pair.get(0).as_f64(), pair.get(1).as_f64());
     match (lo, hi, pair.length()) {
         (Some(lo), Some(hi), 2) if lo.is_finite() && hi.is_finite() && lo <= hi => Ok(Some((lo, hi))),

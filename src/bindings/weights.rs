@@ -305,18 +305,20 @@ fn narrow((lo, hi): (f64, f64)) -> (f32, f32) {
     (lo as f32, hi as f32)
 }
 
+/// Each may take 256 KiB while they are looked for.
+const MOST_QUANTILES: u32 = 1024;
+
 pub(super) fn summary_options(options: &JsValue) -> Result<SummaryOptions> {
     only(options, &["bins", "range", "axis", "quantiles"])?;
     let defaults = SummaryOptions::default();
     let quantiles = match super::convert::property(options, "quantiles") {
         None => defaults.quantiles,
-        Some(list) => js_sys::Array::from(&list)
-            .iter()
-            .map(|q| q.as_f64().filter(|q| (0.0..=1.0).contains(q)))
-            .collect::<Option<Vec<f64>>>()
+        Some(list) => super::convert::items(&list)
+            .filter(|list| list.length() <= MOST_QUANTILES)
+            .and_then(|list| list.iter().map(|q| q.as_f64().filter(|q| (0.0..=1.0).contains(q))).collect())
             .ok_or_else(|| {
                 Error::new(Code::InvalidArgument, "quantiles does not take this")
-                    .with_expected("an array of numbers from 0 to 1")
+                    .with_expected(format!("an array of at most {MOST_QUANTILES} numbers from 0 to 1"))
                     .with_found(super::convert::described(&list))
             })?,
     };

@@ -171,3 +171,35 @@ test('what opens a model refuses junk too, and so does the model', async () => {
   }
   await model.close();
 });
+
+test('what throws by itself while it is read throws nothing through the engine, which goes on', () => {
+  const iterable = {
+    [Symbol.iterator]() {
+      throw new Error('of its own');
+    },
+  };
+  const weights = new face.Weights(Float32Array.of(1, 2, 3, 4), [4]);
+  for (let i = 0; i < 400; i++) {
+    for (const options of [{ range: iterable }, { quantiles: iterable }]) {
+      assert.throws(
+        () => weights.stats(options),
+        (error) => (isOurs(error, Object.keys(options)[0]), true),
+      );
+    }
+  }
+  assert.equal(weights.stats({ quantiles: [0.5] }).count, 4);
+  weights.free();
+});
+
+test('lengths beyond what can be addressed, and more quantiles than there is memory for, are refused', () => {
+  for (const scheme of [
+    { id: 'mixed', floatRatio: 0.5 },
+    { id: 'int4', granularity: 'group', groupSize: 1 },
+  ]) {
+    assert.throws(() => face.packedLength([32768, 32768], scheme), { code: 'out_of_memory' }, scheme.id);
+  }
+  assert.equal(face.packedLength([32768, 32768], { id: 'int4' }), 2 ** 29 + 4);
+  assert.throws(() => face.stats(new Float32Array(4), { quantiles: Array.from({ length: 1025 }, () => 0.5) }), {
+    code: 'invalid_argument',
+  });
+});

@@ -58,7 +58,7 @@
  * @typedef {object} StatsOptions
  * @property {number} [bins] of the histogram, 256 by default, 0 for none
  * @property {[number, number]} [range] of the histogram; from least to greatest by default
- * @property {number[]} [quantiles] from 0 to 1
+ * @property {number[]} [quantiles] at most 1,024, from 0 to 1
  * @property {number} [axis] also gives the ranges of the channels along it
  */
 

@@ -309,8 +309,11 @@ export class Quantized {
  */
 export function statsOptions(given) {
   const { quantiles } = options(given);
-  if (quantiles !== undefined && !(Array.isArray(quantiles) && quantiles.every((q) => q >= 0 && q <= 1))) {
-    throw wrong('quantiles', 'an array of numbers from 0 to 1', quantiles);
+  if (
+    quantiles !== undefined &&
+    !(Array.isArray(quantiles) && quantiles.length <= 1024 && quantiles.every((q) => q >= 0 && q <= 1))
+  ) {
+    throw wrong('quantiles', 'an array of at most 1024 numbers from 0 to 1', quantiles);
   }
   return options(given);
 }

@@ -230,11 +230,12 @@ struct Dimensions {
 
 impl Dimensions {
     fn of(config: &Config, architecture: Architecture) -> Result<Dimensions> {
-        let need = |value: Option<u64>, what: &str| {
-            value.filter(|&n| (1..=1 << 32).contains(&n)).ok_or_else(|| {
+        let within = |value: Option<u64>, most: u64, what: &str| {
+            value.filter(|&n| (1..=most).contains(&n)).ok_or_else(|| {
                 malformed("config.json lacks a size").with_expected(what).with_found(format!("{value:?}"))
             })
         };
+        let need = |value, what| within(value, 1 << 32, what);
         let (width, heads) =
             (need(config.hidden_size, "hidden_size")?, need(config.num_attention_heads, "num_attention_heads")?);
         let bert = architecture == Architecture::Bert;
@@ -250,7 +251,8 @@ impl Dimensions {
         if config.use_sliding_window == Some(true) {
             return Err(unsupported("llama.cpp has no sliding window here").with_found("use_sliding_window: true"));
         }
-        let head_dim = config.head_dim.unwrap_or(width / heads);
+        // Memory is taken for it before any tensor has to have this width.
+        let head_dim = within(config.head_dim.or(Some(width / heads)), 1 << 16, "head_dim, at most 65,536")?;
         let shape = Dimensions {
             layers: need(config.num_hidden_layers, "num_hidden_layers")?,
             context: need(config.max_position_embeddings, "max_position_embeddings")?,
@@ -266,7 +268,7 @@ impl Dimensions {
             vocabulary: need(config.vocab_size, "vocab_size")?,
             token_types: config.type_vocab_size.unwrap_or(1),
         };
-        if head_dim == 0 || !head_dim.is_multiple_of(2) || !shape.heads.is_multiple_of(shape.heads_kv) {
+        if !head_dim.is_multiple_of(2) || !shape.heads.is_multiple_of(shape.heads_kv) {
             return Err(malformed("the heads in config.json do not fit together")
                 .with_expected("heads of an even width, a multiple of those of keys and values")
                 .with_found(format!("{heads} heads of {head_dim}, {} of keys and values", shape.heads_kv)));

@@ -8,7 +8,7 @@ use super::split::kept_count;
 use crate::error::Result;
 use crate::kernels::{self, bits};
 use crate::stats::CHUNK;
-use crate::tensor::{Shape, try_vec};
+use crate::tensor::{Shape, to_usize, try_vec};
 
 /// Marks a place in the list of kept weights that holds none (fewer finite weights than places).
 const NO_INDEX: u32 = u32::MAX;
@@ -42,6 +42,10 @@ impl Affine {
             Treatment::Mixed { float_ratio, .. } => kept_count(float_ratio, runs.count()),
             _ => 0,
         };
+        // Counts fit, their bytes may not.
+        let of_runs = (if self.symmetric { 4 } else { 5 }) * runs.len() as u64;
+        let bytes = of_runs + runs.codes_len(self.bits) as u64 + 4 * corrections as u64 + 8 * kept as u64;
+        to_usize(bytes)?;
         Ok(Parts::new(self, runs, corrections, kept))
     }
 
