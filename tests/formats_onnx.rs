@@ -89,7 +89,8 @@ fn derived_values(file: &[u8], listing: &Listing, derived: &Derived, at_once: u6
             .zip(&derived.parts)
             .map(|(need, &i)| {
                 let t = &listing.tensors[i];
-                let stored = t.inline.as_deref().unwrap_or(&file[t.bytes.start as usize..t.bytes.end as usize]);
+                let here = &file[t.bytes.start as usize..t.bytes.end as usize];
+                let stored = t.inline.as_deref().map_or(here, Vec::as_slice);
                 &stored[need.start as usize..need.end as usize]
             })
             .collect();
@@ -588,4 +589,21 @@ fn refuses_names_that_the_paths_of_inner_graphs_multiply() {
     let many = list(&model(&nested(empty(4097), 4, 511)));
     let expected = "at most 16777216 bytes of paths in all names";
     cases.refused(many, ("unsupported", Some("w4096"), Some(56_320), expected, "more"));
+}
+
+#[test]
+fn refuses_numbers_of_varying_length_that_are_much_in_memory() {
+    let cases = Cases::default();
+    // Each byte is an element of eight.
+    let ints = |name: &str, n: u64| {
+        bytes(5, &[named(name), dims(&[n]), number(2, 7), bytes(7, &vec![5; n as usize])].concat())
+    };
+    let most = 64 << 20 >> 3;
+    let listed = list(&model(&[ints("a", most - 3), ints("b", 3)].concat())).unwrap();
+    assert_eq!(listed.tensors[1].inline.as_ref().unwrap().as_slice(), [5, 0, 0, 0, 0, 0, 0, 0].repeat(3));
+    let expected = "raw_data, or at most 67108864 bytes of such numbers in all tensors";
+    let one = list(&model(&ints("a", most + 1)));
+    cases.refused(one, ("unsupported", Some("a"), Some(12), expected, "67108872 bytes in this one"));
+    let two = list(&model(&[ints("a", most - 3), ints("b", 4)].concat()));
+    cases.refused(two, ("unsupported", Some("b"), Some(8_388_634), expected, "32 bytes in this one"));
 }

@@ -316,8 +316,12 @@ impl<'a> ListingJson<'a> {
 /// The bytes that a listing holds, in hexadecimal.
 #[cfg(feature = "full")]
 fn inline(t: &TensorInfo) -> Option<String> {
-    let digits = |b: &u8| [b >> 4, b & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    t.inline.as_deref().map(|bytes| bytes.iter().flat_map(digits).collect())
+    let bytes = t.inline.as_deref()?;
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for b in bytes {
+        digits.extend([b >> 4, b & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+    }
+    Some(digits)
 }
 
 /// No format of the first build has any.

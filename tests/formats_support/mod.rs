@@ -307,7 +307,7 @@ fn check_onnx(listing: &Listing, file_len: u64) {
 /// The stored bytes of a tensor that is not beside the file, and its elements as numbers.
 pub fn onnx_values(file: &[u8], t: &TensorInfo) -> Vec<f32> {
     let here = || file[t.bytes.start as usize..t.bytes.end as usize].to_vec();
-    let bytes = t.inline.clone().unwrap_or_else(here);
+    let bytes = t.inline.as_deref().cloned().unwrap_or_else(here);
     let (elements, size) = t.dtype.block();
     let mut values = vec![0.0; bytes.len() / size as usize * elements as usize];
     decode(t.dtype, t.big_endian, &bytes, &mut values).expect("a listed tensor decodes");
