@@ -2,13 +2,14 @@
  * Plans for a size, held against single schemes and against llama-quantize's presets, and their time. `cargo xtask bench plan` builds the
  * package's wasm and runs it: `node plan.mjs PYTHON`.
  *
- * `FEWERBITS_BENCH_ONLY=digits`, `language`, `onnx` or `time` does one of these.
+ * `FEWERBITS_BENCH_ONLY=digits`, `language`, `onnx`, `many` or `time` does one of these.
  *
  * - The digits network: for every single scheme of GGUF the plans of at most its bytes, by cost and chosen by running; all run by the engine on the
  *   held-out images (`tests/js/digits.js`).
  * - The tiny language model: for every preset plans of smaller files (`tests/peers/plan.js`); all run by llama.cpp on held-out text
  *   (`plan_logits.py`), where a Python with llama.cpp's library and the model are.
  * - ONNX models: a small encoder and the digits network, planned with roles' weights and with weights that onnxruntime-web found.
+ * - Many: 5,000 tensors planned anew for moving sizes.
  * - Time: 300 tensors, 1 GB of f16, every scheme of GGUF, two workers; then one plan after the other for moving sizes. In Node, and on the
  *   built page in Chromium, from the slider's move to what is drawn.
  */
@@ -24,10 +25,13 @@ import { init, measureWeights, openModel } from '../www/lib/index.js';
 import { openPlanning } from '../www/lib/shrink/plan.js';
 import { DIST, find, launch, serve } from '../tests/e2e/harness/index.js';
 import { openDigits } from '../tests/js/digits.js';
+import { gaussians, safetensors } from '../tests/js/models.js';
 import { damage, digits as digitsOnnx, encoder, images } from '../tests/js/onnx-plans.js';
 import { presetsAndPlans } from '../tests/peers/plan.js';
 
 const MODELS = fileURLToPath(new URL('../www/public/models/', import.meta.url));
+/** What a layer is made of. */
+const PARTS = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'];
 const [python = ''] = process.argv.slice(2);
 const megabytes = Number(process.env.FEWERBITS_BENCH_MB ?? 1000);
 
@@ -60,6 +64,7 @@ const only = process.env.FEWERBITS_BENCH_ONLY;
 if (only === undefined || only === 'digits') await digits();
 if (only === undefined || only === 'language') await language();
 if (only === undefined || only === 'onnx') await onnxModels();
+if (only === undefined || only === 'many') await many();
 if (only !== undefined && only !== 'time') process.exit();
 const path = join(folder, 'large.safetensors');
 const count = large(path);
@@ -162,6 +167,40 @@ async function time() {
   await model.close();
 }
 
+/** Plans for 20 sizes of a model of many small matrices, each nine times. */
+async function many() {
+  const [count, sizes, rounds] = [5000, 20, 9];
+  const block = gaussians(1 << 17, 3);
+  const tensors = Array.from({ length: count }, (_, i) => {
+    const [rows, from] = [16 * (1 + (i % 3)), (i * 37) % (1 << 16)];
+    return [`blk.${Math.floor(i / 7)}.${PARTS[i % 7]}.weight`, [[rows, 256], block.slice(from, from + rows * 256)]];
+  });
+  const model = await openModel(safetensors(Object.fromEntries(tensors)));
+  const planning = await openPlanning(model);
+  await planning.survey({ to: 'gguf', workers: 2 });
+  const { least = 0 } = (await planning.plan({ to: 'gguf', targetBytes: model.byteLength })).found ?? {};
+  const found = [];
+  for (let i = 0; i < sizes; i++) {
+    const targetBytes = Math.ceil(least + ((model.byteLength - least) * ((i * 7) % sizes)) / sizes);
+    const times = [];
+    for (let round = 0; round < rounds; round++) {
+      const started = performance.now();
+      await planning.plan({ to: 'gguf', targetBytes });
+      times.push(performance.now() - started);
+    }
+    found.push(times.sort((a, b) => a - b));
+  }
+  const over = (/** @type {number} */ at) => found.map((times) => times[at]).sort((a, b) => a - b);
+  const [leasts, medians] = [over(0), over(rounds >> 1)];
+  const range = (/** @type {number[]} */ of) => `${of[0].toFixed(1)} to ${of[sizes - 1].toFixed(1)} ms`;
+  console.log(
+    `\n${count} tensors planned anew for ${sizes} sizes: ${range(leasts)} (the least of ${rounds} each; their median ` +
+      `${leasts[sizes >> 1].toFixed(1)}), medians ${range(medians)}`,
+  );
+  planning.free();
+  await model.close();
+}
+
 /** The same by a person on the page: from the slider's first move to the plan, then from each move to what is drawn. */
 async function inPage() {
   if (!find('chromium') || !existsSync(DIST))
@@ -229,8 +268,7 @@ function large(path) {
   });
   const each = rows * columns * 2;
   const names = Array.from({ length: count }, (_, i) => {
-    const role = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'][i % 7];
-    return `blk.${Math.floor(i / 7)}.${role}.weight`;
+    return `blk.${Math.floor(i / 7)}.${PARTS[i % 7]}.weight`;
   });
   const header = Buffer.from(
     JSON.stringify(

@@ -43,7 +43,7 @@ export async function openPage(file) {
 }
 
 /** Memory in use by the renderers of a Chromium that this process started, as Linux counts it; 0 elsewhere. */
-function rendererBytes() {
+export function rendererBytes() {
   /** @type {Map<number, {parent: number, pages: number, isRenderer: boolean}>} */
   const all = new Map();
   try {

@@ -31,6 +31,8 @@ export class Session {
     this.shown = {};
     this.showing = false;
     this.epoch = 0;
+    /** The tensor whose figures were asked for a second time. */
+    this.again = 0;
     this.models = 0;
     /** @type {AbortController | null} */
     this.opening = null;
@@ -85,10 +87,11 @@ export class Session {
     const show = (/** @type {number} */ done, /** @type {number | null} */ total) =>
       this.store.update((s) => ({ ...s, opening: { name, done, total, started } }));
     const timer = setTimeout(() => show(0, null), PATIENCE);
+    const id = ++this.models;
     try {
       const model = await this.client.call(
         'open',
-        { source, sample: sample ?? null },
+        { source, sample: sample ?? null, modelId: id },
         {
           signal: controller.signal,
           lane: 'open',
@@ -105,7 +108,7 @@ export class Session {
       const opened = {
         ...model,
         name: Array.isArray(source) ? name : model.name,
-        id: ++this.models,
+        id,
         sample: sample !== undefined,
         url: url ?? null,
       };
@@ -129,10 +132,14 @@ export class Session {
     this.loading?.abort();
   }
 
-  /** Long work on a setting: the worker is ended and the last setting that worked comes back. A job of the Shrink room is not ended with it. */
+  /**
+   * Long work on a setting: the worker is ended and the last setting that worked comes back. What the Shrink room has under way or has made is
+   * not ended with it: while that is there the work goes on, and its answer is dropped.
+   */
   cancelComputing() {
     const { shrink, batch } = this.store.state;
-    if (shrink?.job?.state !== 'running' && batch?.job?.state !== 'running') this.client.stop();
+    const results = [shrink?.job, ...(batch?.rows ?? [])].some((one) => (one?.made.length ?? 0) > 0);
+    if (!results && !this.client.isAt('shrink-')) this.client.stop();
     this.asked.file = '';
     this.shown = {};
     this.store.update((s) => ({ ...s, computing: null, sides: this.computed ?? s.result?.sides ?? s.sides }));
@@ -255,7 +262,7 @@ export class Session {
     this.stirred = started;
     const timer = setTimeout(() => this.store.update((s) => ({ ...s, computing: started })), PATIENCE);
     try {
-      const answer = await this.client.call('show', { sides, ...parts, foretell });
+      const answer = await this.client.call('show', { name, sides, ...parts, foretell });
       const { sampled = null } = answer;
       if (sampled !== null) this.#computeLater(JSON.stringify([epoch, sides]));
       else if (answer.figures) this.computed = sides;
@@ -280,7 +287,14 @@ export class Session {
         return next;
       });
     } catch (error) {
-      if (this.store.state.data?.epoch === epoch) this.#refuse(error, 'scheme', undefined, name);
+      if (this.store.state.data?.epoch === epoch) {
+        // The worker has another tensor, which was given up too late: it is brought back to this one, and asked again once.
+        if (/** @type {CodedError} */ (error).code === 'superseded' && this.again !== epoch) {
+          this.again = epoch;
+          this.shown = {};
+        }
+        this.#refuse(error, 'scheme', undefined, name);
+      }
     } finally {
       clearTimeout(timer);
       this.store.update((s) => (s.computing === null ? s : { ...s, computing: null }));

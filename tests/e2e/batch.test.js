@@ -18,6 +18,35 @@ function model(seed, change = () => {}) {
   return safetensors({ 'blk.0.attn_q.weight': [[64, 256], values], 'norm.bias': [[64], gaussians(64, seed + 1)] });
 }
 const withNaN = (/** @type {number} */ seed) => model(seed, (values) => void (values[7] = NaN));
+/** A safetensors file by its header's text. @param {string} header @param {number} bytes of data */
+function withHeader(header, bytes) {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return new Uint8Array(Buffer.concat([length, Buffer.from(header), Buffer.alloc(bytes)]));
+}
+
+/** A GGUF file of f32 tensors of 256 values, at these offsets. @param {number[]} offsets */
+function gguf(offsets) {
+  const u64 = (/** @type {number} */ n) => Buffer.from(BigUint64Array.of(BigInt(n)).buffer);
+  const u32 = (/** @type {number} */ n) => Buffer.from(Uint32Array.of(n).buffer);
+  const infos = offsets.map((at, i) =>
+    Buffer.concat([u64(8), Buffer.from(`${'abcd'[i]}.weight`), u32(2), u64(64), u64(4), u32(0), u64(at)]),
+  );
+  const head = Buffer.concat([Buffer.from('GGUF'), u32(3), u64(offsets.length), u64(0), ...infos]);
+  return new Uint8Array(Buffer.concat([head, Buffer.alloc(((32 - (head.length % 32)) % 32) + 1024 * offsets.length)]));
+}
+
+/** An archive whose end claims a directory of four gigabytes. */
+const HUGE = (() => {
+  const end = Buffer.alloc(22 + 64);
+  end.write('PK\x03\x04', 0, 'latin1');
+  end.write('PK\x05\x06', 64, 'latin1');
+  end.writeUInt16LE(1, 64 + 8);
+  end.writeUInt16LE(1, 64 + 10);
+  end.writeUInt32LE(0xfffffff0, 64 + 12);
+  return new Uint8Array(end);
+})();
+
 const BROKEN = new TextEncoder().encode('this is no model');
 
 forEachBrowser((browser) => {
@@ -230,6 +259,44 @@ forEachBrowser((browser) => {
         (await saved()).map(([name]) => name),
         ['llama-q8_0.gguf', 'mlp-int8.onnx', 'w-q8_0.gguf'],
       );
+      await page.assertQuiet();
+    });
+
+    test('broken files are each told by file, tensor, place, expected and found; the others are done, and what is open stays', async () => {
+      await page.enter();
+      const twice =
+        '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}';
+      const onnx = readFileSync(join(ROOT, 'tests/data/corpus/onnx/external.onnx'));
+      await page.dropAll({
+        'a.safetensors': model(1),
+        'empty.gguf': new Uint8Array(0),
+        'huge.pt': HUGE,
+        'lone.onnx': onnx,
+        'over.gguf': gguf([0, 512]),
+        'twice.safetensors': withHeader(twice, 16),
+      });
+      const broken = {
+        'empty.gguf': 'failed',
+        'huge.pt': 'failed',
+        'over.gguf': 'failed',
+        'twice.safetensors': 'failed',
+      };
+      await reach({ ...broken, 'a.safetensors': 'planned', 'lone.onnx': 'planned' });
+      await start();
+      // What lies beside a model is missed when it is read.
+      await reach({ ...broken, 'a.safetensors': 'done', 'lone.onnx': 'failed' });
+      await over();
+      for (const [name, ...facts] of [
+        ['empty.gguf', 'The file is empty', 'expected a safetensors, GGUF', 'found no bytes'],
+        ['huge.pt', 'at byte 64', 'expected an end at 64', '4294967280'],
+        ['lone.onnx', 'external.data', 'tensor w1', 'expected external.data beside the model', 'found none'],
+        ['over.gguf', 'tensor b.weight', 'at byte', 'expected an offset of 1024', 'found 512'],
+        ['twice.safetensors', 'tensor a', 'at byte 64', 'expected unique keys', 'found "a"'],
+      ]) {
+        const told = await page.text(`.model[data-name="${name}"] .problem`);
+        for (const fact of facts) assert.ok(told?.includes(fact), `${name}: ${fact}: ${told}`);
+      }
+      assert.equal(await page.text('fb-file-strip .name'), 'a.safetensors');
       await page.assertQuiet();
     });
 

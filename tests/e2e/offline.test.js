@@ -50,6 +50,12 @@ forEachBrowser((browser) => {
          }
        })().then(done, (e) => done(String(e)));`,
     );
+  const cached = async () => ({
+    builds: await browser.driver.executeAsyncScript(
+      `const done = arguments[0]; caches.keys().then((names) => done(names.filter((name) => name.startsWith('fewerbits /b/ ')).length), (e) => done(String(e)))`,
+    ),
+    errors: await browser.errors(),
+  });
   const controlled = () =>
     page.until(`return navigator.serviceWorker?.controller?.state === 'activated'`, 'the service worker');
 
@@ -80,6 +86,21 @@ forEachBrowser((browser) => {
       // The page of the first build asks for a file that it has not used yet.
       await browser.driver.executeScript(`location.hash = '#/learn/8'`);
       await page.waitText('.lesson', FIRST);
+      // Nor does a second page end the first one's build, which goes on with files of it that it has not used either.
+      const first = await browser.driver.getWindowHandle();
+      await browser.driver.switchTo().newWindow('tab');
+      await go(`${site.url}?lang=en#/learn/8`);
+      await page.waitText('.lesson', FIRST);
+      await browser.driver.switchTo().window(first);
+      await browser.driver.executeScript(`location.hash = '#/learn/9'`);
+      await page.waitText('.lesson', 'Q4_0');
+      assert.deepEqual(await cached(), { builds: 2, errors: [] });
+      for (const handle of await browser.driver.getAllWindowHandles()) {
+        if (handle === first) continue;
+        await browser.driver.switchTo().window(handle);
+        await browser.driver.close();
+      }
+      await browser.driver.switchTo().window(first);
       // The next worker takes over once the last page of the one before has gone, which a browser may notice a moment after the next load.
       for (let loads = 0; loads < 5; loads++) {
         await go(`${site.url}?lang=en#/learn/8`);
@@ -96,7 +117,7 @@ forEachBrowser((browser) => {
       await browser.driver.executeAsyncScript(
         `const done = arguments[arguments.length - 1];
          (async () => {
-           while ((await caches.keys()).filter((name) => name.startsWith('fewerbits-')).length !== 1)
+           while ((await caches.keys()).filter((name) => name.startsWith('fewerbits /b/ ')).length !== 1)
              await new Promise((ok) => setTimeout(ok, 100));
          })().then(done, done);`,
       );
@@ -126,10 +147,10 @@ forEachBrowser((browser) => {
     const used = () =>
       browser.driver.executeAsyncScript(
         `const done = arguments[arguments.length - 1];
-         caches.open('fewerbits-used').then((c) => c.keys()).then((list) => done(list.map(({ url }) => url)), (e) => done([String(e)]))`,
+         caches.open('fewerbits /c/ used').then((c) => c.keys()).then((list) => done(list.map(({ url }) => url)), (e) => done([String(e)]))`,
       );
     await page.until(
-      `caches.open('fewerbits-used').then((c) => c.keys()).then((l) => (window.usedNow = l.length)); return window.usedNow === 2`,
+      `caches.open('fewerbits /c/ used').then((c) => c.keys()).then((l) => (window.usedNow = l.length)); return window.usedNow === 2`,
       'both files in their cache',
     );
     const expected = ['rust-docs.gguf', 'rust-docs-heldout.txt'].map((file) => {

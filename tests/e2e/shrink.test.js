@@ -759,6 +759,23 @@ forEachBrowser((browser) => {
         await page.assertQuiet();
       });
 
+      test('a model that comes while the picker is open is not written under the other one’s name', async () => {
+        await page.enter(
+          '?lang=en#/shrink?scheme=f16',
+          `window.writes = 0; window.showSaveFilePicker = async () => { await new Promise((ok) => (window.chosen = ok));
+           return { name: 'chosen', createWritable: async () => { window.writes++; throw new Error('nothing is to be written'); } }; }`,
+        );
+        await page.planned();
+        await page.start();
+        await page.until(`return window.chosen`, 'the picker');
+        await page.drop('other.safetensors', safetensors({ other: { shape: [8, 32], values: noise(256) } }));
+        await page.until(`return document.querySelector('fb-shrink-table [data-name="other"]')`, 'the other model');
+        await run(`window.chosen()`);
+        await page.waitText('main .problem', 'Another model was opened meanwhile');
+        assert.equal(await run(`return window.writes`), 0);
+        await page.assertQuiet();
+      });
+
       test('a picker that is put away begins nothing', async () => {
         await open(
           '?lang=en#/shrink',

@@ -39,6 +39,10 @@ export class EngineClient {
     this.opened = /** @type {{open: any, tensor: any}} */ ({ open: null, tensor: null });
     /** The replay in a new worker, while it is under way. @type {Promise<unknown> | null} */
     this.replay = null;
+    /** Files and tensors that were given up when they had been asked for. @type {Map<number, 'open' | 'tensor'>} */
+    this.left = new Map();
+    /** What the worker has put in the place of what is open, since it was given up too late. @type {'open' | 'tensor' | null} */
+    this.astray = null;
     this.next = 1;
     /** @type {(type: string, detail: any) => void} */
     this.onNotice = () => {};
@@ -82,6 +86,11 @@ export class EngineClient {
     });
   }
 
+  /** Whether anything is under way whose type begins so. @param {string} prefix */
+  isAt(prefix) {
+    return [...this.pending.values()].some(({ type }) => type.startsWith(prefix));
+  }
+
   /** Ends the worker and with it whatever it computes. The next call gets a new one. */
   stop(code = 'aborted', message = 'cancelled') {
     this.worker?.terminate();
@@ -100,7 +109,7 @@ export class EngineClient {
     if (!this.pending.has(call.id)) return;
     if (!this.worker) return this.#settle(call, codedError('worker_died', 'the engine could not be started'));
     call.sent = true;
-    this.worker.postMessage({ id: call.id, type: call.type, ...call.payload });
+    this.worker.postMessage({ ...call.payload, id: call.id, type: call.type });
   }
 
   #start() {
@@ -112,18 +121,33 @@ export class EngineClient {
       event.preventDefault?.();
       if (this.worker === worker) this.stop('worker_died', event.message || 'the engine stopped');
     };
+    this.#replay();
+  }
+
+  /** Tells the worker what is open. */
+  #replay(withModel = true) {
     const { open, tensor } = this.opened;
     if (!open) return;
     const replay = async () => {
       try {
-        await this.#direct('open', open);
+        if (withModel) await this.#direct('open', open);
         if (tensor) await this.#direct('tensor', tensor);
       } finally {
         if (this.replay === begun) this.replay = null;
       }
     };
     const begun = replay();
+    begun.catch(() => {});
     this.replay = begun;
+  }
+
+  /** Brings the worker back to what is open, unless another file or tensor is on its way. */
+  #right() {
+    const coming = [...this.pending.values()].some(({ type, sent }) => sent && (type === 'open' || type === 'tensor'));
+    if (!this.astray || coming || !this.worker) return;
+    const withModel = this.astray === 'open';
+    this.astray = null;
+    this.#replay(withModel);
   }
 
   /**
@@ -135,7 +159,7 @@ export class EngineClient {
     return new Promise((resolve, reject) => {
       const id = this.next++;
       this.pending.set(id, { id, type, payload, options: {}, resolve, reject, sent: true, detach: () => {} });
-      this.worker?.postMessage({ id, type, ...payload });
+      this.worker?.postMessage({ ...payload, id, type });
     });
   }
 
@@ -147,15 +171,24 @@ export class EngineClient {
       const { code, message: text } = message.error;
       return this.stop(code ?? 'worker_died', text);
     }
-    if (!call) return;
+    if (!call) {
+      const type = this.left.get(message.id);
+      if ('progress' in message || !type) return;
+      this.left.delete(message.id);
+      if ('done' in message && this.astray !== 'open') this.astray = type;
+      return this.#right();
+    }
     if ('progress' in message) return call.options.onProgress?.(message.progress);
     if (message.error) {
       const { message: text, ...facts } = message.error;
-      return this.#settle(call, Object.assign(new Error(text), facts));
+      this.#settle(call, Object.assign(new Error(text), facts));
+      return this.#right();
     }
     if (call.type === 'open') this.opened = { open: call.payload, tensor: null };
     if (call.type === 'tensor') this.opened.tensor = call.payload;
+    if (call.type === 'open' || call.type === this.astray) this.astray = null;
     this.#settle(call, null, message.done);
+    this.#right();
   }
 
   /**
@@ -164,7 +197,10 @@ export class EngineClient {
    */
   #abort(call, code = 'aborted') {
     if (!this.pending.has(call.id)) return;
-    if (call.sent) this.worker?.postMessage({ id: call.id, type: 'abort' });
+    if (call.sent) {
+      this.worker?.postMessage({ id: call.id, type: 'abort' });
+      if (call.type === 'open' || call.type === 'tensor') this.left.set(call.id, call.type);
+    }
     this.#settle(call, codedError(code, code === 'aborted' ? 'cancelled' : 'a newer request took its place'));
   }
 
@@ -199,6 +235,8 @@ export class EngineClient {
   #died(code, message) {
     this.worker = null;
     this.replay = null;
+    this.left.clear();
+    this.astray = null;
     const calls = [...this.pending.values()];
     this.pending.clear();
     this.lanes.clear();

@@ -96,6 +96,65 @@ test('a lane that preempts aborts what is under way', async () => {
   assert.equal(await second, 'two');
 });
 
+test('a tensor or a file that was given up too late is put right: what is open is told to the worker again, and calls wait for that', async () => {
+  const { client, workers } = stage();
+  const answer = async (/** @type {string} */ type, /** @type {any} */ done = type) => {
+    workers[0].say({ id: workers[0].last(type).id, done });
+    await settled();
+  };
+  const first = client.call('open', { source: 'a' });
+  await settled();
+  await answer('open');
+  await first;
+  const small = client.call('tensor', { name: 'small' });
+  await settled();
+  await answer('tensor');
+  await small;
+
+  const controller = new AbortController();
+  const large = client.call('tensor', { name: 'large' }, { signal: controller.signal });
+  await settled();
+  controller.abort();
+  await assert.rejects(large, { code: 'aborted' });
+  // The worker could not hear it any more.
+  await answer('tensor');
+  const told = workers[0].told.length;
+  assert.deepEqual([workers[0].told.at(-1).type, workers[0].told.at(-1).name], ['tensor', 'small']);
+  const show = client.call('show');
+  await settled();
+  assert.equal(workers[0].told.length, told);
+  await answer('tensor');
+  await settled();
+  assert.equal(workers[0].told.at(-1).type, 'show');
+  await answer('show');
+  assert.equal(await show, 'show');
+
+  const other = new AbortController();
+  const b = client.call('open', { source: 'b' }, { signal: other.signal });
+  await settled();
+  other.abort();
+  await assert.rejects(b, { code: 'aborted' });
+  await answer('open');
+  assert.deepEqual([workers[0].told.at(-1).type, workers[0].told.at(-1).source], ['open', 'a']);
+  await answer('open');
+  assert.deepEqual([workers[0].told.at(-1).type, workers[0].told.at(-1).name], ['tensor', 'small']);
+  await answer('tensor');
+
+  // One that failed, or was stopped in time, is nothing to mend; nor is one in whose place another comes.
+  const c = client.call('open', { source: 'c' }, { lane: 'open', preempt: true });
+  await settled();
+  const idOfC = workers[0].last('open').id;
+  const d = client.call('open', { source: 'd' }, { lane: 'open', preempt: true });
+  await assert.rejects(c, { code: 'superseded' });
+  await settled();
+  workers[0].say({ id: idOfC, done: 'too late' });
+  const opened = workers[0].told.filter(({ type }) => type === 'open').length;
+  workers[0].say({ id: workers[0].last('open').id, done: 'd' });
+  assert.equal(await d, 'd');
+  await settled();
+  assert.equal(workers[0].told.filter(({ type }) => type === 'open').length, opened);
+});
+
 test('aborting rejects at once and tells the worker', async () => {
   const { client, workers } = stage();
   const controller = new AbortController();

@@ -31,6 +31,8 @@ export function answersWith(engine, release = (model) => model.close?.()) {
   let weights = null;
   /** Whether reading the open file costs requests. */
   let isRemote = false;
+  /** The number that the page has given to the open file. */
+  let opened = 0;
   /** @type {Sample | null} the sample network, while the sample is open */
   let sample = null;
   /** The last figures of each side: while one side is dragged the other stays. */
@@ -49,7 +51,7 @@ export function answersWith(engine, release = (model) => model.close?.()) {
   return {
     start: () => ({ schemes: engine.schemes() }),
 
-    async open({ source, sample: heldOut }, { signal, onProgress }) {
+    async open({ source, sample: heldOut, modelId = 0 }, { signal, onProgress }) {
       const next = await engine.openModel(source, { signal, onProgress });
       let network = null;
       try {
@@ -63,6 +65,7 @@ export function answersWith(engine, release = (model) => model.close?.()) {
       model = next;
       sample = network;
       isRemote = typeof source === 'string';
+      opened = modelId;
       return outline(next);
     },
 
@@ -82,7 +85,8 @@ export function answersWith(engine, release = (model) => model.close?.()) {
      * The parts of the picture that are asked for, in one crossing. Of a scheme that would take long only the figures, from a portion of the
      * weights, where `foretell` allows it; `sampled` says from how many.
      */
-    async show({ sides, figures, pictures, weight, foretell }) {
+    async show({ name, sides, figures, pictures, weight, foretell }) {
+      if (weights === null || name !== about.name) throw otherTensor();
       if (foretell && figures && weights.count > 4 * SAMPLE) {
         const { foretell: early } = await portionCode();
         const told = early({ engine, weights, about, portions }, sides, figures, drawn);
@@ -102,7 +106,7 @@ export function answersWith(engine, release = (model) => model.close?.()) {
     },
 
     /** What is open. Not for the page: a model cannot be sent. The sample lies beside the page. */
-    held: () => ({ model, isRemote: isRemote && sample === null }),
+    held: () => ({ model, isRemote: isRemote && sample === null, modelId: opened }),
 
     /** Another build of the engine has come: what is open goes over to it. */
     move() {
@@ -123,13 +127,13 @@ export function answersWith(engine, release = (model) => model.close?.()) {
     /** One scheme on the open tensor, or on a portion of a large one: its bits per weight, and its SQNR from so many weights. */
     async compare({ name, scheme }) {
       const { compareOn } = await portionCode();
-      if (weights === null || name !== about.name) {
-        throw Object.assign(new Error('another tensor is open'), { code: 'superseded' });
-      }
+      if (weights === null || name !== about.name) throw otherTensor();
       return compareOn({ engine, weights, about, portions }, scheme);
     },
   };
 }
+
+const otherTensor = () => Object.assign(new Error('another tensor is open'), { code: 'superseded' });
 
 /**
  * Histograms, levels, stairs and metrics of both sides.

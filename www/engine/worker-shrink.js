@@ -43,7 +43,7 @@ const TURN = 24;
 const BEAT = 100;
 
 export class Shrinking {
-  /** @param {() => {model: Model | null, isRemote: boolean}} held what is open */
+  /** @param {() => {model: Model | null, isRemote: boolean, modelId: number}} held what is open, and its number in the page */
   constructor(held) {
     this.held = held;
     /** @type {{model: Model, planning: Promise<Awaited<ReturnType<typeof openPlanning>>>} | null} */
@@ -151,6 +151,16 @@ export class Shrinking {
     return { model, plan: chosen.plan };
   }
 
+  /** The plan of the model with this number: another one may have come since the page asked. @param {number} modelId @param {any} options */
+  async #planOf(modelId, options) {
+    const { model, modelId: opened } = this.held();
+    const found = modelId === opened ? await this.#planFor(options) : null;
+    if (!found || found.model !== model) {
+      throw Object.assign(new Error('another model was opened meanwhile'), { code: 'superseded' });
+    }
+    return found;
+  }
+
   /** What is asked of a plan, with the weights that running showed where they are wanted. @param {Model} model @param {any} options */
   #weighted(model, options) {
     if (!options.isWeighed) return unrun(options);
@@ -196,11 +206,11 @@ export class Shrinking {
 
   /**
    * Runs the model as planned.
-   * @param {{options: any, images: string}} payload
+   * @param {{modelId: number, options: any, images: string}} payload `modelId` of the one that is meant
    * @param {Tools} tools
    */
-  async #trial({ options, images }, { signal, tell }) {
-    const { model, plan } = await this.#planFor(options);
+  async #trial({ modelId, options, images }, { signal, tell }) {
+    const { model, plan } = await this.#planOf(modelId, options);
     return measureDamage(plan, { ...(await pictures(model, images, signal)), signal, onProgress: tell });
   }
 
@@ -265,14 +275,14 @@ export class Shrinking {
   }
 
   /**
-   * @param {{options: any, place: import('./worker-sinks.js').Place}} payload
+   * @param {{modelId: number, options: any, place: import('./worker-sinks.js').Place}} payload `modelId` of the one that is meant
    * @param {Tools} tools
    */
-  async #run({ options, place }, { signal, tell }) {
+  async #run({ modelId, options, place }, { signal, tell }) {
     readyWorkers();
     // A worker that took a dead one's place has measured nothing yet.
     if (options.targetBytes !== undefined) await this.#survey(options, { signal });
-    const { model, plan } = await this.#planFor(options);
+    const { model, plan } = await this.#planOf(modelId, options);
     await this.#forget();
     const names = plan.files.map(({ name }) => name);
     const kept = await keepIn(place, names);

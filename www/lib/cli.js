@@ -38,8 +38,13 @@ async function main([name, ...args]) {
       interrupted.abort();
     });
   }
-  // `fewerbits inspect … | head` closes the pipe early.
-  process.stdout.on('error', (error) => process.exit(/** @type {any} */ (error).code === 'EPIPE' ? 0 : 1));
+  // `fewerbits shrink … | head` closes the pipe early: what is under way goes on, and ends with its own code.
+  for (const which of /** @type {const} */ (['out', 'err'])) {
+    process[`std${which}`].on('error', (error) => {
+      if (/** @type {any} */ (error).code !== 'EPIPE') process.exit(1);
+      terminal.mute(which);
+    });
+  }
   try {
     if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
       const about = name === 'help' ? args[0] : undefined;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -168,6 +169,32 @@ test('two models of one name: the first has its place, the other fails by name, 
   assert.deepEqual((await readdir(join(folder, 'named'))).sort(), ['a.safetensors', 'b.safetensors']);
 });
 
+test('an address names no folder but one inside the output', async () => {
+  const values = gaussians(64 * 512);
+  const one = safetensors({ 'model.layers.0.mlp.up_proj.weight': [[64, 512], values] });
+  const files = /** @type {{[path: string]: string | Uint8Array}} */ ({
+    '/x/...index.json': JSON.stringify({ weight_map: { 'model.layers.0.mlp.up_proj.weight': 'one.safetensors' } }),
+    '/x/one.safetensors': one,
+    '/x/config.json': '{"model_type":"llama"}',
+  });
+  const server = createServer(({ url }, response) => {
+    const file = files[String(url)];
+    response.writeHead(file ? 200 : 404).end(file);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const address = `http://127.0.0.1:${/** @type {any} */ (server.address()).port}/x/...index.json`;
+    const options = ['--scheme', 'int8', '--layout', 'compressed-tensors'];
+    const done = await run('shrink', address, 'a.safetensors', '-o', 'outer/inner', ...options);
+    assert.equal(done.code, 0, done.err);
+    assert.deepEqual(await readdir(join(folder, 'outer')), ['inner']);
+    assert.deepEqual((await readdir(join(folder, 'outer/inner'))).sort(), ['a', 'model']);
+  } finally {
+    server.close();
+  }
+});
+
 test('one model of a batch that fails does not stop the others, and is reported', async () => {
   await writeFile(join(folder, 'broken.safetensors'), 'no model');
   const values = gaussians(64);
@@ -188,6 +215,26 @@ test('one model of a batch that fails does not stop the others, and is reported'
   // What was done is left out, what failed is tried again.
   const again = await run(...args.filter((x) => !/^(broken|gone|nan)/.test(x)), '--resume');
   assert.equal(again.code, 0, again.err);
+});
+
+test('a batch whose output nobody reads any more is done all the same', async () => {
+  await writeFile(join(folder, 'unread.safetensors'), 'no model');
+  for (const closed of /** @type {const} */ ([['stdout'], ['stdout', 'stderr']])) {
+    const out = `unread-${closed.length}`;
+    const args = ['shrink', 'a.safetensors', 'b.safetensors', 'unread.safetensors', '-o', out, '--scheme', 'bf16'];
+    const child = spawn(process.execPath, [CLI, ...args], { cwd: folder });
+    for (const stream of closed) child[stream].destroy();
+    child.stderr.setEncoding('utf8');
+    let err = '';
+    child.stderr.on('data', (text) => (err += text));
+    const [code] = await once(child, 'close');
+    assert.equal(code, 1, err);
+    assert.deepEqual((await readdir(join(folder, out))).sort(), ['a.safetensors', 'b.safetensors']);
+    if (closed.length === 1) assert.match(err, /unread\.safetensors.*\n1 of 3 models failed\n$/);
+  }
+  const listed = spawn(process.execPath, [CLI, 'schemes'], { cwd: folder });
+  listed.stdout.destroy();
+  assert.deepEqual(await once(listed, 'close'), [0, null]);
 });
 
 test('a folder becomes a GGUF file that runs, by the ending of its name', async () => {
@@ -398,6 +445,39 @@ test('a checkpoint in shards is planned as a whole, shrunk shard by shard, and m
     ),
   );
   assert.ok(dtypes.size > 1, [...dtypes].join());
+});
+
+test('shards whose weights are stored in several tensors are merged by these, and folders among them are none', async () => {
+  await mkdir(join(folder, 'wide'));
+  const names = [0, 1].map((i) => `model.layers.${i}.mlp.up_proj.weight`);
+  const packing = ['--scheme', 'int4', '--layout', 'compressed-tensors'];
+  for (const [i, name] of names.entries()) {
+    const shard = `model-0000${i + 1}-of-00002.safetensors`;
+    await writeFile(join(folder, 'wide', shard), safetensors({ [name]: [[64, 512], gaussians(64 * 512, 7 + i)] }));
+    const done = await run('shrink', join('wide', shard), '-o', join('made', shard), ...packing);
+    assert.equal(done.code, 0, done.err);
+    // Each was written with its config.json, in a folder of its own.
+    await cp(join(folder, 'made', shard, 'model.safetensors'), join(folder, 'thin', shard));
+  }
+  await mkdir(join(folder, 'thin/model-00003-of-00003.safetensors'));
+  const merged = await run('merge', 'thin', '--json');
+  assert.equal(merged.code, 0, merged.err);
+  const index = JSON.parse(await readFile(join(folder, 'thin/model.safetensors.index.json'), 'utf8'));
+  const stored = ['weight_packed', 'weight_scale', 'weight_shape'];
+  assert.deepEqual(
+    Object.keys(index.weight_map),
+    names.flatMap((name) => stored.map((part) => name.replace('weight', part))),
+  );
+  const found = JSON.parse((await run('inspect', 'thin', '--json')).out);
+  const own = found.tensors.filter((/** @type {any} */ { parts }) => parts === undefined);
+  const total = own.reduce((/** @type {number} */ sum, /** @type {any} */ { byteLength }) => sum + byteLength, 0);
+  assert.equal(index.metadata.total_size, total);
+  assert.deepEqual(
+    found.tensors.filter((/** @type {any} */ { parts }) => parts).map((/** @type {any} */ { name }) => name),
+    names,
+  );
+  const same = await run('compare', 'wide/model-00001-of-00002.safetensors', 'thin/model-00001-of-00002.safetensors');
+  assert.equal(same.code, 0, same.err);
 });
 
 test('errors of an ONNX model are weighed where onnxruntime-web is installed, and else it is said what is missing', async () => {

@@ -28,9 +28,12 @@ export function likeliest(names) {
 }
 
 /**
- * The name of a model to which something is done: without what says its format.
+ * The name of a model to which something is done: without what says its format. What is written is called by it, so it is never one that a
+ * folder has: `..` is what an address that ends in `/...index.json` leaves.
  * @param {string} name
  */
-export const stemOf = (name) =>
-  name.replace(/(\.(safetensors|bin)\.index\.json|\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|ckpt|zip|fbdc))$/i, '') ||
-  'model';
+export function stemOf(name) {
+  const ending = /(\.(safetensors|bin)\.index\.json|\.(safetensors|gguf|onnx|npz|npy|pt|pth|bin|ckpt|zip|fbdc))$/i;
+  const stem = name.replace(ending, '');
+  return /^[.\s]*$/.test(stem) ? 'model' : stem;
+}

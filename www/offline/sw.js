@@ -16,10 +16,12 @@ const FILES = JSON.parse('__FILES__');
 const LATER = JSON.parse('__LATER__');
 
 const worker = /** @type {any} */ (self);
-const NAME = `fewerbits-${VERSION}`;
-/** Of all builds; what the one in use does not name is deleted when it begins. */
-const USED = 'fewerbits-used';
 const scope = new URL('./', worker.location.href);
+/** An origin may hold several of these pages, each in a folder of its own. */
+const OURS = `fewerbits ${scope.pathname} `;
+const NAME = `${OURS}${VERSION}`;
+/** Of all builds; what the one in use does not name is deleted when it begins. */
+const USED = `${OURS}used`;
 const known = new Set(FILES.map((file) => new URL(file, scope).href));
 /** Address → SHA-256. */
 const later = new Map(Object.entries(LATER).map(([file, hash]) => [new URL(file, scope).href, hash]));
@@ -40,7 +42,7 @@ worker.addEventListener('install', (/** @type {any} */ event) => {
 });
 
 worker.addEventListener('activate', (/** @type {any} */ event) => {
-  const old = (/** @type {string} */ name) => name.startsWith('fewerbits-') && name !== NAME && name !== USED;
+  const old = (/** @type {string} */ name) => name.startsWith(OURS) && name !== NAME && name !== USED;
   event.waitUntil(
     caches
       .keys()
@@ -60,6 +62,7 @@ async function forget() {
 
 worker.addEventListener('message', (/** @type {any} */ event) => {
   if (event.data === 'take over') worker.skipWaiting();
+  if (event.data === 'alone?') event.waitUntil(isAlone().then((alone) => event.ports[0].postMessage(alone)));
 });
 
 worker.addEventListener('fetch', (/** @type {any} */ event) => {
@@ -105,23 +108,34 @@ const BETWEEN = `<!doctype html><meta charset="utf-8"><meta name="color-scheme" 
 (async () => {
   const load = () => location.reload();
   setInterval(load, 2000);
-  const next = (await navigator.serviceWorker.getRegistration())?.waiting;
-  if (!next) return load();
-  next.addEventListener('statechange', () => next.state === 'activated' && load());
-  next.postMessage('take over');
+  const { active, waiting } = (await navigator.serviceWorker.getRegistration()) ?? {};
+  if (!waiting) return load();
+  waiting.addEventListener('statechange', () => waiting.state === 'activated' && load());
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }) => (data ? waiting.postMessage('take over') : load());
+  active.postMessage('alone?', [port2]);
 })();
 </script>`;
-/** How often the newer build has been asked. */
-let asked = 0;
+/** How often that document was sent without the newer build having taken over. */
+let sent = 0;
+/** Whether the next load is of this build, since another page of it is open. */
+let stays = false;
 
 /** The page itself. Where a newer build waits and this is the only page, that one takes over first, unless it never does. */
 async function page() {
-  const { waiting } = worker.registration;
-  if (waiting && asked < 10 && (await worker.clients.matchAll()).length < 2) {
-    asked += 1;
+  if (worker.registration.waiting && !stays && sent < 10 && (await worker.clients.matchAll()).length < 2) {
+    sent += 1;
     return new Response(BETWEEN, { headers: { 'Content-Type': 'text/html', 'Cache-Control': 'no-store' } });
   }
+  stays = false;
   return kept(new URL('index.html', scope).href);
+}
+
+/** Whether the document that asks is the only one: one that is still loading is not counted, so that only it can tell a reload from a second tab. */
+async function isAlone() {
+  const alone = (await worker.clients.matchAll()).length < 2;
+  stays = !alone;
+  return alone;
 }
 
 /**

@@ -34,7 +34,7 @@ export class Running extends View {
             ? nothing
             : html`<button
                 class="plain try"
-                ?disabled=${running !== null || survey !== null}
+                ?disabled=${running !== null || survey !== null || !change.isPlanOf(plan, choice)}
                 @click=${() => shrinking().tryPlan()}
               >
                 ${t('shrink.run.try')}

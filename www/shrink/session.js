@@ -2,6 +2,7 @@
  * Keeps the engine's planning, measuring and shrinking in step with the Shrink room's state, as session.js does for Explore. A job goes on
  * whichever room is shown.
  */
+import { codedError } from '../engine/client.js';
 import { runnable } from '../lib/shrink/runnable.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import { fromQuery, toQuery } from './address.js';
@@ -280,7 +281,7 @@ export class ShrinkSession {
     const plan = shrink?.plan;
     if (!model || !plan || this.trying) return;
     try {
-      const payload = { options: change.optionsOf(plan.choice), images: sample('digits-heldout') };
+      const payload = { modelId: model.id, options: change.optionsOf(plan.choice), images: sample('digits-heldout') };
       const found = await this.#runModel('trial', 'shrink-trial', payload);
       this.store.update((s) => change.setShrink(s, { trial: { plan: plan.id, found } }));
     } catch (error) {
@@ -399,6 +400,11 @@ export class ShrinkSession {
       }
       return;
     }
+    // What is chosen while a picker is open may take long enough for another model to come.
+    if (this.store.state.model?.id !== plan.modelId) {
+      const problem = problemOf(codedError('superseded', 'another model was opened meanwhile'), 'shrink');
+      return this.store.update((s) => change.setShrink(s, { problem }));
+    }
     await this.#run(plan, { kind, handle }, handle?.name ?? name);
   }
 
@@ -435,7 +441,7 @@ export class ShrinkSession {
         return { ...rest, speed: speed(rest.read), finished: { ...job.finished, ...done } };
       });
     try {
-      const payload = { options: change.optionsOf(plan.choice), place };
+      const payload = { modelId: plan.modelId, options: change.optionsOf(plan.choice), place };
       const { report, files } = await this.client.call('shrink-run', payload, {
         signal: controller.signal,
         onProgress,

@@ -258,6 +258,10 @@ export function optionsOf(choice) {
   return { recipe, targetBytes, roles, ...(isWeighed ? { isWeighed } : {}), ...(isChosen ? { isChosen } : {}) };
 }
 
+/** Whether a plan is of what is asked for now. @param {Plan} plan @param {Choice} choice */
+export const isPlanOf = (plan, choice) =>
+  plan.choice === choice || JSON.stringify(optionsOf(plan.choice)) === JSON.stringify(optionsOf(choice));
+
 /**
  * The recipe as a file: of a plan for a size what every tensor became, so that it needs no measuring elsewhere.
  * @param {Choice} choice

@@ -9,11 +9,11 @@ use std::ffi::OsString;
 
 /// Measures what `filter` names: the kernels of that name in Node and in Chromium, with `page` the page, with `quality` what schemes lose,
 /// with `ggml` and perhaps a part of a name ggml's formats, with `effort` what the search for less error gains and costs, with `shrink` whole
-/// jobs on files, with `plan` plans for a size beside presets, with `nn` the sample network's layers, with `lm` what schemes cost the language
-/// model, with `train` what learning at few bits gains; all without one.
+/// jobs on files, with `batch` several models on the page, with `plan` plans for a size beside presets, with `nn` the sample network's layers,
+/// with `lm` what schemes cost the language model, with `train` what learning at few bits gains; all without one.
 pub fn all(filter: &[String]) -> Result<()> {
     let first = filter.first().map(String::as_str);
-    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink" | "plan" | "lm" | "train")) {
+    if !matches!(first, Some("page" | "ggml" | "quality" | "effort" | "shrink" | "batch" | "plan" | "lm" | "train")) {
         kernels(filter)?;
     }
     if matches!(first, None | Some("page")) {
@@ -33,6 +33,9 @@ pub fn all(filter: &[String]) -> Result<()> {
     }
     if matches!(first, None | Some("plan")) {
         plan()?;
+    }
+    if matches!(first, None | Some("batch")) {
+        batch()?;
     }
     for (name, script) in [("lm", "benches/lm.mjs"), ("train", "benches/train.mjs")] {
         if first.is_none_or(|first| first == name) {
@@ -64,6 +67,14 @@ fn plan() -> Result<()> {
     wasm::build()?;
     site::build()?;
     run(command("node").arg("benches/plan.mjs").arg(python_or_not()?), "the benchmark of plans for a size")
+}
+
+/// The memory that several models in one go take on the built page.
+fn batch() -> Result<()> {
+    setup::all()?;
+    wasm::build()?;
+    site::build()?;
+    run(command("node").arg("benches/batch.mjs"), "the benchmark of several models")
 }
 
 /// A table of the sample networks.

@@ -38,7 +38,9 @@ machines. Only headers are read.`,
           const facts = { file: shard, expected: 'safetensors', found: model.format };
           throw new FewerbitsError('unsupported', 'only safetensors have an index of shards', facts);
         }
-        for (const { name, byteLength } of model.tensors) {
+        for (const { name, byteLength, parts } of model.tensors) {
+          // A weight that is stored in several tensors is none of its own: the index places those.
+          if (parts !== undefined) continue;
           const other = map.get(name);
           if (other !== undefined) {
             const facts = { file: shard, tensor: name, expected: 'one shard that holds it', found: `also in ${other}` };
@@ -65,10 +67,13 @@ machines. Only headers are read.`,
 /** A shard, or those in a folder. @param {string} path */
 async function filesOf(path) {
   if (!(await isFolder(path))) return [path];
-  const found = (await readdir(path)).filter((name) => name.endsWith('.safetensors')).sort();
+  const named = (await readdir(path)).filter((name) => name.endsWith('.safetensors')).map((name) => join(path, name));
+  // A layout of several files makes a folder of a shard, by the shard's name.
+  const folders = await Promise.all(named.map(isFolder));
+  const found = named.filter((_, i) => !folders[i]).sort();
   if (found.length === 0) {
     const facts = { file: path, expected: 'shards (*.safetensors)', found: 'none' };
     throw new FewerbitsError('missing_file', 'the folder holds no shards', facts);
   }
-  return found.map((name) => join(path, name));
+  return found;
 }

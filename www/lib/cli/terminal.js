@@ -20,6 +20,11 @@ export class Terminal {
     this.err = stderr;
   }
 
+  /** Nobody reads one of the two any more. @param {'out' | 'err'} which */
+  mute(which) {
+    this[which] = { write: () => {} };
+  }
+
   /** A result. @param {string} text */
   print(text) {
     this.clear();
