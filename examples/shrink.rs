@@ -63,7 +63,7 @@ impl Source<'_> {
     fn stored(&self, tensor: &TensorInfo) -> Vec<u8> {
         let range = tensor.bytes.start as usize..tensor.bytes.end as usize;
         match (&tensor.inline, &tensor.file) {
-            (Some(inline), _) => inline.clone(),
+            (Some(inline), _) => inline.to_vec(),
             (None, Some(beside)) => fs::read(self.folder.join(beside)).expect("a file beside it")[range].to_vec(),
             (None, None) => self.file[range].to_vec(),
         }

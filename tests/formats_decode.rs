@@ -1,6 +1,6 @@
 //! Stored elements against numpy and ml_dtypes (`tests/data/decode.py`), every code of every type of up to 16 bits.
 
-use fewerbits::decode::{decode, fortran_to_row_major, unreadable};
+use fewerbits::decode::{decode, fortran_to_row_major, repeated, unreadable};
 use fewerbits::{DType, Shape};
 use serde_json::Value;
 
@@ -164,4 +164,22 @@ fn fortran_order_becomes_row_major() {
     let shape = Shape::new(&[2, 3]).unwrap();
     assert!(fortran_to_row_major(&[0.0; 5], &shape, &mut [0.0; 5]).is_err());
     assert!(fortran_to_row_major(&[0.0; 6], &shape, &mut [0.0; 5]).is_err());
+}
+
+#[test]
+fn a_view_that_repeats_few_elements_very_often_is_told_from_a_large_one() {
+    let is_refused = |dims: &[u64], strides: &[u64]| repeated(&Shape::new(dims).unwrap(), strides).is_some();
+    // A stride of 0; and one that overlaps: 119,999 stored elements as 3,600,000,000.
+    assert!(is_refused(&[60_000, 60_000], &[0, 1]));
+    assert!(is_refused(&[60_000, 60_000], &[1, 1]));
+    assert!(is_refused(&[60_000, 60_000], &[59_999, 1]));
+    // As many as are stored, in either order; with gaps; of one index.
+    assert!(!is_refused(&[60_000, 60_000], &[60_000, 1]));
+    assert!(!is_refused(&[60_000, 60_000], &[1, 60_000]));
+    assert!(!is_refused(&[60_000, 60_000], &[120_000, 2]));
+    assert!(!is_refused(&[1, 60_000, 60_000], &[0, 60_000, 1]));
+    // Few enough to be read, or none.
+    assert!(!is_refused(&[1 << 16, 1 << 15], &[0, 1]));
+    assert!(is_refused(&[1 << 16, (1 << 15) + 1], &[0, 1]));
+    assert!(!is_refused(&[0, 60_000, 60_000], &[1, 1, 1]));
 }

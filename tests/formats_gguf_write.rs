@@ -6,10 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use fewerbits::DType;
-use fewerbits::formats::Listing;
 use fewerbits::formats::gguf::write::{NewValue, Pair, Piece, Tensor, Written, copied, header};
 use fewerbits::formats::gguf::{Value, ValueType};
-use formats_support::{assert_error, exercise, list};
+use fewerbits::formats::{Listing, Step};
+use fewerbits::pipeline::job;
+use fewerbits::plan::{Model, Request, plan};
+use formats_support::{Gguf, assert_error, exercise, list, step_claimed};
 
 fn corpus(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gguf").join(name)).unwrap()
@@ -163,4 +165,24 @@ fn refuses_keys_that_cannot_be_written() {
     }
     let want = ("unsupported", None, None, "at most 1048576", "2147483648");
     assert_error(pair("general.alignment", NewValue::U32(1 << 31)), want);
+}
+
+#[test]
+fn refuses_a_gguf_file_of_little_but_padding() {
+    // Tensors of 4 bytes, each at its megabyte: the most that a file may align by.
+    let padded = |tensors: u64| {
+        let mut file = Gguf::default().key("general.alignment", 4, &(1u32 << 20).to_le_bytes());
+        for i in 0..tensors {
+            file = file.tensor(&format!("t{i}"), &[1], 0, i << 20);
+        }
+        let Step::Done(listing) = step_claimed(&file.header(), (tensors + 1) << 20).unwrap() else { unreachable!() };
+        let model = Model::of(vec![listing]);
+        let request: Request = serde_json::from_str(r#"{"to":"gguf"}"#).unwrap();
+        job(&model, &plan(&model, &request).unwrap())
+    };
+    let job = padded(64).unwrap();
+    assert_eq!(job.files[0].byte_len, 65 << 20);
+    assert_eq!(job.files[0].segments.iter().map(|s| s.content.byte_len()).sum::<u64>(), 65 << 20);
+    let expected = "at most 67108864 bytes between the tensors";
+    assert_error(padded(65).map(|job| job.files.len()), ("unsupported", None, None, expected, "68157180 bytes"));
 }

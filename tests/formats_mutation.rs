@@ -47,7 +47,7 @@ const WORDS: [&str; 16] = [
 
 fn bases() -> Vec<(String, Vec<u8>)> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    let folders = [data.join("corpus"), data.join("corpus/sharded"), data.join("gguf"), data.join("corpus/onnx")];
+    let folders = ["corpus", "corpus/sharded", "gguf", "corpus/onnx", "parts"].map(|folder| data.join(folder));
     let mut files: Vec<_> = folders
         .iter()
         .flat_map(|folder| fs::read_dir(folder).unwrap())

@@ -89,7 +89,8 @@ fn derived_values(file: &[u8], listing: &Listing, derived: &Derived, at_once: u6
             .zip(&derived.parts)
             .map(|(need, &i)| {
                 let t = &listing.tensors[i];
-                let stored = t.inline.as_deref().unwrap_or(&file[t.bytes.start as usize..t.bytes.end as usize]);
+                let here = &file[t.bytes.start as usize..t.bytes.end as usize];
+                let stored = t.inline.as_deref().map_or(here, Vec::as_slice);
                 &stored[need.start as usize..need.end as usize]
             })
             .collect();
@@ -588,4 +589,60 @@ fn refuses_names_that_the_paths_of_inner_graphs_multiply() {
     let many = list(&model(&nested(empty(4097), 4, 511)));
     let expected = "at most 16777216 bytes of paths in all names";
     cases.refused(many, ("unsupported", Some("w4096"), Some(56_320), expected, "more"));
+}
+
+#[test]
+fn refuses_numbers_of_varying_length_that_are_much_in_memory() {
+    let cases = Cases::default();
+    // Each byte is an element of eight.
+    let ints = |name: &str, n: u64| {
+        bytes(5, &[named(name), dims(&[n]), number(2, 7), bytes(7, &vec![5; n as usize])].concat())
+    };
+    let most = 64 << 20 >> 3;
+    let listed = list(&model(&[ints("a", most - 3), ints("b", 3)].concat())).unwrap();
+    assert_eq!(listed.tensors[1].inline.as_ref().unwrap().as_slice(), [5, 0, 0, 0, 0, 0, 0, 0].repeat(3));
+    let expected = "raw_data, or at most 67108864 bytes of such numbers in all tensors";
+    let one = list(&model(&ints("a", most + 1)));
+    cases.refused(one, ("unsupported", Some("a"), Some(12), expected, "67108872 bytes in this one"));
+    let two = list(&model(&[ints("a", most - 3), ints("b", 4)].concat()));
+    cases.refused(two, ("unsupported", Some("b"), Some(8_388_634), expected, "32 bytes in this one"));
+}
+
+/// A node that dequantizes `codes` by `scale` into `output`.
+fn dequantize(codes: &str, scale: &str, output: &str) -> Vec<u8> {
+    let names = [bytes(1, codes.as_bytes()), bytes(1, scale.as_bytes()), bytes(2, output.as_bytes())].concat();
+    bytes(1, &[names, bytes(4, b"DequantizeLinear")].concat())
+}
+
+/// An initializer of one element, f32 or i8.
+fn one(name: &str, data_type: u64) -> Vec<u8> {
+    let data = vec![0; if data_type == 1 { 4 } else { 1 }];
+    bytes(5, &[dims(&[1]), number(2, data_type), named(name), bytes(9, &data)].concat())
+}
+
+fn derived_names(graph: &[Vec<u8>]) -> Vec<String> {
+    list(&model(&graph.concat())).unwrap().derived.into_iter().map(|d| d.name).collect()
+}
+
+#[test]
+fn derived_onnx_weights_of_one_name_are_numbered_and_each_is_listed_once() {
+    let parts = [one("x", 3), one("s", 1), one("t", 1), one("u", 1), one("y (dequantized 2)", 1)].concat();
+    let nodes = ["s", "t", "s", "t", "u", "t"].map(|scale| dequantize("x", scale, "y")).concat();
+    assert_eq!(derived_names(&[parts, nodes]), ["y", "y (dequantized)", "y (dequantized 3)"]);
+    // The name of a part is taken too.
+    let graph = [one("x", 3), one("s", 1), dequantize("x", "s", "x"), dequantize("x", "s", "x")];
+    assert_eq!(derived_names(&graph), ["x (dequantized)"]);
+}
+
+#[test]
+fn many_derived_onnx_weights_of_one_name_take_no_longer_each() {
+    // Two weights in turn, and different ones: names that grow with each of 30,000 are 12 GB long together.
+    let parts = [one("x", 3), one("s", 1), one("t", 1)].concat();
+    let nodes = ["s", "t"].map(|scale| dequantize("x", scale, "y")).concat().repeat(15_000);
+    assert_eq!(derived_names(&[parts, nodes]), ["y", "y (dequantized)"]);
+    const MANY: usize = 30_000;
+    let parts = (0..MANY).map(|i| one(&format!("s{i}"), 1)).collect::<Vec<_>>().concat();
+    let nodes = (0..MANY).map(|i| dequantize("x", &format!("s{i}"), "y")).collect::<Vec<_>>().concat();
+    let names = derived_names(&[one("x", 3), parts, nodes]);
+    assert_eq!((names.len(), names.last().unwrap().as_str()), (MANY, "y (dequantized 29999)"));
 }

@@ -167,3 +167,24 @@ fn a_state_that_many_objects_share_is_looked_through_once() {
     assert_eq!(names, ["o.w"]);
     assert!(total < 64 * MB, "{total} bytes");
 }
+
+#[test]
+fn numbers_of_varying_length_are_held_once_in_memory() {
+    let _alone = ALONE.lock();
+    // 4,000,000 elements of an ONNX tensor of 64-bit integers, a byte each.
+    fn field(number: u8, body: &[u8]) -> Vec<u8> {
+        let (mut n, mut out) = (body.len(), vec![number << 3 | 2]);
+        while n >= 0x80 {
+            out.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        out.push(n as u8);
+        [out, body.to_vec()].concat()
+    }
+    let dims = [0x08, 0x80, 0x92, 0xf4, 0x01];
+    let tensor = [&dims[..], &[0x10, 7], &field(8, b"w"), &field(7, &vec![1; 4_000_000])].concat();
+    let file = [vec![0x08, 8], field(7, &field(5, &tensor)), field(8, &[0x10, 17])].concat();
+    let (listing, most, _) = cost(|| list(&file).unwrap());
+    assert_eq!(listing.tensors[0].bytes, 0..32_000_000);
+    assert!(most < 32_000_000 + 24 * MB, "{most} bytes");
+}

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::to_js;
 use crate::decode::{decode, fortran_to_row_major, unreadable};
 #[cfg(feature = "full")]
-use crate::decode::{derived, strided_to_row_major};
+use crate::decode::{derived, repeated, strided_to_row_major};
 use crate::error::{Code, Error};
 #[cfg(feature = "full")]
 use crate::formats::derived::Method;
@@ -291,7 +291,7 @@ impl<'a> ListingJson<'a> {
             deflated: t.deflated,
             crc: t.crc,
             deep: t.deep,
-            unreadable: unreadable(t.dtype).or_else(|| repeated(t)),
+            unreadable: refused(t),
         });
         #[cfg(feature = "full")]
         let derived = listing.derived.iter().map(|d| DerivedJson {
@@ -316,8 +316,12 @@ impl<'a> ListingJson<'a> {
 /// The bytes that a listing holds, in hexadecimal.
 #[cfg(feature = "full")]
 fn inline(t: &TensorInfo) -> Option<String> {
-    let digits = |b: &u8| [b >> 4, b & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    t.inline.as_deref().map(|bytes| bytes.iter().flat_map(digits).collect())
+    let bytes = t.inline.as_deref()?;
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for b in bytes {
+        digits.extend([b >> 4, b & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+    }
+    Some(digits)
 }
 
 /// No format of the first build has any.
@@ -326,12 +330,17 @@ fn inline(_: &TensorInfo) -> Option<String> {
     None
 }
 
-/// Why a view is not read: a repeat of few stored elements may claim any number of them.
-fn repeated(t: &TensorInfo) -> Option<&'static str> {
-    const MOST: u64 = 1 << 31;
-    let Layout::Strided(strides) = &t.layout else { return None };
-    let repeats = strides.iter().zip(t.shape.dims()).any(|(&stride, &d)| stride == 0 && d > 1);
-    (repeats && t.shape.count() > MOST).then_some("the view repeats few stored elements more often than is read")
+/// Why a tensor is not read as numbers.
+#[cfg(feature = "full")]
+fn refused(t: &TensorInfo) -> Option<&'static str> {
+    let Layout::Strided(strides) = &t.layout else { return unreadable(t.dtype) };
+    unreadable(t.dtype).or_else(|| repeated(&t.shape, strides))
+}
+
+/// No format of the first build has views.
+#[cfg(not(feature = "full"))]
+fn refused(t: &TensorInfo) -> Option<&'static str> {
+    unreadable(t.dtype)
 }
 
 fn as_map<S: Serializer>(pairs: &&[(String, String)], s: S) -> Result<S::Ok, S::Error> {

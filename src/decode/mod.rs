@@ -20,6 +20,8 @@ use crate::kernels::ggml_more::BlockType;
 use crate::kernels::ggml_more::decode_block_type;
 use crate::tensor::DType;
 
+#[cfg(feature = "full")]
+pub use order::repeated;
 pub use order::{fortran_to_row_major, strided_to_row_major};
 
 /// Why elements of this type cannot be decoded to `f32`, or `None` when they can.

@@ -72,6 +72,15 @@ pub fn strided_to_row_major(values: &[f32], shape: &Shape, strides: &[u64], out:
     Ok(())
 }
 
+/// Why a view cannot be read: few stored elements may be claimed very often, by a stride of 0 or by strides that overlap.
+#[cfg(feature = "full")]
+#[must_use]
+pub fn repeated(shape: &Shape, strides: &[u64]) -> Option<&'static str> {
+    const MOST: u64 = 1 << 31;
+    let repeats = span(shape, strides).is_none_or(|span| shape.count() > span);
+    (repeats && shape.count() > MOST).then_some("the view repeats few stored elements more often than is read")
+}
+
 /// Elements from the first of a view to its last.
 fn span(shape: &Shape, strides: &[u64]) -> Option<u64> {
     if strides.len() != shape.dims().len() {

@@ -58,6 +58,7 @@ mod torch;
 mod zip;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
 use crate::tensor::{DType, Shape};
@@ -128,7 +129,7 @@ pub struct TensorInfo {
     /// ONNX may leave half of the last byte unused.
     pub bytes: Range<u64>,
     /// The bytes themselves, where the file has them in another form (ONNX's numbers of varying length); `bytes` then says how many.
-    pub inline: Option<Vec<u8>>,
+    pub inline: Option<Arc<Vec<u8>>>,
     /// In which order the elements lie.
     pub layout: Layout,
     /// Elements are stored most significant byte first (npy, npz).
@@ -186,7 +187,7 @@ pub struct Listing {
     pub derived: Vec<Derived>,
     /// The structure of an ONNX model, from which another is written.
     #[cfg(feature = "full")]
-    pub onnx: Option<std::sync::Arc<onnx::Model>>,
+    pub onnx: Option<Arc<onnx::Model>>,
     /// What else the header of a GGUF file says.
     pub gguf: Option<gguf::Header>,
 }

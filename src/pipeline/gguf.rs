@@ -10,6 +10,9 @@ use crate::plan::hugging_face::From;
 use crate::plan::{Model, Plan};
 use crate::tensor::{DType, Shape};
 
+/// The most zeros between tensors, which are held while the file is written: a thousand tensors at pages of 64 KB have half as many.
+const MAX_ZEROS: u64 = 64 << 20;
+
 pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
     let shapes: Vec<&Shape> =
         model.tensors().map(|(_, t)| &t.shape).chain(model.derived().map(|(_, d)| &d.shape)).collect();
@@ -73,6 +76,12 @@ pub(super) fn job(model: &Model, plan: &Plan) -> Result<Job> {
     }
     let ends = written.tensors.iter().skip(1).map(|next| next.start).chain([written.file_len]);
     let gaps = written.tensors.iter().zip(ends).filter(|(place, end)| place.end < *end);
+    let zeros: u64 = gaps.clone().map(|(place, end)| end - place.end).sum();
+    if zeros > MAX_ZEROS {
+        return Err(Error::new(Code::Unsupported, "the alignment would make a file of padding")
+            .with_expected(format_args!("at most {MAX_ZEROS} bytes between the tensors"))
+            .with_found(format_args!("{zeros} bytes")));
+    }
     segments.extend(gaps.map(|(place, end)| {
         let zeros = vec![0; (end - place.end) as usize];
         Segment { at: place.end, content: Content::Bytes(zeros) }

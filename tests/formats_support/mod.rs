@@ -1,6 +1,7 @@
 //! Drives a `Reader` over bytes in memory, and writes small files with exactly the fault that a test wants.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use fewerbits::decode::derived::{Derivation, Part};
 use fewerbits::decode::{decode, fortran_to_row_major, strided_to_row_major, unreadable};
 use fewerbits::formats::gguf::Header;
 use fewerbits::formats::{Format, Layout, Listing, Reader, ShardIndex, Step, TensorInfo};
@@ -307,12 +308,54 @@ fn check_onnx(listing: &Listing, file_len: u64) {
 /// The stored bytes of a tensor that is not beside the file, and its elements as numbers.
 pub fn onnx_values(file: &[u8], t: &TensorInfo) -> Vec<f32> {
     let here = || file[t.bytes.start as usize..t.bytes.end as usize].to_vec();
-    let bytes = t.inline.clone().unwrap_or_else(here);
+    let bytes = t.inline.as_deref().cloned().unwrap_or_else(here);
     let (elements, size) = t.dtype.block();
     let mut values = vec![0.0; bytes.len() / size as usize * elements as usize];
     decode(t.dtype, t.big_endian, &bytes, &mut values).expect("a listed tensor decodes");
     values.truncate(t.shape.count() as usize);
     values
+}
+
+/// The stored bytes of a part, here or in the listing itself.
+fn part_bytes<'a>(file: &'a [u8], t: &'a TensorInfo) -> &'a [u8] {
+    let here = || &file[t.bytes.start as usize..t.bytes.end as usize];
+    t.inline.as_deref().map_or_else(here, Vec::as_slice)
+}
+
+/// Weights of several parts are made from exactly the bytes that they need, all rows at once as one at a time; or are refused.
+fn decode_derived(file: &[u8], listing: &Listing) {
+    let mut left = 1u64 << 18;
+    for d in &listing.derived {
+        let parts: Vec<_> = d.parts.iter().map(|&i| &listing.tensors[i]).collect();
+        let (rows, columns) = d.shape.matrix();
+        let count = d.shape.count();
+        if parts.iter().any(|t| t.file.is_some()) || count > left {
+            continue;
+        }
+        left -= count;
+        let made = parts.iter().map(|t| Part { dtype: t.dtype, shape: t.shape.clone() }).collect();
+        let Ok(of) = Derivation::new(d.method, &d.shape, made) else { continue };
+        let decode = |rows: std::ops::Range<u64>| {
+            let needs = of.needs(rows.clone());
+            let slice = |(t, need): (&&'_ TensorInfo, &std::ops::Range<u64>)| {
+                part_bytes(file, t)[need.start as usize..need.end as usize].to_vec()
+            };
+            let bytes: Vec<Vec<u8>> = parts.iter().zip(&needs).map(slice).collect();
+            let bytes: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+            let mut out = vec![0.0; ((rows.end - rows.start) * columns) as usize];
+            let bits = |v: &f32| if v.is_nan() { !0 } else { v.to_bits() };
+            of.decode(rows, &bytes, &mut out).map(|()| out.iter().map(bits).collect::<Vec<u32>>())
+        };
+        match decode(0..rows) {
+            Ok(all) => {
+                for row in [0, rows / 2, rows.saturating_sub(1)].into_iter().filter(|&row| row < rows) {
+                    let want = &all[(row * columns) as usize..((row + 1) * columns) as usize];
+                    assert!(decode(row..row + 1).is_ok_and(|got| got == want), "row {row} of {d:?}");
+                }
+            }
+            Err(e) => assert_eq!(e.code.as_str(), "malformed", "{d:?}"),
+        }
+    }
 }
 
 /// What is listed can be planned and laid out, or is refused; every byte of what is written has its place.
@@ -356,6 +399,7 @@ pub fn exercise(file: &[u8]) -> Option<Listing> {
     match step_claimed(file, file.len() as u64) {
         Ok(Step::Done(listing)) => {
             check_listing(&listing, file.len() as u64);
+            decode_derived(file, &listing);
             if listing.onnx.is_some() {
                 shrink_onnx(&listing, file.len() as u64);
             }

@@ -1,7 +1,7 @@
 //! Weights that a graph stores as codes and scales, found by the nodes that take them. A node whose parts do not fit together is no
 //! reason to refuse the model: its parts are listed, and that is all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::model::{Graph, Node, is_onnx};
 use crate::formats::TensorInfo;
@@ -16,17 +16,29 @@ pub(super) fn find(graph: &Graph, tensors: &[TensorInfo]) -> Vec<Derived> {
     let index: HashMap<&str, usize> = tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
     let finder = Finder { tensors, index };
     let mut found: Vec<Derived> = Vec::new();
-    let mut names: HashMap<String, usize> = HashMap::new();
+    let mut seen: HashSet<(String, Vec<usize>)> = HashSet::new();
+    let mut names: HashSet<String> = HashSet::new();
+    // The last number that a name got.
+    let mut numbers: HashMap<String, usize> = HashMap::new();
     for node in &graph.nodes {
         let Some(mut derived) = finder.derive(node) else { continue };
         // A weight that several nodes take is one.
-        if names.get(&derived.name).is_some_and(|&i| found[i].parts == derived.parts) {
+        if !seen.insert((derived.name.clone(), derived.parts.clone())) {
             continue;
         }
-        while finder.index.contains_key(derived.name.as_str()) || names.contains_key(&derived.name) {
-            derived.name.push_str(" (dequantized)");
+        let is_taken = |name: &str| finder.index.contains_key(name) || names.contains(name);
+        if is_taken(&derived.name) {
+            let number = numbers.entry(derived.name.clone()).or_default();
+            let base = derived.name.clone();
+            while is_taken(&derived.name) {
+                *number += 1;
+                derived.name = match *number {
+                    1 => format!("{base} (dequantized)"),
+                    n => format!("{base} (dequantized {n})"),
+                };
+            }
         }
-        names.insert(derived.name.clone(), found.len());
+        names.insert(derived.name.clone());
         found.push(derived);
     }
     found

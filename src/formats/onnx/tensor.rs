@@ -2,6 +2,7 @@
 //! bytes), numbers of varying length, or a range of another file.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::model::{is_alone, pair, text};
 use super::wire::{Field, Held, Value, varint};
@@ -32,8 +33,8 @@ pub struct Tensor {
 pub enum Data {
     /// Here in the file, as they are in memory.
     Here(Range<u64>),
-    /// They were stored as numbers of varying length; these are their bytes. No more than the file has, up to the width of an element.
-    Decoded(Vec<u8>),
+    /// They were stored as numbers of varying length; these are their bytes, of all tensors together at most `MAX_DECODED`.
+    Decoded(Arc<Vec<u8>>),
     /// In a file beside it.
     Beside {
         /// A plain name.
@@ -98,6 +99,10 @@ pub fn number_of(dtype: DType) -> Option<u64> {
 /// The fields of a tensor's data: typed, raw, and in another file.
 const DATA_FIELDS: [u32; 10] = [3, 4, 5, 6, 7, 9, 10, 11, 13, 14];
 
+/// The most bytes that a model's numbers of varying length may become: one byte of the file can be eight in memory. As much as is kept of
+/// the file itself.
+const MAX_DECODED: u64 = 64 << 20;
+
 /// Adds a range to others, to the last of them where it follows it.
 pub(super) fn extend(ranges: &mut Vec<Range<u64>>, next: &Range<u64>) {
     match ranges.last_mut() {
@@ -115,7 +120,8 @@ struct Parts {
     raw: Option<Range<u64>>,
     /// Typed numbers: the field's number, and its bytes in the file if they are packed in one piece.
     typed: Option<(u32, Option<Range<u64>>)>,
-    numbers: Vec<u64>,
+    /// How many there are where they are not packed in one piece.
+    numbers: u64,
     external: Option<Vec<(String, String)>>,
     is_external: bool,
     rest: Vec<Range<u64>>,
@@ -124,7 +130,7 @@ struct Parts {
 /// Reads a tensor.
 pub(super) fn read(held: &Held, field: &Field) -> Result<Tensor> {
     let body = field.bytes("a tensor")?;
-    let at = body.start;
+    let (at, end) = (body.start, body.end);
     let mut parts = Parts::default();
     for field in held.fields(body) {
         let field = field?;
@@ -134,7 +140,7 @@ pub(super) fn read(held: &Held, field: &Field) -> Result<Tensor> {
         parts.take(held, &field).map_err(|e| name(e, &parts.name))?;
     }
     let tensor = parts.name.clone();
-    parts.finish(field.whole.clone(), at).map_err(|e| name(e, &tensor))
+    parts.finish(held, field.whole.clone(), at..end).map_err(|e| name(e, &tensor))
 }
 
 fn name(e: Error, tensor: &str) -> Error {
@@ -188,23 +194,19 @@ impl Parts {
                 .with_expected("one")
                 .with_found(format_args!("field {}", field.number)));
         }
-        let numbers = &mut self.numbers;
+        let count = &mut self.numbers;
         // Packed floats lie there as they are in memory; the rest is decoded.
         let packed = match (&field.value, field.number) {
             (Value::Bytes(range), 4 | 10) if !again => Some(range.clone()),
             (Value::Bytes(_), 4 | 10) => {
                 return Err(unsupported("packed floats in several pieces cannot be read", field));
             }
-            (Value::Fixed32(n), 4) => {
-                numbers.push(u64::from(*n));
-                None
-            }
-            (Value::Fixed64(n), 10) => {
-                numbers.push(*n);
+            (Value::Fixed32(_), 4) | (Value::Fixed64(_), 10) => {
+                *count += 1;
                 None
             }
             (_, 5 | 7 | 11) => {
-                varints(held, field, "a tensor's data", |n| numbers.push(n))?;
+                varints(held, field, "a tensor's data", |_| *count += 1)?;
                 None
             }
             _ => return Err(field.bytes("a tensor's data").expect_err("neither bytes nor numbers of this field")),
@@ -216,7 +218,8 @@ impl Parts {
         Ok(())
     }
 
-    fn finish(self, whole: Range<u64>, at: u64) -> Result<Tensor> {
+    fn finish(self, held: &Held, whole: Range<u64>, body: Range<u64>) -> Result<Tensor> {
+        let at = body.start;
         let shape = Shape::new(&self.dims)
             .map_err(|e| e.with_code(Code::Malformed).with_offset(at).with_expected("fewer elements"))?;
         let Some(dtype) = dtype(self.data_type) else {
@@ -235,13 +238,14 @@ impl Parts {
                 .with_expected("fewer elements")
                 .with_found(format_args!("{:?}", shape.dims()))
         })?;
-        let data = self.place(dtype, &shape, needed, at)?;
+        let data = self.place(held, dtype, &shape, needed, body)?;
         let Parts { name, data_type, rest, .. } = self;
         Ok(Tensor { whole, name, data_type, shape, data, rest })
     }
 
     /// Finds the data and holds it against what the type and the shape ask for.
-    fn place(&self, dtype: DType, shape: &Shape, needed: u64, at: u64) -> Result<Data> {
+    fn place(&self, held: &Held, dtype: DType, shape: &Shape, needed: u64, body: Range<u64>) -> Result<Data> {
+        let at = body.start;
         let places = [self.raw.is_some(), self.typed.is_some(), self.is_external];
         if places.iter().filter(|&&there| there).count() > 1 {
             return Err(Error::new(Code::Malformed, "the tensor has its data in two places")
@@ -282,11 +286,17 @@ impl Parts {
             }
             return Ok(Data::Here(packed.clone()));
         }
-        let bytes = narrow(&self.numbers, dtype, at)?;
-        if bytes.len() as u64 != needed {
-            return Err(size("the data has another size than the shape asks for", at, bytes.len() as u64));
+        let found = self.numbers.saturating_mul(width(dtype) as u64);
+        if found != needed {
+            return Err(size("the data has another size than the shape asks for", at, found));
         }
-        Ok(Data::Decoded(bytes))
+        if held.decoded(needed) > MAX_DECODED {
+            return Err(Error::new(Code::Unsupported, "the model stores too much as numbers of varying length")
+                .with_offset(at)
+                .with_expected(format_args!("raw_data, or at most {MAX_DECODED} bytes of such numbers in all tensors"))
+                .with_found(format_args!("{needed} bytes in this one")));
+        }
+        Ok(Data::Decoded(Arc::new(narrow(held, body, *number, dtype, needed)?)))
     }
 
     /// The range of another file.
@@ -342,27 +352,46 @@ fn typed_field(dtype: DType) -> u32 {
     }
 }
 
-/// Numbers as elements in memory. Types of less than a byte have two elements in each.
-fn narrow(numbers: &[u64], dtype: DType, at: u64) -> Result<Vec<u8>> {
-    let width = match dtype {
+/// Bytes of memory for each number of typed data. Types of less than a byte have two elements in each; a complex number is two.
+fn width(dtype: DType) -> usize {
+    match dtype {
         DType::C64 => 4,
         _ => dtype.block().1 as usize,
-    };
-    let short = |_| Error::new(Code::OutOfMemory, "not enough memory for the tensor's data").with_offset(at);
+    }
+}
+
+/// The numbers in the fields `number` of a tensor's `body`, as elements in memory, of which there are `needed` bytes.
+fn narrow(held: &Held, body: Range<u64>, number: u32, dtype: DType, needed: u64) -> Result<Vec<u8>> {
+    let (at, width) = (body.start, width(dtype));
+    let short = || Error::new(Code::OutOfMemory, "not enough memory for the tensor's data").with_offset(at);
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(numbers.len().saturating_mul(width)).map_err(short)?;
-    for &n in numbers {
+    let needed = usize::try_from(needed).map_err(|_| short())?;
+    bytes.try_reserve_exact(needed).map_err(|_| short())?;
+    let mut misfit = None;
+    let mut put = |n: u64| {
         let kept = n << (64 - 8 * width) >> (64 - 8 * width);
         let signed = (n as i64) << (64 - 8 * width) >> (64 - 8 * width);
         if n != kept && n as i64 != signed {
-            return Err(Error::new(Code::Malformed, "a number does not fit the tensor's type")
-                .with_offset(at)
-                .with_expected(format_args!("{width} bytes for {}", dtype.name()))
-                .with_found(format_args!("{}", n as i64)));
+            misfit.get_or_insert(n);
         }
         bytes.extend_from_slice(&n.to_le_bytes()[..width]);
+    };
+    for field in held.fields(body) {
+        let field = field?;
+        match field.value {
+            _ if field.number != number => {}
+            Value::Fixed32(n) => put(n.into()),
+            Value::Fixed64(n) => put(n),
+            _ => drop(varints(held, &field, "a tensor's data", &mut put)?),
+        }
     }
-    Ok(bytes)
+    match misfit {
+        None => Ok(bytes),
+        Some(n) => Err(Error::new(Code::Malformed, "a number does not fit the tensor's type")
+            .with_offset(at)
+            .with_expected(format_args!("{width} bytes for {}", dtype.name()))
+            .with_found(format_args!("{}", n as i64))),
+    }
 }
 
 /// Whole numbers of a repeated field: one, or packed ones. Says whether they were kept; long lists may have been skipped.

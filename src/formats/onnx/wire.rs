@@ -1,5 +1,6 @@
 //! The wire format of protocol buffers: <https://protobuf.dev/programming-guides/encoding/>. Nothing of ONNX is known here.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::error::{Code, Error, Result};
@@ -134,6 +135,8 @@ pub(super) fn field(bytes: &[u8], at: u64, end: u64, is_file: bool) -> Result<Fi
 pub(super) struct Held {
     runs: Vec<(u64, Vec<u8>)>,
     total: u64,
+    /// Bytes that numbers of varying length became.
+    decoded: Cell<u64>,
 }
 
 impl Held {
@@ -162,6 +165,13 @@ impl Held {
     /// How many bytes are held.
     pub(super) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Counts bytes that numbers of varying length become; says how many there are of all tensors so far.
+    pub(super) fn decoded(&self, bytes: u64) -> u64 {
+        let all = self.decoded.get().saturating_add(bytes);
+        self.decoded.set(all);
+        all
     }
 
     /// The held bytes from `at` on, none where it was skipped.
