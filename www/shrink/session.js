@@ -2,7 +2,6 @@
  * Keeps the engine's planning, measuring and shrinking in step with the Shrink room's state, as session.js does for Explore. A job goes on
  * whichever room is shown.
  */
-import { codedError } from '../engine/client.js';
 import { runnable } from '../lib/shrink/runnable.js';
 import { targetsOf } from '../lib/shrink/targets.js';
 import { fromQuery, toQuery } from './address.js';
@@ -402,7 +401,7 @@ export class ShrinkSession {
     }
     // What is chosen while a picker is open may take long enough for another model to come.
     if (this.store.state.model?.id !== plan.modelId) {
-      const problem = problemOf(codedError('superseded', 'another model was opened meanwhile'), 'shrink');
+      const problem = problemOf({ code: 'superseded', message: 'another model was opened meanwhile' }, 'shrink');
       return this.store.update((s) => change.setShrink(s, { problem }));
     }
     await this.#run(plan, { kind, handle }, handle?.name ?? name);
