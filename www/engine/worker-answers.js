@@ -273,7 +273,7 @@ function sizes(engine, tensors, scheme) {
   let before = 0;
   let after = 0;
   let count = 0;
-  for (const tensor of tensors) {
+  for (const tensor of tensors.filter(({ partOf }) => partOf === undefined)) {
     before += tensor.byteLength;
     count += tensor.count;
     const packed = (/** @type {any} */ s) => engine.packedLength(tensor.shape, s);

@@ -159,7 +159,7 @@ const look = ({ format, byteLength, tensors }) => ({ format, byteLength, tensors
  * @param {any} options
  */
 async function outline(model, open, options) {
-  const before = model.tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const before = model.tensors.reduce((sum, { byteLength, parts }) => sum + (parts ? 0 : byteLength), 0);
   const { targetBytes } = options;
   if (targetBytes !== undefined) {
     const { least, most } = await open.range(options);

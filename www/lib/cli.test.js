@@ -81,6 +81,15 @@ test('inspect lists tensors, for people and for machines', async () => {
   isOneLine(gone.err, /^fewerbits: (unreadable|missing_file): .*gone\.safetensors/);
 });
 
+test('a weight that is stored in several tensors is counted once', async () => {
+  const path = fileURLToPath(new URL('../../tests/data/parts/gptq.safetensors', import.meta.url));
+  const { tensors } = JSON.parse((await run('inspect', path, '--json')).out);
+  const whole = tensors.filter((/** @type {any} */ { partOf }) => partOf === undefined);
+  const weights = whole.reduce((/** @type {number} */ sum, /** @type {any} */ { count }) => sum + count, 0);
+  assert.ok(whole.some((/** @type {any} */ { parts }) => parts !== undefined));
+  assert.match((await run('inspect', path)).out, new RegExp(`, ${weights.toLocaleString('en')} weights, `));
+});
+
 test('shrink writes, reports, refuses to overwrite, and compare reads it', async () => {
   const args = ['shrink', 'a.safetensors', '-o', 'out/x.safetensors', '--rule', 'blk.*=q8_0', '--workers', '2'];
   const first = await run(...args, '--report', 'report.json');

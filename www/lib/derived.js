@@ -1,7 +1,7 @@
 /**
  * Reads weights that a file stores in several tensors: packed codes, scales, zero points. Loaded when the first one is read.
  */
-import { wasm } from './engine.js';
+import { release, wasm } from './engine.js';
 import { throwIfAborted } from './errors.js';
 import { PIECE_BYTES, allocate } from './model.js';
 
@@ -59,6 +59,6 @@ async function* rows({ shape, row: [, columns], derived: { method, parts } }, st
       yield { at, values };
     }
   } finally {
-    derivation.free();
+    release(derivation);
   }
 }

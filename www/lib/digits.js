@@ -4,7 +4,7 @@
  */
 
 import { bytes, floats, options, text } from './check.js';
-import { wasm } from './engine.js';
+import { release, wasm } from './engine.js';
 import { FewerbitsError } from './errors.js';
 
 /**
@@ -106,7 +106,7 @@ export class DigitsNet {
 
   /** Gives the memory back. Every later use throws `freed`; freeing again does nothing. */
   free() {
-    this.#inner?.free();
+    release(this.#inner);
     this.#inner = null;
   }
 }

@@ -93,3 +93,17 @@ export function wasm() {
 export function memoryBytes() {
   return memory?.buffer.byteLength ?? 0;
 }
+
+/**
+ * Frees what the engine holds, and hides no error that came before: after a trap the engine takes nothing back, and what it says of that is
+ * not what went wrong.
+ *
+ * @param {{free(): void} | null} held
+ */
+export function release(held) {
+  try {
+    held?.free();
+  } catch {
+    // The engine is dead, as the error under way says; its memory goes with it.
+  }
+}

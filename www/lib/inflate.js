@@ -2,7 +2,7 @@
  * Reads tensors whose bytes are a deflate stream (npz). The engine inflates: the platform's DecompressionStream does not bound what one
  * piece of a hostile stream becomes. Loaded when the first such tensor is read.
  */
-import { wasm } from './engine.js';
+import { release, wasm } from './engine.js';
 import { FewerbitsError, throwIfAborted } from './errors.js';
 import { PIECE_BYTES } from './model.js';
 
@@ -55,7 +55,7 @@ export async function* inflated({ source, start, end, deflated }, from, to, size
       packed = stop;
     }
   } finally {
-    inflater.free();
+    release(inflater);
   }
 }
 

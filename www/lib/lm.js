@@ -5,7 +5,7 @@
  */
 
 import { floats, number, options, text, whole } from './check.js';
-import { wasm } from './engine.js';
+import { release, wasm } from './engine.js';
 import { FewerbitsError } from './errors.js';
 import { inside } from './model.js';
 import { Weights } from './weights.js';
@@ -361,7 +361,7 @@ export class LanguageModel {
 
   /** Gives the memory back. Every later use throws `freed`; freeing again does nothing. */
   free() {
-    this.#inner?.free();
+    release(this.#inner);
     this.#inner = null;
   }
 }

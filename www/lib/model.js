@@ -3,7 +3,7 @@
  * bytes of a tensor are read when they are asked for.
  */
 import { described, reading, text } from './check.js';
-import { wasm } from './engine.js';
+import { release, wasm } from './engine.js';
 import { FewerbitsError, inFile, throwIfAborted } from './errors.js';
 import { urlSource } from './sources.js';
 
@@ -321,7 +321,7 @@ export async function list(source, signal) {
   } catch (error) {
     throw inFile(error, source.name);
   } finally {
-    reader.free();
+    release(reader);
   }
 }
 

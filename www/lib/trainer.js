@@ -5,7 +5,7 @@
  */
 
 import { bytes, floats, number, options, text, whole } from './check.js';
-import { wasm } from './engine.js';
+import { release, wasm } from './engine.js';
 import { FewerbitsError } from './errors.js';
 
 /**
@@ -162,7 +162,7 @@ export class Trainer {
 
   /** Gives the memory back. Every later use throws `freed`; freeing again does nothing. */
   free() {
-    this.#inner?.free();
+    release(this.#inner);
     this.#inner = null;
   }
 }

@@ -15,7 +15,7 @@
  */
 
 import { bytes as checked, floats, number, options, record, shape as dims, text, whole, wrong } from './check.js';
-import { wasm } from './engine.js';
+import { release, wasm } from './engine.js';
 import { FewerbitsError } from './errors.js';
 
 /** @param {string} what */
@@ -200,7 +200,7 @@ export class Weights {
 
   /** Gives the memory back. Further calls do nothing; every other use throws code `freed`. */
   free() {
-    this.#inner?.free();
+    release(this.#inner);
     this.#inner = null;
   }
 }
@@ -297,7 +297,7 @@ export class Quantized {
 
   /** Gives the memory back. Further calls do nothing; every other use throws code `freed`. */
   free() {
-    this.#inner?.free();
+    release(this.#inner);
     this.#inner = null;
     this.#copies.clear();
   }

@@ -25,7 +25,8 @@ Lists a model's tensors. Only headers are read.`,
         tensor.count === 0 ? '' : ((tensor.byteLength * 8) / tensor.count).toFixed(2),
         tensor.readable === true ? '' : tensor.readable,
       ]);
-      const weights = tensors.reduce((sum, { count }) => sum + count, 0);
+      // Of a weight that is stored in several tensors these hold no others.
+      const weights = tensors.reduce((sum, { count, partOf }) => sum + (partOf === undefined ? count : 0), 0);
       terminal.print(table(['tensor', 'type', 'shape', '>bytes', '>bits/weight', ''], rows));
       const notes = Object.keys(metadata).length;
       terminal.print(

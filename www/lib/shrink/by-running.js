@@ -11,7 +11,7 @@
  * Nothing is known of other inputs than those that it is chosen by: judge it by others (`measureDamage`).
  */
 import { options, whole } from '../check.js';
-import { wasm } from '../engine.js';
+import { release, wasm } from '../engine.js';
 import { throwIfAborted } from '../errors.js';
 import { openPlanning } from './plan.js';
 import { breath, cosineFrom, divergenceFrom, kindOf, reconstructed, runnerOf, weigh } from './running.js';
@@ -322,7 +322,7 @@ function starts({ tensors, budget }, costs, survey, room) {
     const { picks } = allocator.fit(room, Uint32Array.from(uniform.flat()), tensors.length);
     return [Array.from(picks, Number), ...uniform];
   } finally {
-    allocator.free();
+    release(allocator);
   }
 }
 

@@ -255,11 +255,15 @@ class Running {
     };
   }
 
-  /** Waits until there is room for a step that holds so many bytes. @param {number} bytes */
+  /**
+   * Waits until there is room for a step that holds so many bytes. What is done and waits for its turn to be written counts too; the steps
+   * that it waits for are under way.
+   * @param {number} bytes
+   */
   async #room(bytes) {
     while (
       this.busy.size > 0 &&
-      (this.busy.size >= this.steps || this.busyBytes + bytes > UNDER_WAY) &&
+      (this.busy.size >= this.steps || this.busyBytes + this.#waiting() + bytes > UNDER_WAY) &&
       !this.failure
     ) {
       await this.#someDone();
@@ -319,8 +323,12 @@ class Running {
 
   #memory() {
     const spare = this.spare.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const waiting = this.outputs.reduce((sum, output) => sum + (output.held?.() ?? 0), 0);
-    return memoryBytes() + this.pool.memory + this.inFlight + spare + waiting;
+    return memoryBytes() + this.pool.memory + this.inFlight + spare + this.#waiting();
+  }
+
+  /** Bytes that outputs hold back, because what comes before them is not there yet. */
+  #waiting() {
+    return this.outputs.reduce((sum, output) => sum + (output.held?.() ?? 0), 0);
   }
 
   /**

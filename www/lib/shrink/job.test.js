@@ -10,6 +10,7 @@ import { compare, init, openModel, schemes } from '../index.js';
 import { shrink, shrinkBy } from './job.js';
 import { plan } from './plan.js';
 import { Pool, platform } from './pool.js';
+import { streamSink } from './sinks.js';
 
 /** @type {string} */
 let folder;
@@ -253,6 +254,52 @@ test('a model of 1.5 GB goes through less than 256 MB of memory', async (t) => {
     await model.close();
     await rm(path);
   }
+});
+
+test('while the first tensor of a stream is asked about, what follows it is not all read and held', async () => {
+  const rest = Array.from(
+    { length: 5 },
+    (_, i) => /** @type {const} */ ([`z${i}`, [[4096, 2048], new Float32Array(4096 * 2048)]]),
+  );
+  const model = await openModel(safetensors({ a: [[8, 512], gaussians(8 * 512)], ...Object.fromEntries(rest) }));
+  const planned = await plan(model, { rules: [{ match: 'a', scheme: { id: 'q8_0' } }] });
+  class Failing extends Pool {
+    failures = 0;
+    /** @param {import('./pool.js').Rows} rows */
+    pack(rows) {
+      if (this.failures++ === 0) return Promise.reject(new Error('not this time'));
+      return super.pack(rows);
+    }
+  }
+  let [written, at] = [0, 0];
+  /** @type {import('./sinks.js').Output | null} */
+  let output = null;
+  const stream = streamSink(new WritableStream({ write: (bytes) => void (written += bytes.length) }));
+  const sink = {
+    open: async (/** @type {string} */ name, /** @type {number} */ size) => {
+      const one = (output = await stream.open(name, size));
+      const write = (/** @type {number} */ place, /** @type {Uint8Array<ArrayBuffer>} */ bytes) => {
+        at = place;
+        return one.write(place, bytes);
+      };
+      return { ...one, write };
+    },
+  };
+  let held = 0;
+  const onFailure = async () => {
+    // All is in memory: what can go on has gone on when turns of the event loop bring nothing new.
+    for (let before = -1; before !== at;) {
+      before = at;
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => void setImmediate(resolve));
+    }
+    held = output?.held?.() ?? 0;
+    return /** @type {const} */ ('retry');
+  };
+  await shrinkBy(new Failing(0), planned, sink, { onFailure });
+  assert.equal(written, planned.outputBytes);
+  assert.ok(held > 16 << 20, `${held} bytes: what follows is read ahead`);
+  assert.ok(held <= 64 << 20, `${held} bytes of ${written} were held`);
+  await model.close();
 });
 
 test('of several files none stays when one cannot be kept', async () => {

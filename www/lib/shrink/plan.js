@@ -2,7 +2,7 @@
  * What a model will become, before anything is done: for every tensor its scheme, its bytes, what was left alone and why.
  */
 import { options as checked, record, text, wrong } from '../check.js';
-import { wasm } from '../engine.js';
+import { release, wasm } from '../engine.js';
 import { FewerbitsError, inFile } from '../errors.js';
 import { inside } from '../model.js';
 import { wishesOf } from './recipe.js';
@@ -127,11 +127,11 @@ export async function openPlanning(model) {
       } catch (error) {
         throw inFile(error, source.name);
       } finally {
-        reader.free();
+        release(reader);
       }
     }
   } catch (error) {
-    planner.free();
+    release(planner);
     throw error;
   }
   let isFree = false;
@@ -183,7 +183,7 @@ export async function openPlanning(model) {
     free: () => {
       isFree = true;
       sizes.release();
-      planner.free();
+      release(planner);
     },
   };
 }

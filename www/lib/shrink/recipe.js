@@ -75,13 +75,37 @@ export function wishesOf(tensors, recipe, rules) {
 }
 
 /**
- * A rule's pattern as a regular expression.
+ * What a rule's pattern matches. No regular expression: of names and patterns from elsewhere those can take for ever.
  * @param {string} pattern
+ * @returns {{test(name: string): boolean}}
  */
 export function globOf(pattern) {
-  const escaped = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${escaped}$`, 'su');
+  const signs = Array.from(pattern);
+  return { test: (name) => matches(signs, Array.from(name)) };
+}
+
+/**
+ * Goes on as long as characters are the same; where they are not, the last asterisk takes one more. Those before it need not be asked again:
+ * the last has all that they could leave to it.
+ * @param {string[]} signs of the pattern
+ * @param {string[]} name
+ */
+function matches(signs, name) {
+  let [at, star, taken] = [0, -1, 0];
+  for (let i = 0; i < name.length;) {
+    if (signs[at] === '*') {
+      star = at++;
+      taken = i;
+    } else if (signs[at] === '?' || signs[at] === name[i]) {
+      at++;
+      i++;
+    } else if (star >= 0) {
+      at = star + 1;
+      i = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (signs[at] === '*') at++;
+  return at === signs.length;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { wishesOf } from './recipe.js';
+import { globOf, wishesOf } from './recipe.js';
 
 const named = (/** @type {string[]} */ ...names) => names.map((name) => ({ name }));
 const tensors = named('a.0.weight', 'a.10.weight', 'b.0.weight', 'a.0.bias', 'axb');
@@ -24,6 +24,27 @@ test('an asterisk stands for any run, a question mark for one, all else for itse
     'line\nbreak',
   ]);
   assert.deepEqual(Object.keys(wishesOf(named('💡'), {}, [{ match: '?', scheme: int8 }])), ['💡']);
+});
+
+test('patterns match what the regular expression of the same meaning matches', () => {
+  let state = 7;
+  const below = (/** @type {number} */ n) => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 12) % n;
+  const made = (/** @type {string[]} */ signs) =>
+    Array.from({ length: below(8) }, () => signs[below(signs.length)]).join('');
+  let hits = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const [pattern, name] = [made(['a', '.', '*', '*', '?', '💡']), made(['a', '.', '*', '💡', '\n'])];
+    const spelled = pattern.replace(/\./g, '\\.').replace(/\*/g, '.*').replace(/\?/g, '.');
+    const wanted = new RegExp(`^${spelled}$`, 'su').test(name);
+    assert.equal(globOf(pattern).test(name), wanted, JSON.stringify({ pattern, name }));
+    hits += Number(wanted);
+  }
+  assert.ok(hits > 1000, String(hits));
+});
+
+test('a pattern of many asterisks comes to an end', () => {
+  const [pattern, name] = [`${'*a'.repeat(40)}*b`, 'a'.repeat(5000)];
+  assert.deepEqual([globOf(pattern).test(name), globOf(pattern).test(`${name}b`)], [false, true]);
 });
 
 test('the last rule that matches decides, and keeping is a rule', () => {

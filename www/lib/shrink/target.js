@@ -2,7 +2,7 @@
  * From a survey to a plan of a wanted size: what each tensor's error weighs, what is forced, kept and excluded, and why each got what it got.
  */
 import { record, wrong } from '../check.js';
-import { wasm } from '../engine.js';
+import { release, wasm } from '../engine.js';
 import { FewerbitsError } from '../errors.js';
 import { globOf } from './recipe.js';
 import { ROLES } from './roles.js';
@@ -104,8 +104,12 @@ export class Budget {
 
   /** Gives back what the engine holds; the curve stays. */
   release() {
-    this.#curve = this.curve();
-    this.allocator.free();
+    try {
+      this.#curve = this.curve();
+    } catch {
+      // After a trap there is none, and who releases in a `finally` has the trap to tell of.
+    }
+    release(this.allocator);
   }
 
   /**
