@@ -2,7 +2,7 @@
 /**
  * The command `fewerbits`: finds the command's file in `cli/`, runs it, and turns what went wrong into one line and an exit code.
  *
- * 0 done · 1 failed · 2 not understood · 130 interrupted
+ * 0 done · 1 failed · 2 not understood · 130 interrupted, 143 by SIGTERM
  */
 import process from 'node:process';
 

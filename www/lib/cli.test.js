@@ -317,6 +317,20 @@ test('errors name file and tensor in one line, whatever the tensor is called', a
   isOneLine(unknown.err, /^fewerbits: unknown_scheme: /);
 });
 
+test('names of folders and outputs steer no terminal either', async () => {
+  const evil = 'evil\u001b[2J\nname';
+  await mkdir(join(folder, evil));
+  const shard = join(evil, 'a.safetensors');
+  const args = ['shrink', 'a.safetensors', '-o', shard, '--scheme', 'f16', '--resume'];
+  assert.equal((await run(...args)).code, 0);
+  const again = await run(...args);
+  assert.equal(again.code, 0, again.err);
+  isOneLine(again.err, /^evil\uFFFD\[2J\uFFFDname\/a\.safetensors: there and complete, left out\n$/);
+  const merged = await run('merge', shard);
+  assert.equal(merged.code, 0, merged.err);
+  isOneLine(merged.out, /\/evil\uFFFD\[2J\uFFFDname\/model\.safetensors\.index\.json: 2 tensors in 1 shards, /);
+});
+
 test('schemes are listed, and one with its options', async () => {
   const [all, one, json] = await Promise.all([...[run('schemes'), run('schemes', 'int4'), run('schemes', '--json')]]);
   assert.match(all.out, /\nq4_k +ggml +4 {2}/);

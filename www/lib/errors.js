@@ -14,6 +14,7 @@
  * | `network` | a server did not give what was asked for |
  * | `no_simd` | WebAssembly lacks SIMD128 here |
  * | `non_finite` | weights hold NaN or infinities and the scheme was not told to saturate them |
+ * | `no_room` | the browser's storage does not take so much more |
  * | `not_ready` | `init()` has not resolved |
  * | `out_of_memory` | memory for the result could not be had |
  * | `run_failed` | the runtime does not take the model |
@@ -21,6 +22,7 @@
  * | `shape_mismatch` | the shape does not hold as many elements as were given |
  * | `too_large` | models are too large to be run here |
  * | `truncated` | the file ends before what its header promises, or became shorter while it was open |
+ * | `unexpected` | something broke that should not: an error of this package |
  * | `unknown_format` | the file or folder is no model of any known kind |
  * | `unknown_option` | the scheme or call has no option of this name |
  * | `unknown_scheme` | no scheme has this id |
@@ -31,7 +33,7 @@
  * | `unwritable` | a file cannot be written: forbidden, or no room |
  * | `verification_failed` | what was packed does not read back as it should |
  * | `worker_died` | a worker of the engine died, out of memory perhaps |
- * | `unsupported` | the file is known and well formed and cannot be read: GGUF, a PyTorch checkpoint, complex numbers, … |
+ * | `unsupported` | the file is known and well formed and cannot be read, or cannot become what was asked for: complex numbers, … |
  *
  * @typedef {object} Facts
  * @property {string} [file] the file concerned

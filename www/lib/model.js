@@ -41,7 +41,8 @@ import { urlSource } from './sources.js';
 export const PIECE_BYTES = 8 << 20;
 
 /**
- * Opens a model: safetensors, npy, npz, ONNX, a PyTorch checkpoint, or an index with its shards. The format is found by content.
+ * Opens a model: safetensors, GGUF, ONNX, npy, npz, a PyTorch checkpoint, Deep Compression (.fbdc), or an index with its shards.
+ * The format is found by content.
  *
  * `init()` must have resolved. On any error nothing stays open.
  *

@@ -11,7 +11,7 @@ export const OVERVIEW = `Usage: fewerbits COMMAND …
 
   fewerbits COMMAND --help tells more; --version.
   Inputs are paths or addresses, a folder or index for a model in several files. MB = 10^6 bytes.
-  Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.`;
+  Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted (143 by SIGTERM).`;
 
 /** What shrink and plan share. */
 export const CHOICES = `  --target-size SIZE            all files together take so much at most (20MB, 400MiB): each tensor gets the scheme

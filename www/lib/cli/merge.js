@@ -6,7 +6,7 @@ import { FewerbitsError } from '../errors.js';
 import { openModel } from '../model.js';
 import { Usage } from './arguments.js';
 import { isFolder, refuseTaken, writeText } from './files.js';
-import { bytes } from './terminal.js';
+import { bytes, plain } from './terminal.js';
 
 /** @type {import('./arguments.js').Command} */
 export const command = {
@@ -60,7 +60,7 @@ machines. Only headers are read.`,
     };
     await writeText(output, `${JSON.stringify(index, null, 2)}\n`, values.force);
     if (values.json) terminal.json({ output, shards: shards.length, tensors: map.size, totalBytes: total });
-    else terminal.print(`${output}: ${map.size} tensors in ${shards.length} shards, ${bytes(total)}`);
+    else terminal.print(`${plain(output)}: ${map.size} tensors in ${shards.length} shards, ${bytes(total)}`);
   },
 };
 

@@ -93,7 +93,7 @@ ${CHOICES}
         const found = resume ? await standing(planned, there, signal) : null;
         if (found?.state === 'other' && !force) throw refused(fileOf(found.difference.file), found.difference);
         if (found?.state === 'same') {
-          terminal.say(`${path}: there and complete, left out`);
+          terminal.say(`${plain(path)}: there and complete, left out`);
           done.push({ output: path, skipped: true });
           return;
         }

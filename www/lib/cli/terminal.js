@@ -62,7 +62,7 @@ export class Terminal {
     if (this.err.isTTY) {
       if (now - this.#last < REDRAWN && share < 1) return;
       this.#last = now;
-      this.#draw(line(plain(what), done, total, share, seconds, unit), share);
+      this.#draw(line(what, done, total, share, seconds, unit), share);
       return;
     }
     const step = Math.floor((share * 100) / PLAIN_STEP);
@@ -99,11 +99,12 @@ export class Terminal {
  * @param {string} [unit]
  */
 function line(what, done, total, share, seconds, unit) {
+  const name = plain(what);
   const speed = done / Math.max(seconds, 1e-3);
   const left = speed > 0 ? (total - done) / speed : Infinity;
   const percent = `${Math.floor(share * 100)} %`.padStart(5);
-  if (unit) return `${percent}  ${done} of ${total} ${unit}  ${duration(left)} left  ${what}`;
-  return `${percent}  ${bytes(done)} of ${bytes(total)}  ${bytes(speed)}/s  ${duration(left)} left  ${what}`;
+  if (unit) return `${percent}  ${done} of ${total} ${unit}  ${duration(left)} left  ${name}`;
+  return `${percent}  ${bytes(done)} of ${bytes(total)}  ${bytes(speed)}/s  ${duration(left)} left  ${name}`;
 }
 
 /** JSON has no number for what is without error. @param {string} _ @param {unknown} value */

@@ -36,6 +36,17 @@ test('elsewhere progress is a few plain lines, and none of a short job', () => {
   assert.equal(short.seen.err, '');
 });
 
+test('a name in a line of progress steers nothing, on a terminal or in a log', () => {
+  const name = 'evil\u001b]8;;x\u0007\nline\u009b2J';
+  for (const isTTY of [true, false]) {
+    for (const unit of [undefined, 'runs']) {
+      const { terminal, seen } = watched(isTTY);
+      terminal.progress(name, 50, 100, 2, unit);
+      assert.match(seen.err, /left {2}evil\uFFFD\]8;;x\uFFFD\uFFFDline\uFFFD2J\n?$/);
+    }
+  }
+});
+
 test('JSON says what has no number in a word', () => {
   const { terminal, seen } = watched(false);
   terminal.json({ a: Infinity, b: -Infinity, c: 1 });
