@@ -48,8 +48,8 @@ export async function originals(model, { signal, onProgress }) {
  * @returns {Promise<{[name: string]: import('../lib/measure/inputs.js').Given & {file: string}}>}
  */
 export async function arraysIn(files) {
-  /** @type {{[name: string]: any}} */
-  const found = {};
+  /** @type {Map<string, any>} */
+  const found = new Map();
   for (const file of files) {
     const model = await openModel(file);
     try {
@@ -57,10 +57,11 @@ export async function arraysIn(files) {
         const facts = { file: file.name, expected: 'npy or npz', found: model.format };
         throw new FewerbitsError('invalid_argument', 'these are no arrays', facts);
       }
-      for (const [name, given] of await givenIn(model)) found[name] = { ...given, file: file.name };
+      for (const [name, given] of await givenIn(model)) found.set(name, { ...given, file: file.name });
     } finally {
       await model.close();
     }
   }
-  return found;
+  // A name of a file may be one that objects have of their own.
+  return Object.fromEntries(found);
 }

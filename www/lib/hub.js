@@ -6,7 +6,7 @@
  * leads on to where the bytes are.
  */
 import { FewerbitsError } from './errors.js';
-import { requests, urlSource } from './sources.js';
+import { urlSource } from './sources.js';
 
 /**
  * @typedef {import('./sources.js').Source} Source
@@ -73,9 +73,9 @@ export async function openHub({ folder, file, name }, options) {
     try {
       return await urlSource(new URL(candidate, folder), options);
     } catch (error) {
-      const status = requests.list.at(-1)?.status;
-      if (file !== null || !(error instanceof FewerbitsError) || error.code !== 'network' || status !== 404)
-        throw error;
+      // Its own answer, whatever else is being fetched.
+      const isMissing = error instanceof FewerbitsError && /^HTTP 404\b/.test(error.found ?? '');
+      if (file !== null || !isMissing) throw error;
     }
   }
   throw new FewerbitsError('missing_file', 'the hub has no file of this model that can be opened', {

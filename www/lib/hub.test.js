@@ -128,6 +128,12 @@ test('a model that is gated, or not there for who is not signed in, is not looke
   }
 });
 
+test('a model in shards is found whatever else is fetched meanwhile', async () => {
+  const names = Array.from({ length: 24 }, (_, i) => (i % 2 ? 'hf:me/whole' : 'hf:me/shards'));
+  const models = await Promise.all(names.map((name) => openModel(name, { hub })));
+  for (const model of models) await model.close();
+});
+
 test('what the hub does not have is an error that says what would be opened', async () => {
   asked.length = 0;
   await assert.rejects(openModel('hf:me/nothing', { hub }), (/** @type {any} */ error) => {

@@ -72,7 +72,9 @@ async function filesOf(path) {
   const folders = await Promise.all(named.map(isFolder));
   const found = named.filter((_, i) => !folders[i]).sort();
   if (found.length === 0) {
-    const facts = { file: path, expected: 'shards (*.safetensors)', found: 'none' };
+    const nothing =
+      named.length > 0 ? 'folders of their names: move the model.safetensors of each into its place' : 'none';
+    const facts = { file: path, expected: 'shards (*.safetensors)', found: nothing };
     throw new FewerbitsError('missing_file', 'the folder holds no shards', facts);
   }
   return found;
