@@ -274,10 +274,8 @@ forEachBrowser((browser) => {
       await page.assertQuiet();
     });
 
-    test(
-      'in print the bits of a weight stand, and nothing that is only pressed',
-      { skip: browser.name !== 'chromium' },
-      async () => {
+    if (browser.name === 'chromium') {
+      test('in print the bits of a weight stand, and nothing that is only pressed', async () => {
         await page.read('#/learn/1');
         const shown = (/** @type {string} */ selector) =>
           page.inside(
@@ -293,8 +291,8 @@ forEachBrowser((browser) => {
           await browser.driver.sendDevToolsCommand('Emulation.setEmulatedMedia', { media: '' });
         }
         assert.ok((await shown('.tools button')) > 0);
-      },
-    );
+      });
+    }
 
     test('words that name a number set the figure that shows it', async () => {
       await page.read('#/learn/4');
