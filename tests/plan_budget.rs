@@ -61,6 +61,15 @@ fn sum(items: &[Vec<Point>], picks: &[usize]) -> Point {
     })
 }
 
+/// None of these choices that fits costs less than what was found.
+fn assert_none_better(items: &[Vec<Point>], budget: u64, found: &Allocation, rivals: &[Vec<usize>], seed: u64) {
+    for picks in rivals {
+        let other = sum(items, picks);
+        let is_better = other.bytes <= budget && other.cost < found.cost;
+        assert!(!is_better, "seed {seed}, budget {budget}: {other:?} against {found:?}");
+    }
+}
+
 fn check(items: &[Vec<Point>], budget: u64, found: &Allocation, seed: u64) {
     let sum = sum(items, &found.picks);
     assert_eq!(sum.bytes, found.bytes, "seed {seed}");
@@ -105,11 +114,7 @@ fn no_uniform_choice_that_fits_is_better() {
             let budget = allocator.least() + random.below(most - allocator.least() + 2);
             let found = allocator.fit(budget, &uniform).unwrap();
             check(&items, budget, &found, seed);
-            for picks in &uniform {
-                let other = sum(&items, picks);
-                let is_better = other.bytes <= budget && other.cost < found.cost;
-                assert!(!is_better, "seed {seed}, budget {budget}: {other:?} against {found:?}");
-            }
+            assert_none_better(&items, budget, &found, &uniform, seed);
         }
     }
 }
@@ -128,11 +133,7 @@ fn of_many_items_no_uniform_choice_is_better_and_the_hulls_are_nearly_reached() 
         for budget in budgets {
             let found = allocator.fit(budget, &uniform).unwrap();
             check(&items, budget, &found, seed);
-            for picks in &uniform {
-                let other = sum(&items, picks);
-                let is_better = other.bytes <= budget && other.cost < found.cost;
-                assert!(!is_better, "seed {seed}, budget {budget}: {other:?} against {found:?}");
-            }
+            assert_none_better(&items, budget, &found, &uniform, seed);
             let on_hull = allocator.curve().iter().rfind(|point| point.bytes <= budget).unwrap();
             assert!(found.cost <= on_hull.cost, "seed {seed}: {} above {}", found.cost, on_hull.cost);
         }
